@@ -1,8 +1,11 @@
 //! P4Runtime v1 (<https://p4.org/specs/>): the messages, the client and the server, generated from the interface
 //! files in `proto/` without an installed protoc.
 
+mod text;
+
 pub use google::rpc;
 pub use p4::{config, v1};
+pub use text::{TextError, p4info_from_text};
 
 mod p4 {
     /// `p4.v1`: the P4Runtime service and its messages.
