@@ -1,0 +1,14 @@
+//! mimiq's packet pipeline and its tables: pure, batched, without clock, I/O or `unsafe`.
+//!
+//! [`tables()`](tables()) makes the tables: a [`TableWriter`] for the controller's entries and [`TableReader`]s for the worker
+//! threads. Each worker has a [`Pipeline`] that gives every [`Packet`] of a batch its [`Verdict`].
+
+mod counters;
+mod packet;
+mod pipeline;
+mod tables;
+
+pub use counters::{DropCounters, EntryCounters};
+pub use packet::{HEADROOM, Packet, Verdict};
+pub use pipeline::Pipeline;
+pub use tables::{ReadGuard, TableError, TableReader, TableSizes, TableWriter, Tables, tables};

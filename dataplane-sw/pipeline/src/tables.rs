@@ -1,0 +1,109 @@
+//! The tables: one exact, one longest-prefix, one by port, one without key, each with a counter in every entry; two copies
+//! of all of them, so that reads never wait for writes.
+
+mod double;
+mod exact;
+mod key;
+mod limits;
+mod lpm;
+mod ports;
+mod single;
+mod writer;
+
+use mimiq_contract::{Entry, EntryKey, TableSchema, tables as schema};
+
+use crate::counters::Counters;
+pub use double::{ReadGuard, TableReader};
+pub use limits::{TableError, TableSizes};
+pub use writer::TableWriter;
+
+pub(crate) use self::exact::Exact;
+use self::{double::Double, lpm::Lpm, ports::Ports, single::Single};
+
+/// What all kinds of table can do for their writer.
+trait Table<T: TableSchema> {
+    fn get(&self, key: &T::Key) -> Option<(T::Action, &Counters)>;
+    /// Sets the action of an entry and keeps its counters; a new entry's start at zero.
+    fn put(&mut self, key: &T::Key, action: T::Action);
+    /// Whether there was such an entry.
+    fn remove(&mut self, key: &T::Key) -> bool;
+    fn len(&self) -> usize;
+    fn clear(&mut self);
+    fn for_each(&self, f: &mut dyn FnMut(T::Key, T::Action, &Counters));
+}
+
+macro_rules! all_tables {
+    ($($field:ident: $kind:ident<$table:ident>),+ $(,)?) => {
+        /// One copy of all tables, as the pipeline sees them.
+        #[derive(Debug, Default)]
+        pub struct Tables { $(pub(crate) $field: $kind<schema::$table>),+ }
+
+        impl Tables {
+            fn get(&self, key: &EntryKey) -> Option<(Entry, &Counters)> {
+                match key {
+                    $(EntryKey::$table(key) => {
+                        let (action, counters) = self.$field.get(key)?;
+                        Some((Entry::$table(*key, action), counters))
+                    })+
+                }
+            }
+
+            fn put(&mut self, entry: Entry) {
+                match entry { $(Entry::$table(key, action) => self.$field.put(&key, action)),+ }
+            }
+
+            fn remove(&mut self, key: &EntryKey) -> bool {
+                match key { $(EntryKey::$table(key) => self.$field.remove(key)),+ }
+            }
+
+            fn len(&self, table_id: u32) -> usize {
+                match table_id {
+                    $(schema::$table::ID => Table::<schema::$table>::len(&self.$field),)+
+                    _ => 0,
+                }
+            }
+
+            fn clear(&mut self) {
+                $(Table::<schema::$table>::clear(&mut self.$field);)+
+            }
+
+            fn for_each(&self, table_id: u32, f: &mut dyn FnMut(Entry, &Counters)) {
+                match table_id {
+                    $(schema::$table::ID => {
+                        Table::<schema::$table>::for_each(&self.$field, &mut |key, action, counters| f(Entry::$table(key, action), counters));
+                    })+
+                    _ => {}
+                }
+            }
+        }
+    };
+}
+
+all_tables! {
+    port_role: Ports<PortRole>,
+    source_guard_v6: Exact<SourceGuardV6>,
+    source_guard_v4: Exact<SourceGuardV4>,
+    client_v6: Exact<ClientV6>,
+    client_v4: Exact<ClientV4>,
+    pool_v6: Lpm<PoolV6>,
+    pool_v4: Lpm<PoolV4>,
+    alias: Exact<Alias>,
+    binding_v6: Exact<BindingV6>,
+    binding_v4: Exact<BindingV4>,
+    denied_source_v6: Lpm<DeniedSourceV6>,
+    denied_source_v4: Lpm<DeniedSourceV4>,
+    decap: Exact<Decap>,
+    control_relay: Exact<ControlRelay>,
+    relay_return: Exact<RelayReturn>,
+    gateway_v6: Exact<GatewayV6>,
+    gateway_v4: Exact<GatewayV4>,
+    route_v6: Lpm<RouteV6>,
+    route_v4: Lpm<RouteV4>,
+    switch_info: Single<SwitchInfo>,
+}
+
+/// Empty tables with these sizes: their only writer, and a reader to clone for each worker thread.
+pub fn tables(sizes: &TableSizes) -> (TableWriter, TableReader) {
+    let double = Double::new(Tables::default(), Tables::default());
+    (TableWriter::new(double.clone(), sizes.clone()), TableReader::new(double))
+}
