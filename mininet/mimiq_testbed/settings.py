@@ -1,0 +1,60 @@
+"""Configuration files of the daemons, written from the plan."""
+
+import yaml
+
+from . import plan as p
+
+
+def write(path, document):
+    """Writes a YAML file and returns its path."""
+    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    return path
+
+
+def switch(switch):
+    """Of one `mimiq-switch`."""
+    return {
+        "device_id": switch.device_id,
+        "listen": f"[{switch.management}]:{p.P4RUNTIME_PORT}",
+        "metrics": f"[{switch.management}]:{p.METRICS_PORT}",
+        "backend": "af_xdp",
+        "ports": [{"id": number, "interface": interface} for number, interface, _ in switch.ports],
+    }
+
+
+def controller(plan, pki, state):
+    """Of `mimiq-controller`; `pki` is the folder that `mimiqctl pki init` filled, `state` its state file."""
+    return {
+        "relay": f"[{p.CONTROLLER}]:{p.RELAY_PORT}",
+        "state_file": str(state),
+        "pki": {"ca": str(pki / "ca.pem"), "certificate": str(pki / "controller.pem"), "key": str(pki / "controller.key")},
+        "metrics": f"[::1]:{p.METRICS_PORT}",
+        "pool": {"prefix": p.POOL, "alias_bits": 16, "aliases_per_sid": 16},
+        "timing": plan.timing,
+        "limits": {"addresses_per_client": 256},
+        "switches": [_controlled(plan, switch) for switch in plan.switches],
+    }
+
+
+def _controlled(plan, switch):
+    to_router = {"port": 1, "next_hop_mac": p.mac("r1", switch.name)}
+    document = {
+        "name": switch.name,
+        "device_id": switch.device_id,
+        "p4runtime": f"http://[{switch.management}]:{p.P4RUNTIME_PORT}",
+        "edge": switch.edge,
+        "mac": switch.mac,
+        "tunnel_addr": switch.tunnel,
+        "icmp_addr_v6": switch.tunnel,
+        "icmp_addr_v4": "192.0.2.1",
+        "fabric_mtu": plan.fabric_mtu,
+        "ports": [{"id": number, "role": role} for number, _, role in switch.ports],
+    }
+    if not switch.edge:
+        return document | {"sid": switch.device_id, "routes": [{"prefix": "::/0"} | to_router]}
+    to_server = {"port": 2, "next_hop_mac": p.mac("srv", "wan")}
+    return document | {
+        "gateways": [{"role": "upstream", "address": p.UPSTREAM}],
+        "routes": [{"prefix": p.INSIDE} | to_router, {"prefix": "::/0"} | to_server],
+        "denied_sources": [p.INSIDE],
+    }

@@ -1,0 +1,175 @@
+"""The running ISP. Use it as a context manager: leaving it, however, stops and removes all of it."""
+
+import os
+import re
+import shutil
+import signal
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from mininet.net import Mininet
+
+from . import plan as p
+from . import server, settings
+from .paths import EXAMPLES, binary
+from .process import TestbedError
+from .topology import Isp, configure
+
+# The delay line and two kernels add some tenths; a wrong delay shows as at least one whole delay.
+RTT_TOLERANCE_MS = 1.0
+
+
+@contextmanager
+def undisturbed():
+    """Holds SIGINT and SIGTERM back, so that cleaning up is not cut short."""
+    held = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in held.items():
+            signal.signal(number, handler)
+
+
+class Testbed:
+    """Network, daemons and server after `plan`; logs, configuration and capture go to `directory`."""
+
+    __test__ = False
+
+    def __init__(self, directory, plan=None, say=lambda text: None):
+        self.directory = Path(directory).resolve()
+        self.plan = plan or p.Plan()
+        self.say = say
+        self.net = None
+        self.sockets = None
+        self.capture = self.directory / "observer.pcap"
+        self.rtt_ms = None
+
+    def __enter__(self):
+        if os.geteuid() != 0:
+            raise TestbedError("network namespaces and AF_XDP need root: run this as root")
+        self.directory.mkdir(parents=True, exist_ok=True)
+        # Unix socket paths are limited to 107 bytes; a checkout's folder may be longer.
+        self.sockets = Path(tempfile.mkdtemp(prefix="mimiq-"))
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def __getitem__(self, name):
+        """The node of that name."""
+        return self.net[name]
+
+    def _start(self):
+        self.start_network()
+        self.start_server()
+        self.start_control_plane()
+        self.start_agents()
+
+    def start_network(self):
+        """Namespaces, links, routes, delay line; checks the round-trip time through it."""
+        self.say("network namespaces and links")
+        # Mininet's own initialisation raises limits of the whole machine for good; a few nodes need none of that.
+        Mininet.inited = True
+        self.net = Mininet(topo=None, build=False, controller=None)
+        self.net.topo = Isp(plan=self.plan)
+        self.net.build()
+        configure(self.net, self.plan)
+        delay_us = round(self.plan.rtt_ms * 500)
+        wan = self.net["wan"]
+        edge = self.plan.edge.name
+        log = self.directory / "delay-line.log"
+        wan.join(binary("mimiq-delay-line"), f"wan-{edge}", "wan-srv", delay_us, self.capture, log)
+        self.rtt_ms = self._assert_rtt()
+
+    def _assert_rtt(self):
+        """Pings the server from the edge's port, before the switch takes it over."""
+        interface = f"{self.plan.edge.name}-wan"
+        target = _link_local(self.net["srv"], "srv-wan")
+        # Both ends resolve each other in the first exchange; what counts is the best of the following ones.
+        output = self.net[self.plan.edge.name].run("ping", "-6", "-n", "-c", 6, "-i", 0.05, "-W", 2, f"{target}%{interface}")
+        found = re.search(r"= ([\d.]+)/([\d.]+)/", output)
+        rtt = float(found[1]) if found else float("nan")
+        if not abs(rtt - self.plan.rtt_ms) <= RTT_TOLERANCE_MS:
+            raise TestbedError(f"the delay line has an RTT of {rtt:g} ms instead of {self.plan.rtt_ms:g} ms:\n{output}")
+        self.say(f"delay line: RTT {rtt:.2f} ms (asked for {self.plan.rtt_ms:g})")
+        return rtt
+
+    def start_server(self):
+        """The HTTP/3 server outside."""
+        if not (EXAMPLES / "http3_server.py").exists():
+            raise TestbedError(f"{EXAMPLES} is missing: run scripts/setup.sh")
+        _, self.certificate = server.start(self.net["srv"], EXAMPLES, self.directory)
+        self.say(f"HTTP/3 server of aioquic on [{p.SERVER}]:{p.SERVER_PORT}")
+
+    def start_control_plane(self):
+        """The switches and their controller."""
+        self.pki = self.directory / "pki"
+        shutil.rmtree(self.pki, ignore_errors=True)
+        controller = self.net["c0"]
+        controller.run(binary("mimiqctl"), "pki", "init", self.pki)
+        state = self.directory / "controller.state"
+        state.unlink(missing_ok=True)
+        started = [self._start_switch(switch) for switch in self.plan.switches]
+        for daemon in started:
+            daemon.wait_ready()
+        self.say(f"switches {', '.join(s.name for s in self.plan.switches)} on AF_XDP")
+        config = settings.write(self.directory / "controller.yaml", settings.controller(self.plan, self.pki, state))
+        self._daemon(controller, "mimiq-controller", config).wait_ready()
+        self.say("controller: switches programmed")
+
+    def _start_switch(self, switch):
+        node = self.net[switch.name]
+        node.quiet(*(interface for _, interface, _ in switch.ports))
+        config = settings.write(self.directory / f"{switch.name}.yaml", settings.switch(switch))
+        return self._daemon(node, "mimiq-switch", config)
+
+    def start_agents(self):
+        """One agent for each client, enrolled by the controller's authority."""
+        started = []
+        for switch in self.plan.switches:
+            for client in switch.clients:
+                identity = self.directory / client
+                self.net["c0"].run(binary("mimiqctl"), "pki", "enrol", self.pki, client, identity)
+                document = settings.agent(client, f"{client}-{switch.name}", self.pki, identity, self.socket(client))
+                config = settings.write(self.directory / f"{client}.yaml", document)
+                started.append(self._daemon(self.net[client], "mimiq-agent", config))
+        for daemon in started:
+            daemon.wait_ready()
+        self.say(f"agents on {', '.join(self.plan.clients)}")
+
+    def socket(self, client):
+        """The path of an agent's local interface."""
+        return self.sockets / f"{client}.sock"
+
+    def _daemon(self, node, program, config):
+        command = [binary(program), "--config", config]
+        return node.spawn(f"{program} on {node.name}", command, self.directory / f"{program}-{node.name}.log")
+
+    def stop(self):
+        """Stops and removes everything. Safe at any moment, and more than once."""
+        with undisturbed():
+            if self.net is not None:
+                nodes = self.net.hosts + self.net.switches
+                # Agents release their addresses while the controller still listens; switches go last.
+                order = {"h": 0, "c": 1}
+                for node in sorted(nodes, key=lambda node: order.get(node.name[0], 2)):
+                    node.stop_daemons()
+                self.net.stop()
+                self.net = None
+            if self.sockets is not None:
+                shutil.rmtree(self.sockets, ignore_errors=True)
+                self.sockets = None
+
+
+def _link_local(node, interface):
+    output = node.run("ip", "-6", "-o", "addr", "show", "dev", interface, "scope", "link")
+    found = re.search(r"inet6 (fe80:\S+)/", output)
+    if not found:
+        raise TestbedError(f"{interface} has no link-local address:\n{output}")
+    return found[1]
