@@ -7,6 +7,9 @@ pub use google::rpc;
 pub use p4::{config, v1};
 pub use text::{TextError, p4info_from_text};
 
+/// The `FileDescriptorSet` of the interface files, encoded: what reflection (text format, tests) is built from.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
 mod p4 {
     /// `p4.v1`: the P4Runtime service and its messages.
     pub mod v1 {
