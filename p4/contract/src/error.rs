@@ -1,3 +1,5 @@
+use crate::MatchType;
+
 /// Why a P4Runtime table entry does not fit the contract. Each message names the field and the value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EntryError {
@@ -27,8 +29,8 @@ pub enum EntryError {
         table: &'static str,
         /// The field's name.
         field: &'static str,
-        /// `exact` or `lpm`.
-        expected: &'static str,
+        /// What it must be.
+        expected: MatchType,
     },
     /// A value does not fit its field.
     #[error("{table}: {field} = 0x{value}: {problem}")]

@@ -13,9 +13,9 @@ pub mod wellknown;
 
 pub use entry::{Entry, EntryKey};
 pub use error::EntryError;
-pub use field::{MacAddr, MatchField, ParamField, PortId, Prefix, Role, canonical};
+pub use field::{MacAddr, MatchField, MatchType, ParamField, PortId, Prefix, Role, canonical};
 pub use reason::DropReason;
-pub use schema::TableSchema;
+pub use schema::{ActionSchema, FieldSchema, TableSchema};
 
 /// Stable IDs of tables, actions and counters, taken from the p4info at build time.
 pub mod ids {

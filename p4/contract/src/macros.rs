@@ -22,7 +22,16 @@ macro_rules! table {
         impl $crate::TableSchema for $table {
             const ID: u32 = $crate::ids::$id;
             const NAME: &'static str = $name;
-            const KEYLESS: bool = 0 $(+ { let _ = stringify!($field); 1 })* == 0;
+            const FIELDS: &'static [$crate::FieldSchema] = &[$($crate::FieldSchema {
+                name: stringify!($field),
+                bits: <$fty as $crate::MatchField>::WIDTH,
+                match_type: <$fty as $crate::MatchField>::MATCH_TYPE,
+            }),*];
+            const ACTIONS: &'static [$crate::ActionSchema] = &[$($crate::ActionSchema {
+                id: $crate::ids::$aid,
+                name: stringify!($variant),
+                params: &[$((stringify!($param), <$pty as $crate::ParamField>::BITS)),*],
+            }),+];
             type Key = $key;
             type Action = $action;
 
@@ -42,7 +51,7 @@ macro_rules! table {
                     let field = $crate::schema::find_field($name, fields, id)?;
                     let $field = <$fty as $crate::MatchField>::take($name, stringify!($field), field)?;
                 )*
-                $crate::schema::check_fields($name, fields, id)?;
+                $crate::schema::check_fields($name, fields, Self::FIELDS.len())?;
                 Ok($key { $($field),* })
             }
 

@@ -1,6 +1,28 @@
 use p4runtime::v1::{Action, FieldMatch, TableAction, TableEntry, action, table_action};
 
-use crate::{EntryError, ParamField, canonical, field};
+use crate::{EntryError, MatchType, ParamField, canonical, field};
+
+/// A match field of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FieldSchema {
+    /// The name in the p4info.
+    pub name: &'static str,
+    /// The width in bits.
+    pub bits: u32,
+    /// How it is matched.
+    pub match_type: MatchType,
+}
+
+/// An action of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActionSchema {
+    /// The ID in the p4info.
+    pub id: u32,
+    /// The name in this crate.
+    pub name: &'static str,
+    /// The parameters' names and widths in bits; their IDs count from 1.
+    pub params: &'static [(&'static str, u32)],
+}
 
 /// One table of the pipeline.
 pub trait TableSchema {
@@ -8,6 +30,12 @@ pub trait TableSchema {
     const ID: u32;
     /// The table's name, without the control's.
     const NAME: &'static str;
+    /// The match fields, whose IDs count from 1.
+    const FIELDS: &'static [FieldSchema];
+    /// The actions an entry can have.
+    const ACTIONS: &'static [ActionSchema];
+    /// Whether the table has no key, so that its only entry is the default one.
+    const KEYLESS: bool = Self::FIELDS.is_empty();
     /// What it matches.
     type Key: Copy + Eq + std::hash::Hash + std::fmt::Debug;
     /// What it does.
@@ -27,8 +55,6 @@ pub trait TableSchema {
     /// # Errors
     /// If the action is not this table's or its parameters do not fit.
     fn take_action(action: &Action) -> Result<Self::Action, EntryError>;
-    /// Whether the table has no key, so that its only entry is the default one.
-    const KEYLESS: bool;
 
     /// The entry as P4Runtime writes it.
     fn to_p4(key: &Self::Key, action: Option<&Self::Action>) -> TableEntry {
@@ -81,8 +107,8 @@ pub(crate) fn find_field<'a>(
     if found.next().is_some() { Err(EntryError::UnexpectedField { table, id }) } else { Ok(first) }
 }
 
-pub(crate) fn check_fields(table: &'static str, fields: &[FieldMatch], count: u32) -> Result<(), EntryError> {
-    match fields.iter().find(|f| f.field_id == 0 || f.field_id > count) {
+pub(crate) fn check_fields(table: &'static str, fields: &[FieldMatch], count: usize) -> Result<(), EntryError> {
+    match fields.iter().find(|f| f.field_id == 0 || f.field_id as usize > count) {
         Some(field) => Err(EntryError::UnexpectedField { table, id: field.field_id }),
         None => Ok(()),
     }

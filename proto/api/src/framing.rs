@@ -11,7 +11,7 @@ pub const MAX_FRAME: usize = 64 * 1024;
 /// Why a message could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
-    /// The other side claims a message that is too large.
+    /// The message, or what the other side claims to be one, is too large.
     #[error("frame length: {0} bytes, at most {MAX_FRAME}")]
     TooLarge(usize),
     /// The bytes are no such message.
@@ -47,14 +47,18 @@ pub async fn read<M: Message + Default>(stream: &mut (impl AsyncRead + Unpin)) -
     M::decode(bytes.as_slice()).map(Some).map_err(|source| FrameError::Malformed { length, source })
 }
 
-/// Writes one message.
+/// Writes one message. Not cancel-safe, as [`read`].
 ///
 /// # Errors
-/// If the stream fails.
-pub async fn write(stream: &mut (impl AsyncWrite + Unpin), message: &impl Message) -> io::Result<()> {
-    let length = u32::try_from(message.encoded_len()).map_err(io::Error::other)?;
-    let mut bytes = Vec::with_capacity(4 + length as usize);
-    bytes.extend_from_slice(&length.to_be_bytes());
-    message.encode(&mut bytes).map_err(io::Error::other)?;
-    stream.write_all(&bytes).await
+/// If the stream fails, or the message is larger than the other side accepts.
+pub async fn write(stream: &mut (impl AsyncWrite + Unpin), message: &impl Message) -> Result<(), FrameError> {
+    let length = message.encoded_len();
+    if length > MAX_FRAME {
+        return Err(FrameError::TooLarge(length));
+    }
+    let mut bytes = Vec::with_capacity(4 + length);
+    bytes.extend_from_slice(&(length as u32).to_be_bytes());
+    bytes.extend_from_slice(&message.encode_to_vec());
+    stream.write_all(&bytes).await?;
+    Ok(())
 }
