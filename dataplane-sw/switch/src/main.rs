@@ -1,0 +1,150 @@
+//! The daemon: configuration, ports, P4Runtime, metrics, signals.
+
+mod forwarding;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use mimiq_contract::P4INFO_TEXT;
+use mimiq_io::PortMonitor;
+use mimiq_pipeline::DropCounters;
+use mimiq_switch::{
+    Device,
+    config::Config,
+    metrics,
+    pipeline_config::PipelineConfig,
+    server::Server,
+    tables::{self, Tables},
+};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::oneshot,
+};
+use tonic::transport::server::TcpIncoming;
+use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+
+/// mimiq's software switch: AF_XDP or AF_PACKET ports, programmed by a controller through P4Runtime.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+struct Cli {
+    #[command(flatten)]
+    run: Run,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Args)]
+struct Run {
+    /// Configuration file (YAML).
+    #[arg(long, required = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// What to log: a level, or a filter as in `info,mimiq_switch=debug`.
+    #[arg(long, env = "RUST_LOG", default_value = "info", value_name = "FILTER")]
+    log: String,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Configuration files.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Check a file and say what is wrong with it.
+    Check {
+        /// Configuration file (YAML).
+        file: PathBuf,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    match (cli.command, cli.run.config) {
+        (Some(Command::Config(ConfigCommand::Check { file })), _) => {
+            let config = Config::load(&file)?;
+            println!("{}: valid: device {}, {} ports", file.display(), config.device_id, config.ports.len());
+            Ok(())
+        }
+        (None, Some(file)) => {
+            let filter = EnvFilter::try_new(&cli.run.log).with_context(|| format!("--log {}", cli.run.log))?;
+            let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+            tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(terminal).init();
+            run(Config::load(&file).with_context(|| file.display().to_string())?)
+        }
+        (None, None) => anyhow::bail!("--config FILE is required"),
+    }
+}
+
+#[tokio::main]
+async fn run(config: Config) -> anyhow::Result<()> {
+    let contract = p4runtime::p4info_from_text(P4INFO_TEXT)?;
+    let (writer, reader) = mimiq_pipeline::tables(&tables::sizes(&contract));
+    let drops = Arc::new(DropCounters::default());
+    let device = Tables::new(writer, drops.clone(), &contract);
+    let server = Server::new(Device::new(config.device_id, PipelineConfig::new(contract), device));
+
+    // Everything that can be refused is opened before anything is served.
+    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listen: {}", config.listen))?;
+    let address = listener.local_addr()?;
+    if let Some(address) = config.metrics {
+        metrics::serve(address).with_context(|| format!("metrics: {address}"))?;
+    }
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let shutdown = mimiq_io::Shutdown::new()?;
+    let mut forwarding = forwarding::start(&config, reader, drops.clone(), shutdown.clone())?;
+    for port in &forwarding.monitors {
+        info!(port = port.id.0, interface = port.interface, mode = port.mode, "port");
+    }
+    let monitors = forwarding.monitors.clone();
+    let metering = tokio::spawn(meter(server.clone(), drops, monitors));
+
+    let (stop, stopped) = oneshot::channel::<()>();
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    // A controller that vanished without a word must not stay primary.
+    let serving = tonic::transport::Server::builder()
+        .http2_keepalive_interval(Some(Duration::from_secs(10)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(5)))
+        .add_service(server.service())
+        .serve_with_incoming_shutdown(incoming, async {
+            // The sender is dropped only together with the process.
+            let _ = stopped.await;
+        });
+    let mut serving = tokio::spawn(serving);
+    info!(device_id = config.device_id, listen = %address, ports = config.ports.len(), "ready");
+
+    let result = tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        result = &mut forwarding.ended => Err(anyhow::anyhow!("forwarding ended: {result:?}")),
+        result = &mut serving => Err(anyhow::anyhow!("P4Runtime server ended: {result:?}")),
+    };
+    info!("shutting down");
+    metering.abort();
+    shutdown.signal();
+    server.close_streams();
+    if stop.send(()).is_ok()
+        && !serving.is_finished()
+        && tokio::time::timeout(Duration::from_secs(2), serving).await.is_err()
+    {
+        warn!("a controller keeps its connection open: closed");
+    }
+    forwarding.join();
+    result
+}
+
+/// Once a second, so that scrapes do not compete with writes for the lock.
+async fn meter(server: Server, drops: Arc<DropCounters>, ports: Vec<PortMonitor>) {
+    let mut every = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        every.tick().await;
+        metrics::update(&drops, &ports);
+        if server.with_device(|device| metrics::update_tables(device.tables())).await.is_err() {
+            return;
+        }
+    }
+}

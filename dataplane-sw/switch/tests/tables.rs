@@ -1,0 +1,313 @@
+//! Write and Read on the device itself, without gRPC.
+
+mod common;
+
+use std::collections::HashSet;
+
+use common::{DEVICE, client, contract, ready_rig, rig, samples, set_config, switch_info, update, write};
+use mimiq_contract::{DropReason, Entry, ids};
+use mimiq_switch::{ItemError, arbitration::StreamId};
+use p4runtime::v1::{
+    CounterData, CounterEntry, DirectCounterEntry, Entity, Index, ReadRequest, TableEntry, Uint128, Update, entity,
+    set_forwarding_pipeline_config_request::Action, update::Type, write_request::Atomicity,
+};
+use proptest::prelude::*;
+use tonic::Code;
+
+fn read(device: &mimiq_switch::Device, entity: entity::Entity) -> (Vec<entity::Entity>, Vec<Result<(), ItemError>>) {
+    let entities = vec![Entity { entity: Some(entity) }];
+    let outcome = device.read(&ReadRequest { device_id: DEVICE, entities, ..Default::default() }).unwrap();
+    let results = outcome.results.clone();
+    (outcome.into_messages().flat_map(|m| m.entities).filter_map(|e| e.entity).collect(), results)
+}
+
+fn entries(device: &mimiq_switch::Device, filter: TableEntry) -> Vec<TableEntry> {
+    let (found, results) = read(device, entity::Entity::TableEntry(filter));
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    let entry = |e| match e {
+        entity::Entity::TableEntry(entry) => entry,
+        other => panic!("{other:?}"),
+    };
+    found.into_iter().map(entry).collect()
+}
+
+fn codes(results: &[Result<(), ItemError>]) -> Vec<Code> {
+    results.iter().map(|r| r.as_ref().err().map_or(Code::Ok, |e| e.code)).collect()
+}
+
+fn drop_counter(kind: Type, index: Option<i64>, data: Option<CounterData>) -> Update {
+    let index = index.map(|index| Index { index });
+    let entry = CounterEntry { counter_id: ids::COUNTER_DROP_REASON, index, data };
+    Update { r#type: kind as i32, entity: Some(Entity { entity: Some(entity::Entity::CounterEntry(entry)) }) }
+}
+
+#[test]
+fn every_table_and_action_inserts_reads_back_modifies_and_deletes() {
+    let mut rig = ready_rig(None);
+    let pairs = samples();
+    let tables: HashSet<u32> = pairs.iter().map(|(e, _)| e.key().table_id()).collect();
+    assert_eq!(tables.len() + 1, Entry::TABLES.len(), "a sample of every table but switch_info");
+    for (entry, modified) in &pairs {
+        let insert = write(vec![update(Type::Insert, entry.to_p4())]);
+        assert_eq!(codes(&rig.device.write(&insert).unwrap()), [Code::Ok]);
+        assert_eq!(codes(&rig.device.write(&insert).unwrap()), [Code::AlreadyExists]);
+        let found = entries(&rig.device, TableEntry { table_id: entry.key().table_id(), ..TableEntry::default() });
+        assert!(found.contains(&entry.to_p4()), "{entry:?} is not read as it was written");
+        let results = rig.device.write(&write(vec![update(Type::Modify, modified.to_p4())])).unwrap();
+        assert_eq!(codes(&results), [Code::Ok]);
+        let found = entries(&rig.device, TableEntry { table_id: entry.key().table_id(), ..TableEntry::default() });
+        assert!(found.contains(&modified.to_p4()));
+    }
+    let all: HashSet<String> = entries(&rig.device, TableEntry::default()).iter().map(|e| format!("{e:?}")).collect();
+    let expected: HashSet<String> = pairs.iter().map(|(_, e)| format!("{:?}", e.to_p4())).collect();
+    assert_eq!(all, expected, "table_id 0 reads all tables");
+    let delete = write(pairs.iter().map(|(e, _)| update(Type::Delete, e.key().to_p4())).collect());
+    assert!(rig.device.write(&delete).unwrap().iter().all(Result::is_ok));
+    assert!(rig.device.write(&delete).unwrap().iter().all(|r| r.as_ref().unwrap_err().code == Code::NotFound));
+    assert!(entries(&rig.device, TableEntry::default()).is_empty());
+}
+
+#[test]
+fn the_default_entry_is_modified_and_reset_only() {
+    let mut rig = ready_rig(None);
+    let filter = TableEntry { table_id: ids::TABLE_SWITCH_INFO, is_default_action: true, ..TableEntry::default() };
+    let original = entries(&rig.device, filter.clone());
+    assert_eq!(original.len(), 1, "a default entry is always there");
+    let entry = switch_info(1500).to_p4();
+    let results = rig.device.write(&write(vec![
+        update(Type::Insert, entry.clone()),
+        update(Type::Modify, entry.clone()),
+        update(Type::Modify, switch_info(9000).to_p4()),
+        update(Type::Delete, entry.clone()),
+    ]));
+    assert_eq!(codes(&results.unwrap()), [Code::InvalidArgument, Code::Ok, Code::Ok, Code::InvalidArgument]);
+    assert_eq!(entries(&rig.device, filter.clone()), [switch_info(9000).to_p4()]);
+    assert!(entries(&rig.device, TableEntry::default()).is_empty(), "default entries are read when asked for");
+    let reset = TableEntry { action: None, ..entry };
+    for _ in 0..2 {
+        assert_eq!(codes(&rig.device.write(&write(vec![update(Type::Modify, reset.clone())])).unwrap()), [Code::Ok]);
+        assert_eq!(entries(&rig.device, filter.clone()), original);
+    }
+    let fixed = TableEntry { is_default_action: true, ..client(1, 1).to_p4() };
+    let fixed = TableEntry { r#match: Vec::new(), ..fixed };
+    let results = rig.device.write(&write(vec![update(Type::Modify, fixed)])).unwrap();
+    assert_eq!(codes(&results), [Code::PermissionDenied]);
+}
+
+#[test]
+fn errors_name_field_and_value() {
+    let mut rig = ready_rig(None);
+    let good = client(1, 1).to_p4();
+    let with = |f: &dyn Fn(&mut TableEntry)| {
+        let mut entry = good.clone();
+        f(&mut entry);
+        update(Type::Insert, entry)
+    };
+    for (update, code, text) in [
+        (with(&|e| e.table_id = 0x0200_ffff), Code::InvalidArgument, "table_id: 0x0200ffff"),
+        (with(&|e| e.priority = 7), Code::InvalidArgument, "priority = 7"),
+        (with(&|e| e.r#match.clear()), Code::InvalidArgument, "dst_addr is missing"),
+        (with(&|e| e.r#match[0].field_id = 9), Code::InvalidArgument, "dst_addr is missing"),
+        (with(&|e| e.action = None), Code::InvalidArgument, "action_id"),
+        (with(&|e| e.idle_timeout_ns = 5), Code::InvalidArgument, "idle_timeout_ns = 5"),
+        (with(&|e| e.is_const = true), Code::InvalidArgument, "is_const"),
+        (with(&|e| e.metadata = vec![1]), Code::Unimplemented, "metadata"),
+        (with(&|e| e.controller_metadata = 1), Code::Unimplemented, "controller_metadata"),
+        (
+            with(&|e| e.counter_data = Some(CounterData { byte_count: -4, packet_count: 0 })),
+            Code::InvalidArgument,
+            "byte_count = -4",
+        ),
+        (Update::default(), Code::InvalidArgument, "type"),
+        (Update { r#type: 1, entity: None }, Code::InvalidArgument, "entity"),
+        (Update { r#type: 9, entity: None }, Code::InvalidArgument, "type: 9"),
+        (
+            Update {
+                r#type: 1,
+                entity: Some(Entity { entity: Some(entity::Entity::RegisterEntry(Default::default())) }),
+            },
+            Code::Unimplemented,
+            "register_entry",
+        ),
+        (drop_counter(Type::Modify, Some(64), None), Code::OutOfRange, "index = 64"),
+        (drop_counter(Type::Modify, Some(-1), None), Code::InvalidArgument, "index = -1"),
+        (drop_counter(Type::Insert, Some(1), None), Code::InvalidArgument, "INSERT"),
+    ] {
+        let results = rig.device.write(&write(vec![update.clone()])).unwrap();
+        let error = results[0].as_ref().unwrap_err();
+        assert_eq!(error.code, code, "{update:?}: {error}");
+        assert!(error.message.contains(text), "{text}: {error}");
+    }
+    assert!(entries(&rig.device, TableEntry::default()).is_empty());
+}
+
+#[test]
+fn the_atomic_modes_apply_all_or_nothing() {
+    for atomicity in [Atomicity::RollbackOnError, Atomicity::DataplaneAtomic] {
+        let mut rig = ready_rig(Some(3));
+        let mut batch = write(vec![
+            update(Type::Insert, client(1, 1).to_p4()),
+            update(Type::Insert, client(2, 1).to_p4()),
+            update(Type::Delete, client(1, 1).key().to_p4()),
+            update(Type::Insert, client(3, 1).to_p4()),
+            update(Type::Insert, client(4, 1).to_p4()),
+            update(Type::Insert, client(5, 1).to_p4()),
+            drop_counter(Type::Modify, Some(1), Some(CounterData { byte_count: 1, packet_count: 1 })),
+        ]);
+        batch.atomicity = atomicity as i32;
+        let mut expected = vec![Code::Aborted; 7];
+        expected[5] = Code::ResourceExhausted;
+        assert_eq!(codes(&rig.device.write(&batch).unwrap()), expected);
+        assert!(entries(&rig.device, TableEntry::default()).is_empty());
+        batch.updates.remove(5);
+        assert_eq!(codes(&rig.device.write(&batch).unwrap()), [Code::Ok; 6]);
+        assert_eq!(entries(&rig.device, TableEntry::default()).len(), 3);
+    }
+    let mut rig = ready_rig(None);
+    let unknown = p4runtime::v1::WriteRequest { atomicity: 9, ..write(Vec::new()) };
+    assert_eq!(rig.device.write(&unknown).unwrap_err().code(), Code::Unimplemented);
+}
+
+proptest! {
+    /// Whatever a batch would do alone, the atomic mode predicts it: same result, or nothing at all.
+    #[test]
+    fn a_trial_agrees_with_the_real_thing(ops in proptest::collection::vec((0..4usize, 0..5u128, 0..3u16), 0..30)) {
+        let updates: Vec<_> = ops.iter().map(|(kind, n, port)| {
+            if *kind == 3 {
+                let entry = DirectCounterEntry { table_entry: Some(client(*n, *port).key().to_p4()), data: None };
+                return Update {
+                    r#type: Type::Modify as i32,
+                    entity: Some(Entity { entity: Some(entity::Entity::DirectCounterEntry(entry)) }),
+                };
+            }
+            update([Type::Insert, Type::Modify, Type::Delete][*kind], client(*n, *port).to_p4())
+        }).collect();
+        let (mut alone, mut atomic) = (ready_rig(Some(3)), ready_rig(Some(3)));
+        for chunk in updates.chunks(4) {
+            let mut batch = write(chunk.to_vec());
+            batch.atomicity = Atomicity::DataplaneAtomic as i32;
+            let results = atomic.device.write(&batch).unwrap();
+            if results.iter().all(Result::is_ok) {
+                batch.atomicity = Atomicity::ContinueOnError as i32;
+                prop_assert!(alone.device.write(&batch).unwrap().iter().all(Result::is_ok));
+            }
+        }
+        let sorted = |rig: &common::Rig| {
+            let mut all: Vec<_> = entries(&rig.device, TableEntry::default()).iter().map(|e| format!("{e:?}")).collect();
+            all.sort();
+            all
+        };
+        prop_assert_eq!(sorted(&alone), sorted(&atomic));
+    }
+}
+
+#[test]
+fn a_table_holds_its_size_and_no_more() {
+    let mut rig = ready_rig(Some(4));
+    let batch = (0..6).map(|n| update(Type::Insert, client(n, 1).to_p4())).collect();
+    let results = rig.device.write(&write(batch)).unwrap();
+    assert_eq!(codes(&results)[3..], [Code::Ok, Code::ResourceExhausted, Code::ResourceExhausted]);
+    assert!(results[5].as_ref().unwrap_err().message.contains("client_v6"), "{results:?}");
+}
+
+#[test]
+fn reads_filter_by_key_action_and_counters() {
+    let mut rig = ready_rig(None);
+    rig.device.write(&write((0..2_500).map(|n| update(Type::Insert, client(n, 1).to_p4())).collect())).unwrap();
+    let one = client(7, 1);
+    assert_eq!(entries(&rig.device, one.key().to_p4()), [one.to_p4()]);
+    assert!(entries(&rig.device, client(9_999, 1).key().to_p4()).is_empty());
+    let asked = TableEntry { counter_data: Some(CounterData::default()), ..one.key().to_p4() };
+    assert_eq!(entries(&rig.device, asked)[0].counter_data, Some(CounterData::default()));
+    let by_action = |action_id| TableEntry {
+        table_id: one.key().table_id(),
+        action: Some(p4runtime::v1::TableAction {
+            r#type: Some(p4runtime::v1::table_action::Type::Action(p4runtime::v1::Action {
+                action_id,
+                params: Vec::new(),
+            })),
+        }),
+        ..TableEntry::default()
+    };
+    assert_eq!(entries(&rig.device, by_action(ids::ACTION_DELIVER)).len(), 2_500);
+    assert!(entries(&rig.device, by_action(ids::ACTION_PERMIT)).is_empty());
+    let all = Entity { entity: Some(entity::Entity::TableEntry(TableEntry::default())) };
+    let request = ReadRequest { device_id: DEVICE, entities: vec![all; 50], ..Default::default() };
+    let outcome = rig.device.read(&request).unwrap();
+    let sizes: Vec<_> = outcome.into_messages().map(|m| m.entities.len()).collect();
+    assert_eq!(sizes, [1_000, 1_000, 500], "equal requests are answered once, in messages of bounded size");
+}
+
+#[test]
+fn counters_are_read_set_and_reset() {
+    let mut rig = ready_rig(None);
+    rig.drops.add(DropReason::NoRole, 100);
+    let at = |index| {
+        entity::Entity::CounterEntry(CounterEntry {
+            counter_id: ids::COUNTER_DROP_REASON,
+            index: Some(Index { index }),
+            data: None,
+        })
+    };
+    let value = |device: &mimiq_switch::Device, index| match read(device, at(index)).0.as_slice() {
+        [entity::Entity::CounterEntry(entry)] => entry.data.unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let data = |packet_count, byte_count| CounterData { byte_count, packet_count };
+    assert_eq!(value(&rig.device, DropReason::NoRole as i64), data(1, 100));
+    let set = write(vec![drop_counter(Type::Modify, Some(DropReason::NoRole as i64), Some(data(5, 50)))]);
+    assert_eq!(codes(&rig.device.write(&set).unwrap()), [Code::Ok]);
+    rig.drops.add(DropReason::NoRole, 7);
+    assert_eq!(value(&rig.device, DropReason::NoRole as i64), data(6, 57));
+    rig.device.write(&write(vec![drop_counter(Type::Modify, None, Some(data(0, 0)))])).unwrap();
+    assert_eq!(value(&rig.device, DropReason::NoRole as i64), data(0, 0));
+    for id in [0, ids::COUNTER_DROP_REASON] {
+        let wildcard = entity::Entity::CounterEntry(CounterEntry { counter_id: id, index: None, data: None });
+        assert_eq!(read(&rig.device, wildcard).0.len(), 64);
+    }
+    let direct = |n: u128, data| {
+        entity::Entity::DirectCounterEntry(DirectCounterEntry { table_entry: Some(client(n, 1).key().to_p4()), data })
+    };
+    assert_eq!(codes(&read(&rig.device, direct(1, None)).1), [Code::NotFound]);
+    let initial = TableEntry { counter_data: Some(data(3, 30)), ..client(1, 1).to_p4() };
+    rig.device.write(&write(vec![update(Type::Insert, initial)])).unwrap();
+    let counter = |device: &_| match read(device, direct(1, None)).0.as_slice() {
+        [entity::Entity::DirectCounterEntry(entry)] => entry.data.unwrap(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(counter(&rig.device), data(3, 30));
+    rig.device.write(&write(vec![update(Type::Modify, client(1, 2).to_p4())])).unwrap();
+    assert_eq!(counter(&rig.device), data(3, 30), "MODIFY without counter_data keeps the counter");
+    let reset =
+        Update { r#type: Type::Modify as i32, entity: Some(Entity { entity: Some(direct(1, Some(data(0, 0)))) }) };
+    assert_eq!(codes(&rig.device.write(&write(vec![reset])).unwrap()), [Code::Ok]);
+    assert_eq!(counter(&rig.device), data(0, 0));
+}
+
+#[test]
+fn only_the_primary_of_this_device_with_a_pipeline_writes() {
+    let mut rig = rig(None);
+    let entry = || vec![update(Type::Insert, client(1, 1).to_p4())];
+    let mut code = |change: &dyn Fn(&mut p4runtime::v1::WriteRequest)| {
+        let mut request = write(entry());
+        change(&mut request);
+        rig.device.write(&request).map_or_else(|s| s.code(), |_| Code::Ok)
+    };
+    assert_eq!(code(&|_| ()), Code::PermissionDenied, "nobody is primary");
+    assert_eq!(code(&|r| r.device_id = 0), Code::NotFound);
+    assert_eq!(code(&|r| r.role = "sdn".into()), Code::NotFound);
+    assert_eq!(code(&|r| r.role_id = 1), Code::InvalidArgument);
+    rig.device.arbitration.update(StreamId(1), "", Some(1)).unwrap();
+    let mut code = |change: &dyn Fn(&mut p4runtime::v1::WriteRequest)| {
+        let mut request = write(entry());
+        change(&mut request);
+        rig.device.write(&request).map_or_else(|s| s.code(), |_| Code::Ok)
+    };
+    assert_eq!(code(&|_| ()), Code::FailedPrecondition);
+    assert_eq!(code(&|r| r.election_id = None), Code::PermissionDenied);
+    assert_eq!(code(&|r| r.election_id = Some(Uint128 { high: 1, low: 1 })), Code::PermissionDenied);
+    rig.device.set_config(set_config(Action::VerifyAndCommit, Some(contract()))).unwrap();
+    assert_eq!(rig.device.write(&write(entry())).unwrap(), [Ok(())]);
+    rig.device.arbitration.update(StreamId(2), "", Some(2)).unwrap();
+    assert_eq!(rig.device.write(&write(entry())).unwrap_err().code(), Code::PermissionDenied, "fenced off");
+}
