@@ -1,0 +1,250 @@
+//! The configuration file. Reading checks it completely, so that what is wrong shows before anything starts; each
+//! message names the field and the value.
+
+mod check;
+mod values;
+
+use std::{
+    fs,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use ipnetwork::{IpNetwork, Ipv6Network};
+use mimiq_contract::{MacAddr, Role};
+use serde::Deserialize;
+
+/// Why a configuration was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is no such YAML; says line, field and value.
+    #[error("{0}")]
+    Yaml(#[from] serde_yaml::Error),
+    /// A value that is not allowed, alone or together with others.
+    #[error("{field}: {value}: {problem}")]
+    Value {
+        /// Path of the field.
+        field: String,
+        /// What the file says.
+        value: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// The controller's configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where the switches send wrapped frames to: an address of the fabric and the relay port.
+    pub relay: SocketAddrV6,
+    /// What must survive a restart.
+    pub state_file: PathBuf,
+    /// The controller's identity.
+    pub pki: Pki,
+    /// Where Prometheus metrics are served, if at all.
+    #[serde(default)]
+    pub metrics: Option<SocketAddr>,
+    /// The addresses given to clients.
+    pub pool: Pool,
+    /// Lifetimes.
+    pub timing: Timing,
+    /// What one client may have.
+    #[serde(default)]
+    pub limits: Limits,
+    /// The switches.
+    pub switches: Vec<Switch>,
+}
+
+/// Files of the controller's identity, in PEM; `mimiqctl pki init` makes them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pki {
+    /// The authority that enrols clients.
+    pub ca: PathBuf,
+    /// The controller's certificate, for the DNS name `mimiq-controller`.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// An address pool with SID aliases: prefix ‖ alias ‖ random bits (MIMIQ §3.3).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    /// The prefix.
+    pub prefix: Ipv6Network,
+    /// Bits of an alias.
+    pub alias_bits: u8,
+    /// Aliases of each client-facing switch in one epoch.
+    pub aliases_per_sid: u16,
+}
+
+/// Lifetimes and epochs, in the paper's terms; written like `30s` or `1500ms`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Timing {
+    /// How long a client may send from an address, drawn per set.
+    pub t_ip: Range,
+    /// How much longer packets to it are delivered.
+    #[serde(deserialize_with = "values::duration")]
+    pub t_remove: Duration,
+    /// How long an alias epoch lasts.
+    #[serde(deserialize_with = "values::duration")]
+    pub t_sid: Duration,
+    /// For how many epochs an alias stays valid.
+    pub k: u32,
+    /// How long an address rests before it is drawn again.
+    #[serde(deserialize_with = "values::duration")]
+    pub cool_down: Duration,
+}
+
+/// The bounds that a duration is drawn from.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Range {
+    /// At least.
+    #[serde(deserialize_with = "values::duration")]
+    pub min: Duration,
+    /// At most.
+    #[serde(deserialize_with = "values::duration")]
+    pub max: Duration,
+}
+
+/// What one client may have.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Addresses at a time, those in their grace included.
+    pub addresses_per_client: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { addresses_per_client: 256 }
+    }
+}
+
+/// One switch.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Switch {
+    /// Its name in logs and metrics.
+    pub name: String,
+    /// P4Runtime's device ID.
+    pub device_id: u64,
+    /// Where its P4Runtime server listens, `http://HOST:PORT`.
+    pub p4runtime: String,
+    /// Its SID, if clients are connected to it.
+    #[serde(default)]
+    pub sid: Option<u16>,
+    /// Whether it is an edge switch: connected to the Internet, knows pools and aliases.
+    #[serde(default)]
+    pub edge: bool,
+    /// Source of the frames it sends to clients and, unless a route says otherwise, to next hops.
+    #[serde(deserialize_with = "values::mac")]
+    pub mac: MacAddr,
+    /// Its internal address, source and destination of tunnels.
+    pub tunnel_addr: Ipv6Addr,
+    /// Source of its ICMPv6 errors.
+    pub icmp_addr_v6: Ipv6Addr,
+    /// Source of its ICMP errors.
+    pub icmp_addr_v4: Ipv4Addr,
+    /// The largest IP packet that the fabric carries, bytes.
+    pub fabric_mtu: u16,
+    /// What its ports are connected to.
+    pub ports: Vec<Port>,
+    /// Addresses it answers ARP and neighbour solicitations for, besides those it has anyway.
+    #[serde(default)]
+    pub gateways: Vec<Gateway>,
+    /// Its routes.
+    #[serde(default)]
+    pub routes: Vec<Route>,
+    /// Sources that must not arrive from the Internet, besides the pool; edge switches only.
+    #[serde(default)]
+    pub denied_sources: Vec<IpNetwork>,
+}
+
+/// One port.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Port {
+    /// Its number.
+    pub id: u16,
+    /// What it is connected to.
+    #[serde(deserialize_with = "values::role")]
+    pub role: Role,
+}
+
+/// An address that a switch answers for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gateway {
+    /// On ports of this role.
+    #[serde(deserialize_with = "values::role")]
+    pub role: Role,
+    /// The address asked for.
+    pub address: IpAddr,
+    /// The answer; the switch's own without it.
+    #[serde(default, deserialize_with = "values::some_mac")]
+    pub mac: Option<MacAddr>,
+}
+
+/// A route with its next hop.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// The destinations.
+    pub prefix: IpNetwork,
+    /// The egress port.
+    pub port: u16,
+    /// The frames' source; the switch's own without it.
+    #[serde(default, deserialize_with = "values::some_mac")]
+    pub src_mac: Option<MacAddr>,
+    /// The neighbour.
+    #[serde(deserialize_with = "values::mac")]
+    pub next_hop_mac: MacAddr,
+}
+
+impl Config {
+    /// Reads and checks a file. Relative paths in it count from its folder.
+    ///
+    /// # Errors
+    /// If the file cannot be read or says what is not allowed.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        let mut config = Self::parse(&text)?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        for file in
+            [&mut config.state_file, &mut config.pki.ca, &mut config.pki.certificate, &mut config.pki.key]
+        {
+            *file = base.join(&file);
+        }
+        Ok(config)
+    }
+
+    /// Reads and checks a text.
+    ///
+    /// # Errors
+    /// If it says what is not allowed.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let config: Self = serde_yaml::from_str(text)?;
+        check::check(&config)?;
+        Ok(config)
+    }
+
+    /// The largest packet that clients may send, bytes: what every switch's fabric carries behind an outer header.
+    pub fn client_mtu(&self) -> u16 {
+        self.switches.iter().map(|s| s.fabric_mtu).min().unwrap_or(0).saturating_sub(40)
+    }
+}

@@ -1,0 +1,264 @@
+use std::{sync::Arc, time::Duration};
+
+use mimiq_contract::{Entry, P4INFO_TEXT, TableSchema as _, tables::SwitchInfo};
+use p4runtime::{
+    config::v1::P4Info,
+    rpc,
+    v1::{
+        Entity, ForwardingPipelineConfig, GetForwardingPipelineConfigRequest, MasterArbitrationUpdate, ReadRequest,
+        SetForwardingPipelineConfigRequest, StreamMessageRequest, StreamMessageResponse, TableEntry, Uint128, Update,
+        WriteRequest, entity, forwarding_pipeline_config::Cookie, get_forwarding_pipeline_config_request::ResponseType,
+        p4_runtime_client::P4RuntimeClient, set_forwarding_pipeline_config_request::Action, stream_message_request,
+        stream_message_response, update,
+    },
+};
+use prost::Message as _;
+use tokio::{sync::mpsc, time::timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{
+    Code, Status, Streaming,
+    transport::{Channel, Endpoint},
+};
+
+use super::Operation;
+
+/// How long connecting and each call may take.
+const CALL: Duration = Duration::from_secs(5);
+/// How long reading all entries may take.
+const READ: Duration = Duration::from_secs(60);
+/// HTTP/2 pings find out that a switch is gone though its TCP connection is not closed.
+const PING: Duration = Duration::from_secs(5);
+/// A full read is one message on some targets: 10^6 entries take about 80 MB.
+const MAX_READ: usize = 512 << 20;
+/// The errors of a whole batch travel in one trailer.
+const MAX_HEADERS: u32 = 256 << 10;
+
+/// P4Runtime's election ID: of two controllers the higher one writes (§5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ElectionId(pub u64);
+
+impl From<ElectionId> for Uint128 {
+    fn from(id: ElectionId) -> Self {
+        Self { high: 0, low: id.0 }
+    }
+}
+
+/// A switch to be controlled.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Its name in logs and metrics.
+    pub name: Arc<str>,
+    /// `http://HOST:PORT`.
+    pub uri: String,
+    /// P4Runtime's device ID.
+    pub device_id: u64,
+    /// The controller's election ID.
+    pub election_id: ElectionId,
+}
+
+/// Why a switch cannot be used at the moment.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Lost {
+    #[error("{0}")]
+    Transport(#[from] tonic::transport::Error),
+    #[error("{call}: {status}")]
+    Call { call: &'static str, status: Box<Status> },
+    #[error("{0}: no answer in time")]
+    Timeout(&'static str),
+    #[error("arbitration: not primary with election_id {}: {message}", .election_id.0)]
+    NotPrimary { election_id: ElectionId, message: String },
+    #[error("{0}: the switch closed the stream")]
+    Closed(&'static str),
+    #[error("write: an answer without the error of each update: {0}")]
+    NoDetails(Box<Status>),
+    #[error("the switch refused to delete an entry: {code:?}: {message}")]
+    Undeleted { code: Code, message: String },
+    #[error(transparent)]
+    P4Info(#[from] p4runtime::TextError),
+}
+
+fn call(call: &'static str) -> impl Fn(Status) -> Lost {
+    move |status| Lost::Call { call, status: Box::new(status) }
+}
+
+/// What became of one update: `None`, or the error with its code and message.
+pub(super) type Outcome = Option<(Code, String)>;
+
+/// A connection to a switch on which this controller is primary and the contract's pipeline runs.
+pub(super) struct Connection {
+    target: Target,
+    client: P4RuntimeClient<Channel>,
+    stream: Streaming<StreamMessageResponse>,
+    /// The stream lives as long as its request side.
+    _requests: mpsc::Sender<StreamMessageRequest>,
+}
+
+impl Connection {
+    /// Connects, becomes primary, and sets the pipeline unless it is there.
+    pub(super) async fn open(target: Target) -> Result<Self, Lost> {
+        let channel = Endpoint::from_shared(target.uri.clone())?
+            .connect_timeout(CALL)
+            .http2_keep_alive_interval(PING)
+            .keep_alive_timeout(PING)
+            .keep_alive_while_idle(true)
+            .http2_max_header_list_size(MAX_HEADERS)
+            .tcp_nodelay(true)
+            .connect()
+            .await?;
+        let mut client = P4RuntimeClient::new(channel).max_decoding_message_size(MAX_READ);
+        let (requests, outgoing) = mpsc::channel(1);
+        let arbitration = MasterArbitrationUpdate {
+            device_id: target.device_id,
+            election_id: Some(target.election_id.into()),
+            ..Default::default()
+        };
+        let update = Some(stream_message_request::Update::Arbitration(arbitration));
+        // The request must wait in the stream before the call: servers may answer the call only with the first message.
+        requests.send(StreamMessageRequest { update }).await.map_err(|_| Lost::Closed("arbitration"))?;
+        let stream = timeout(CALL, client.stream_channel(ReceiverStream::new(outgoing)))
+            .await
+            .map_err(|_| Lost::Timeout("arbitration"))?
+            .map_err(call("arbitration"))?
+            .into_inner();
+        let mut connection = Self { target, client, stream, _requests: requests };
+        timeout(CALL, connection.arbitrated()).await.map_err(|_| Lost::Timeout("arbitration"))??;
+        connection.set_pipeline().await?;
+        Ok(connection)
+    }
+
+    /// Waits for the next arbitration message; an error unless this controller is primary.
+    async fn arbitrated(&mut self) -> Result<(), Lost> {
+        loop {
+            let message = self.stream.message().await.map_err(call("arbitration"))?;
+            match message.ok_or(Lost::Closed("arbitration"))?.update {
+                Some(stream_message_response::Update::Arbitration(update)) => {
+                    let status = update.status.unwrap_or_default();
+                    if status.code == Code::Ok as i32 {
+                        return Ok(());
+                    }
+                    let election_id = self.target.election_id;
+                    return Err(Lost::NotPrimary { election_id, message: status.message });
+                }
+                other => tracing::debug!(switch = %self.target.name, ?other, "stream message ignored"),
+            }
+        }
+    }
+
+    /// Returns when this controller is no longer primary or the stream ends. Cancel-safe.
+    pub(super) async fn lost(&mut self) -> Lost {
+        loop {
+            if let Err(lost) = self.arbitrated().await {
+                return lost;
+            }
+        }
+    }
+
+    async fn set_pipeline(&mut self) -> Result<(), Lost> {
+        let Target { device_id, election_id, .. } = self.target;
+        let cookie = cookie();
+        let request =
+            GetForwardingPipelineConfigRequest { device_id, response_type: ResponseType::CookieOnly as i32 };
+        let known = timeout(CALL, self.client.get_forwarding_pipeline_config(request))
+            .await
+            .map_err(|_| Lost::Timeout("get pipeline config"))?;
+        match known {
+            Ok(response) => {
+                if response.into_inner().config.and_then(|c| c.cookie).is_some_and(|c| c.cookie == cookie) {
+                    return Ok(());
+                }
+            }
+            // There is none yet.
+            Err(status) if matches!(status.code(), Code::FailedPrecondition | Code::NotFound) => {}
+            Err(status) => return Err(call("get pipeline config")(status)),
+        }
+        tracing::info!(switch = %self.target.name, "setting the pipeline configuration");
+        let config = ForwardingPipelineConfig {
+            p4info: Some(p4info()?),
+            cookie: Some(Cookie { cookie }),
+            ..Default::default()
+        };
+        let request = SetForwardingPipelineConfigRequest {
+            device_id,
+            election_id: Some(election_id.into()),
+            action: Action::VerifyAndCommit as i32,
+            config: Some(config),
+            ..Default::default()
+        };
+        timeout(CALL, self.client.set_forwarding_pipeline_config(request))
+            .await
+            .map_err(|_| Lost::Timeout("set pipeline config"))?
+            .map_err(call("set pipeline config"))?;
+        Ok(())
+    }
+
+    /// All entries of all tables.
+    pub(super) async fn read(&mut self) -> Result<Vec<Entry>, Lost> {
+        timeout(READ, self.read_tables()).await.map_err(|_| Lost::Timeout("read"))?
+    }
+
+    async fn read_tables(&mut self) -> Result<Vec<Entry>, Lost> {
+        let table = |id: u32| TableEntry { table_id: id, is_default_action: id == SwitchInfo::ID, ..Default::default() };
+        let entities = Entry::TABLES.iter().map(|(id, _)| entity(table(*id))).collect();
+        let request = ReadRequest { device_id: self.target.device_id, entities, ..Default::default() };
+        let mut responses = self.client.read(request).await.map_err(call("read"))?.into_inner();
+        let mut entries = Vec::new();
+        while let Some(response) = responses.message().await.map_err(call("read"))? {
+            for entity in response.entities {
+                let Some(entity::Entity::TableEntry(entry)) = entity.entity else { continue };
+                match Entry::from_p4(&entry) {
+                    Ok(entry) => entries.push(entry),
+                    // The default entry before it was first set: the program's initial action.
+                    Err(_) if entry.is_default_action => {}
+                    Err(error) => {
+                        tracing::warn!(switch = %self.target.name, %error, "an entry outside the contract is left alone");
+                    }
+                }
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Writes a batch without two updates of one entry, as P4Runtime may apply them in any order (§12).
+    pub(super) async fn write(&mut self, operations: &[Operation]) -> Result<Vec<Outcome>, Lost> {
+        let updates = operations.iter().map(to_update).collect();
+        let Target { device_id, election_id, .. } = self.target;
+        let request =
+            WriteRequest { device_id, election_id: Some(election_id.into()), updates, ..Default::default() };
+        let status = match timeout(CALL, self.client.write(request)).await.map_err(|_| Lost::Timeout("write"))? {
+            Ok(_) => return Ok(vec![None; operations.len()]),
+            Err(status) => status,
+        };
+        // §12.3: one p4.v1.Error for each update, the good ones included.
+        let details = rpc::Status::decode(status.details()).map(|s| s.details).unwrap_or_default();
+        if details.len() != operations.len() {
+            return Err(Lost::NoDetails(Box::new(status)));
+        }
+        let outcomes = details.iter().map(|any| p4runtime::v1::Error::decode(any.value.as_slice()).ok());
+        let outcomes: Option<Vec<Outcome>> = outcomes
+            .map(|error| error.map(|e| Some((Code::from_i32(e.canonical_code), e.message)).filter(|(c, _)| *c != Code::Ok)))
+            .collect();
+        outcomes.ok_or_else(|| Lost::NoDetails(Box::new(status)))
+    }
+}
+
+fn entity(entry: TableEntry) -> Entity {
+    Entity { entity: Some(entity::Entity::TableEntry(entry)) }
+}
+
+fn to_update(operation: &Operation) -> Update {
+    let (kind, entry) = match operation {
+        Operation::Insert(entry) => (update::Type::Insert, entry.to_p4()),
+        Operation::Modify(entry) => (update::Type::Modify, entry.to_p4()),
+        Operation::Delete(key) => (update::Type::Delete, key.to_p4()),
+    };
+    Update { r#type: kind as i32, entity: Some(entity(entry)) }
+}
+
+fn p4info() -> Result<P4Info, p4runtime::TextError> {
+    p4runtime::p4info_from_text(P4INFO_TEXT)
+}
+
+/// Names the contract's p4info: FNV-1a of its text.
+fn cookie() -> u64 {
+    P4INFO_TEXT.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

@@ -1,0 +1,363 @@
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use metrics::{counter, gauge, histogram};
+use mimiq_contract::{Entry, EntryKey};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::{Instant, sleep_until, timeout_at},
+};
+use tonic::Code;
+
+use super::{
+    Operation, Target,
+    connection::{Connection, Lost, Outcome},
+    diff,
+};
+
+/// Updates per write: some targets report the errors of a batch in a trailer of limited size.
+const BATCH: usize = 200;
+/// How long the first request of a batch waits for others.
+const LINGER: Duration = Duration::from_millis(1);
+/// Between attempts to connect: doubled from the first to the second.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Asked once, with all entries of the switch when it is first read: which of them are to stay though nobody has set
+/// them in this process' life.
+pub type Adopt = Box<dyn FnOnce(&[Entry]) -> HashSet<EntryKey> + Send + Sync>;
+
+/// Why entries were not set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// The switch is not connected or not in sync.
+    #[error("switch {0} is not available")]
+    Unavailable(Arc<str>),
+    /// The switch refused an entry.
+    #[error("switch {switch} refused an entry: {code:?}: {message}")]
+    Refused {
+        /// Its name.
+        switch: Arc<str>,
+        /// P4Runtime's code.
+        code: Code,
+        /// What the switch says.
+        message: String,
+    },
+}
+
+enum Request {
+    Set { entries: Vec<Entry>, done: oneshot::Sender<Result<(), WriteError>> },
+    Remove { keys: Vec<EntryKey>, done: oneshot::Sender<()> },
+}
+
+/// A switch, as the rest of the controller sees it.
+#[derive(Debug, Clone)]
+pub struct SwitchHandle {
+    name: Arc<str>,
+    /// Unbounded, so that requests keep their order without waiting: there are no more than leases and aliases.
+    requests: mpsc::UnboundedSender<Request>,
+    synced: watch::Receiver<bool>,
+}
+
+impl SwitchHandle {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Adds entries, and keeps them there across restarts of the switch. Done when the switch has them.
+    ///
+    /// # Errors
+    /// If the switch is not available or refuses one. Then some may be in the switch: [`remove`](Self::remove) them all.
+    pub async fn set(&self, entries: Vec<Entry>) -> Result<(), WriteError> {
+        let (done, result) = oneshot::channel();
+        let unavailable = || WriteError::Unavailable(self.name.clone());
+        self.requests.send(Request::Set { entries, done }).map_err(|_| unavailable())?;
+        result.await.map_err(|_| unavailable())?
+    }
+
+    /// Removes entries. Done when the switch surely has none of them, nor those of earlier removals, however long it
+    /// takes it to come back; `false` if the session ends before. Requested even if the future is dropped.
+    pub fn remove(&self, keys: Vec<EntryKey>) -> impl Future<Output = bool> + use<> {
+        let (done, result) = oneshot::channel();
+        let sent = self.requests.send(Request::Remove { keys, done }).is_ok();
+        async move { sent && result.await.is_ok() }
+    }
+
+    /// Whether the switch is connected and has all that it should.
+    pub fn is_synced(&self) -> bool {
+        *self.synced.borrow()
+    }
+
+    /// Waits until the switch is in sync; `false` if the session has ended.
+    pub async fn synced(&mut self) -> bool {
+        self.synced.wait_for(|synced| *synced).await.is_ok()
+    }
+}
+
+/// Starts the session of one switch with the entries it must always have. It ends when the last handle is dropped.
+pub fn start(target: Target, always: Vec<Entry>, adopt: Adopt) -> SwitchHandle {
+    let (sender, requests) = mpsc::unbounded_channel();
+    let (synced_sender, synced) = watch::channel(false);
+    let name = target.name.clone();
+    let desired = always.into_iter().map(|entry| (entry.key(), entry)).collect();
+    let session = Session { target, desired, adopt: Some(adopt), removed: Vec::new(), requests, synced: synced_sender };
+    tokio::spawn(session.run());
+    SwitchHandle { name, requests: sender, synced }
+}
+
+struct Session {
+    target: Target,
+    desired: HashMap<EntryKey, Entry>,
+    adopt: Option<Adopt>,
+    /// Removals that wait for the next synchronisation.
+    removed: Vec<oneshot::Sender<()>>,
+    requests: mpsc::UnboundedReceiver<Request>,
+    synced: watch::Sender<bool>,
+}
+
+/// All handles are gone.
+struct Ended;
+
+impl Session {
+    async fn run(mut self) {
+        let mut backoff = BACKOFF.0;
+        while let Ok(opened) = self.open().await {
+            let lost = match opened {
+                Ok((mut connection, actual)) => match self.synchronise(&mut connection, actual).await {
+                    Ok(()) => {
+                        backoff = BACKOFF.0;
+                        self.set_synced(true);
+                        let Ok(lost) = self.serve(&mut connection).await else { return };
+                        self.set_synced(false);
+                        lost
+                    }
+                    Err(lost) => lost,
+                },
+                Err(lost) => lost,
+            };
+            counter!("mimiq_controller_switch_losses_total", "switch" => self.target.name.to_string()).increment(1);
+            // Repeats say nothing new.
+            if backoff == BACKOFF.0 {
+                tracing::warn!(switch = %self.target.name, %lost, "switch not available");
+            } else {
+                tracing::debug!(switch = %self.target.name, %lost, "switch still not available");
+            }
+            if self.wait(sleep_until(Instant::now() + backoff)).await.is_err() {
+                return;
+            }
+            backoff = (backoff * 2).min(BACKOFF.1);
+        }
+    }
+
+    fn set_synced(&self, synced: bool) {
+        self.synced.send_replace(synced);
+        gauge!("mimiq_controller_switch_synced", "switch" => self.target.name.to_string()).set(f64::from(u8::from(synced)));
+        if synced {
+            tracing::info!(switch = %self.target.name, entries = self.desired.len(), "switch in sync");
+        }
+    }
+
+    async fn open(&mut self) -> Result<Result<(Connection, Vec<Entry>), Lost>, Ended> {
+        let target = self.target.clone();
+        self.wait(async move {
+            let mut connection = Connection::open(target).await?;
+            let actual = connection.read().await?;
+            Ok((connection, actual))
+        })
+        .await
+    }
+
+    /// Waits for `future`; requests are answered as for a switch that is away.
+    async fn wait<T>(&mut self, future: impl Future<Output = T>) -> Result<T, Ended> {
+        tokio::pin!(future);
+        loop {
+            tokio::select! {
+                result = &mut future => return Ok(result),
+                request = self.requests.recv() => match request {
+                    None => return Err(Ended),
+                    // Whoever asked may be gone.
+                    Some(Request::Set { done, .. }) => drop(done.send(Err(self.unavailable()))),
+                    Some(Request::Remove { keys, done }) => {
+                        for key in &keys {
+                            self.desired.remove(key);
+                        }
+                        self.removed.push(done);
+                    }
+                },
+            }
+        }
+    }
+
+    fn unavailable(&self) -> WriteError {
+        WriteError::Unavailable(self.target.name.clone())
+    }
+
+    async fn synchronise(&mut self, connection: &mut Connection, actual: Vec<Entry>) -> Result<(), Lost> {
+        if let Some(adopt) = self.adopt.take() {
+            let keep = adopt(&actual);
+            self.desired.extend(actual.iter().map(|e| (e.key(), *e)).filter(|(key, _)| keep.contains(key)));
+        }
+        let operations = diff(&self.desired, &actual);
+        if !operations.is_empty() {
+            let (changes, entries) = (operations.len(), actual.len());
+            tracing::info!(switch = %self.target.name, entries, changes, "reconciling");
+        }
+        let mut all_deleted = true;
+        for (operation, outcome) in operations.iter().zip(self.write(connection, &operations).await?) {
+            if let Some((code, message)) = outcome {
+                all_deleted &= !matches!(operation, Operation::Delete(_));
+                // What the operator configured and the switch refuses is the operator's to mend; the rest goes on.
+                let table = operation.key().table_id();
+                tracing::error!(switch = %self.target.name, table, ?code, message, "switch refused an entry");
+                counter!("mimiq_controller_switch_refusals_total", "switch" => self.target.name.to_string()).increment(1);
+            }
+        }
+        if all_deleted {
+            for done in self.removed.drain(..) {
+                // Whoever asked may be gone.
+                let _ = done.send(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Serves requests until the connection is lost.
+    async fn serve(&mut self, connection: &mut Connection) -> Result<Lost, Ended> {
+        loop {
+            let first = tokio::select! {
+                lost = connection.lost() => return Ok(lost),
+                request = self.requests.recv() => request.ok_or(Ended)?,
+            };
+            let batch = self.gather(first).await;
+            if let Err(lost) = self.carry_out(connection, batch).await {
+                return Ok(lost);
+            }
+        }
+    }
+
+    /// Adds the requests that come within [`LINGER`], until they fill a write.
+    async fn gather(&mut self, first: Request) -> Vec<Request> {
+        let size = |request: &Request| match request {
+            Request::Set { entries, .. } => entries.len(),
+            Request::Remove { keys, .. } => keys.len(),
+        };
+        let until = Instant::now() + LINGER;
+        let mut updates = size(&first);
+        let mut batch = vec![first];
+        while updates < BATCH {
+            let Ok(Some(request)) = timeout_at(until, self.requests.recv()).await else { break };
+            updates += size(&request);
+            batch.push(request);
+        }
+        batch
+    }
+
+    async fn carry_out(&mut self, connection: &mut Connection, batch: Vec<Request>) -> Result<(), Lost> {
+        let mut operations = Vec::new();
+        for request in &batch {
+            match request {
+                Request::Set { entries, .. } => operations.extend(entries.iter().map(|entry| {
+                    let key = entry.key();
+                    Operation::set(*entry, self.desired.insert(key, *entry).is_some())
+                })),
+                Request::Remove { keys, .. } => operations.extend(keys.iter().map(|key| {
+                    self.desired.remove(key);
+                    Operation::Delete(*key)
+                })),
+            }
+        }
+        let result = self.write(connection, &operations).await;
+        let (mut outcomes, mut lost) = match result {
+            Ok(outcomes) => (outcomes.into_iter(), None),
+            Err(lost) => (Vec::new().into_iter(), Some(lost)),
+        };
+        for request in batch {
+            match request {
+                Request::Set { entries, done } => {
+                    let refused = outcomes.by_ref().take(entries.len()).flatten().reduce(|first, _| first);
+                    let result = match refused {
+                        _ if lost.is_some() => Err(self.unavailable()),
+                        Some((code, message)) => {
+                            Err(WriteError::Refused { switch: self.target.name.clone(), code, message })
+                        }
+                        None => Ok(()),
+                    };
+                    if result.is_err() {
+                        for entry in &entries {
+                            self.desired.remove(&entry.key());
+                        }
+                    }
+                    // Whoever asked may be gone; then it removes the entries when their time comes.
+                    let _ = done.send(result);
+                }
+                Request::Remove { keys, done } => {
+                    let refused = outcomes.by_ref().take(keys.len()).flatten().reduce(|first, _| first);
+                    if let Some((code, message)) = refused {
+                        // Removals are confirmed in the order of their requests: reconcile before any later one.
+                        lost = lost.or(Some(Lost::Undeleted { code, message }));
+                    }
+                    if lost.is_none() {
+                        let _ = done.send(());
+                    } else {
+                        self.removed.push(done);
+                    }
+                }
+            }
+        }
+        match lost {
+            Some(lost) => Err(lost),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes operations of any number; their outcomes are in the same order. An entry that is there already, or gone
+    /// already, is no error: what counts is the state afterwards.
+    async fn write(&self, connection: &mut Connection, operations: &[Operation]) -> Result<Vec<Outcome>, Lost> {
+        let mut outcomes = Vec::with_capacity(operations.len());
+        let mut rest = operations;
+        while !rest.is_empty() {
+            let (batch, behind) = rest.split_at(batch_len(rest));
+            rest = behind;
+            let mut results = self.timed_write(connection, batch).await?;
+            let (mut again, mut places) = (Vec::new(), Vec::new());
+            for (place, (operation, result)) in batch.iter().zip(&mut results).enumerate() {
+                let code = result.as_ref().map(|(code, _)| *code);
+                match (operation, code) {
+                    (Operation::Insert(entry), Some(Code::AlreadyExists)) => again.push(Operation::Modify(*entry)),
+                    (Operation::Modify(entry), Some(Code::NotFound)) => again.push(Operation::Insert(*entry)),
+                    (Operation::Delete(_), Some(Code::NotFound)) => {
+                        *result = None;
+                        continue;
+                    }
+                    _ => continue,
+                }
+                places.push(place);
+            }
+            if !again.is_empty() {
+                for (place, result) in places.into_iter().zip(self.timed_write(connection, &again).await?) {
+                    results[place] = result;
+                }
+            }
+            outcomes.append(&mut results);
+        }
+        Ok(outcomes)
+    }
+
+    async fn timed_write(&self, connection: &mut Connection, batch: &[Operation]) -> Result<Vec<Outcome>, Lost> {
+        let start = Instant::now();
+        let result = connection.write(batch).await;
+        let switch = self.target.name.to_string();
+        histogram!("mimiq_controller_write_seconds", "switch" => switch.clone()).record(start.elapsed());
+        histogram!("mimiq_controller_write_updates", "switch" => switch).record(batch.len() as f64);
+        result
+    }
+}
+
+/// How many of the operations go into the next write: at most [`BATCH`], and none for the same entry twice.
+fn batch_len(operations: &[Operation]) -> usize {
+    let mut keys = HashSet::new();
+    operations.iter().take(BATCH).take_while(|operation| keys.insert(operation.key())).count()
+}

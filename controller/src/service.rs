@@ -1,0 +1,215 @@
+//! The allocation service: QUIC connections from clients' agents, one request on each stream.
+
+mod request;
+
+use std::{net::Ipv6Addr, sync::Arc, time::Duration};
+
+use metrics::{counter, gauge, histogram};
+use mimiq_api::allocation::{
+    AddressSet, ClientRequest, MAX_MESSAGE, RefusalReason, Refused, Released, ServerReply, server_reply::Reply,
+};
+use prost::Message as _;
+use quinn::{Connection, Endpoint, Incoming, ReadToEndError, RecvStream, SendStream, VarInt};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
+
+use crate::{
+    allocator::{Allocator, Denial, Granted, RETRY},
+    relay::Peer,
+    tls,
+};
+use mimiq_addressing::{Refusal, RenewError};
+use request::{Invalid, Valid};
+
+/// Handshakes at a time: each costs some milliseconds of CPU.
+const HANDSHAKES: usize = 256;
+/// How long a handshake, or reading a request, may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Codes of closed connections.
+mod close {
+    use super::VarInt;
+
+    pub(super) const NO_NAME: VarInt = VarInt::from_u32(1);
+    pub(super) const STOPPING: VarInt = VarInt::from_u32(2);
+}
+
+/// The allocation service.
+pub struct Service {
+    endpoint: Endpoint,
+    allocator: Arc<Allocator>,
+    handshakes: Arc<Semaphore>,
+}
+
+impl Service {
+    /// Serves clients on this endpoint.
+    pub fn new(endpoint: Endpoint, allocator: Arc<Allocator>) -> Self {
+        Self { endpoint, allocator, handshakes: Arc::new(Semaphore::new(HANDSHAKES)) }
+    }
+
+    /// Accepts connections until the endpoint is closed.
+    pub async fn run(&self) {
+        while let Some(incoming) = self.endpoint.accept().await {
+            self.accept(incoming);
+        }
+    }
+
+    /// Tells the clients that the server stops, and closes their connections.
+    pub async fn stop(&self, grace: Duration) {
+        self.endpoint.set_server_config(None);
+        self.allocator.drain();
+        // Drain has to arrive before the connection's end does.
+        let _ = timeout(grace, self.endpoint.wait_idle()).await;
+        self.endpoint.close(close::STOPPING, b"the server stops");
+        let _ = timeout(grace, self.endpoint.wait_idle()).await;
+    }
+
+    fn accept(&self, incoming: Incoming) {
+        let Ok(permit) = self.handshakes.clone().try_acquire_owned() else {
+            counter!("mimiq_controller_handshakes_total", "result" => "overload").increment(1);
+            // A client that comes back with the token has shown that its address is not forged.
+            if !incoming.remote_address_validated() {
+                let _ = incoming.retry();
+            } else {
+                incoming.refuse();
+            }
+            return;
+        };
+        let allocator = self.allocator.clone();
+        tokio::spawn(async move {
+            let connection = timeout(PATIENCE, async { incoming.await }).await;
+            drop(permit);
+            let result = match connection {
+                Ok(Ok(connection)) => {
+                    counter!("mimiq_controller_handshakes_total", "result" => "ok").increment(1);
+                    return serve(connection, allocator).await;
+                }
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "handshake failed");
+                    "failed"
+                }
+                Err(_) => "timeout",
+            };
+            counter!("mimiq_controller_handshakes_total", "result" => result).increment(1);
+        });
+    }
+}
+
+async fn serve(connection: Connection, allocator: Arc<Allocator>) {
+    let Some(name) = tls::client_name(&connection) else {
+        tracing::info!("a client's certificate has no common name");
+        return connection.close(close::NO_NAME, b"the certificate has no common name");
+    };
+    tracing::info!(client = name, "client connected");
+    gauge!("mimiq_controller_connections").increment(1.0);
+    let name: Arc<str> = name.into();
+    let ended = loop {
+        match connection.accept_bi().await {
+            // Not cancelled when the connection ends: a lease must be settled with its switch.
+            Ok((send, recv)) => tokio::spawn(answer(connection.clone(), name.clone(), allocator.clone(), send, recv)),
+            Err(ended) => break ended,
+        };
+    };
+    gauge!("mimiq_controller_connections").decrement(1.0);
+    tracing::info!(client = %name, reason = %ended, "client disconnected");
+}
+
+/// Answers the request of one stream.
+async fn answer(
+    connection: Connection,
+    name: Arc<str>,
+    allocator: Arc<Allocator>,
+    mut send: SendStream,
+    recv: RecvStream,
+) {
+    let start = Instant::now();
+    let reply = match timeout(PATIENCE, read(recv)).await {
+        Ok(Ok(request)) => handle(&connection, &name, &allocator, request).await,
+        Ok(Err(Unreadable::Gone)) | Err(_) => return,
+        Ok(Err(Unreadable::Invalid(invalid))) => refused(RefusalReason::Invalid, invalid.to_string(), Duration::ZERO),
+    };
+    let result = match &reply {
+        Reply::Refused(refused) => {
+            tracing::debug!(client = %name, reason = refused.reason().as_str_name(), "request refused");
+            refused.reason().as_str_name()
+        }
+        Reply::AddressSet(_) | Reply::Released(_) => "ok",
+    };
+    counter!("mimiq_controller_requests_total", "result" => result).increment(1);
+    histogram!("mimiq_controller_request_seconds").record(start.elapsed());
+    let message = ServerReply { reply: Some(reply) }.encode_to_vec();
+    if send.write_all(&message).await.is_ok() {
+        // Fails only if the stream is closed already.
+        let _ = send.finish();
+    }
+}
+
+enum Unreadable {
+    /// The client took the stream or the connection back.
+    Gone,
+    Invalid(Invalid),
+}
+
+async fn read(mut recv: RecvStream) -> Result<Valid, Unreadable> {
+    let bytes = recv.read_to_end(MAX_MESSAGE).await.map_err(|error| match error {
+        ReadToEndError::TooLong => Unreadable::Invalid(Invalid::TooLong),
+        ReadToEndError::Read(_) => Unreadable::Gone,
+    })?;
+    let length = bytes.len();
+    let message = ClientRequest::decode(bytes.as_slice())
+        .map_err(|source| Unreadable::Invalid(Invalid::Malformed { length, source }))?;
+    Valid::try_from(message).map_err(Unreadable::Invalid)
+}
+
+async fn handle(connection: &Connection, name: &str, allocator: &Allocator, request: Valid) -> Reply {
+    let Ok(peer) = Peer::try_from(connection.remote_address()) else {
+        return refused(RefusalReason::Unavailable, "the request came without a relay".into(), RETRY);
+    };
+    let client = allocator.client(name, peer.location, connection);
+    match request {
+        Valid::Acquire { count } => match allocator.acquire(client, peer.location, count).await {
+            Ok(granted) => granted_reply(granted),
+            Err(denial) => denied(&denial),
+        },
+        Valid::Release { addresses } => Reply::Released(Released { count: allocator.release(client, &addresses) }),
+        Valid::Renew { addresses } => match allocator.renew(client, addresses) {
+            Ok(granted) => granted_reply(granted),
+            Err(denial) => denied(&denial),
+        },
+    }
+}
+
+fn granted_reply(granted: Granted) -> Reply {
+    counter!("mimiq_controller_allocated_total").increment(granted.addresses.len() as u64);
+    Reply::AddressSet(AddressSet {
+        addresses: granted.addresses.iter().map(|address: &Ipv6Addr| address.octets().to_vec()).collect(),
+        lifetime_ms: millis(granted.lifetime),
+        grace_ms: millis(granted.grace),
+        mtu: granted.mtu.into(),
+    })
+}
+
+fn denied(denial: &Denial) -> Reply {
+    use RefusalReason as Reason;
+    let (reason, retry) = match denial {
+        Denial::Pool(Refusal::Empty) => (Reason::Invalid, Duration::ZERO),
+        Denial::Pool(Refusal::Quota { .. }) => (Reason::Quota, RETRY),
+        Denial::Pool(Refusal::Exhausted { retry_after, .. }) => (Reason::Exhausted, retry_after.unwrap_or_default()),
+        Denial::Pool(Refusal::Quarantine { retry_after }) => (Reason::Unavailable, *retry_after),
+        Denial::Pool(Refusal::UnknownSid(_) | Refusal::NoAlias(_)) | Denial::Ended => (Reason::Unavailable, RETRY),
+        Denial::Renew(RenewError::Empty) => (Reason::Invalid, Duration::ZERO),
+        Denial::Renew(RenewError::NotHeld(_) | RenewError::AliasRetired) => (Reason::NotHeld, Duration::ZERO),
+        Denial::Switch(_) => (Reason::SwitchUnavailable, RETRY),
+    };
+    refused(reason, denial.to_string(), retry)
+}
+
+fn refused(reason: RefusalReason, message: String, retry_after: Duration) -> Reply {
+    Reply::Refused(Refused { reason: reason.into(), message, retry_after_ms: millis(retry_after) })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,95 @@
+//! Requests, checked.
+
+use std::net::Ipv6Addr;
+
+use mimiq_api::allocation::{ClientRequest, Family, MAX_MESSAGE, client_request::Request};
+
+/// A request whose fields make sense.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Valid {
+    Acquire { count: u32 },
+    Release { addresses: Vec<Ipv6Addr> },
+    Renew { addresses: Vec<Ipv6Addr> },
+}
+
+/// Why a request makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Invalid {
+    #[error("message: more than {MAX_MESSAGE} bytes")]
+    TooLong,
+    #[error("message of {length} bytes: {source}")]
+    Malformed { length: usize, source: prost::DecodeError },
+    #[error("request: none, or of a kind that is not known")]
+    NoRequest,
+    #[error("count: 0, must be at least 1")]
+    NoCount,
+    #[error("family: {0}, only FAMILY_IPV6 has a pool")]
+    Family(String),
+    #[error("addresses: none is named")]
+    NoAddress,
+    #[error("addresses[{index}]: {length} bytes, an IPv6 address has 16")]
+    Address { index: usize, length: usize },
+}
+
+impl TryFrom<ClientRequest> for Valid {
+    type Error = Invalid;
+
+    fn try_from(message: ClientRequest) -> Result<Self, Invalid> {
+        match message.request.ok_or(Invalid::NoRequest)? {
+            Request::Acquire(acquire) => match Family::try_from(acquire.family) {
+                _ if acquire.count == 0 => Err(Invalid::NoCount),
+                Ok(Family::Ipv6) => Ok(Self::Acquire { count: acquire.count }),
+                Ok(other) => Err(Invalid::Family(other.as_str_name().into())),
+                Err(_) => Err(Invalid::Family(acquire.family.to_string())),
+            },
+            Request::Release(release) => Ok(Self::Release { addresses: addresses(&release.addresses)? }),
+            Request::Renew(renew) => Ok(Self::Renew { addresses: addresses(&renew.addresses)? }),
+        }
+    }
+}
+
+fn addresses(fields: &[Vec<u8>]) -> Result<Vec<Ipv6Addr>, Invalid> {
+    if fields.is_empty() {
+        return Err(Invalid::NoAddress);
+    }
+    let address = |(index, bytes): (usize, &Vec<u8>)| match <[u8; 16]>::try_from(bytes.as_slice()) {
+        Ok(octets) => Ok(Ipv6Addr::from(octets)),
+        Err(_) => Err(Invalid::Address { index, length: bytes.len() }),
+    };
+    fields.iter().enumerate().map(address).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use mimiq_api::allocation::{Acquire, Release};
+    use prost::Message as _;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn refusal(request: Request) -> String {
+        Valid::try_from(ClientRequest { request: Some(request) }).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn refusals_name_field_and_value() {
+        let acquire = |count, family| refusal(Request::Acquire(Acquire { count, family }));
+        assert_eq!(acquire(0, 1), "count: 0, must be at least 1");
+        assert_eq!(acquire(1, 2), "family: FAMILY_IPV4, only FAMILY_IPV6 has a pool");
+        assert_eq!(acquire(1, 77), "family: 77, only FAMILY_IPV6 has a pool");
+        let release = |addresses| refusal(Request::Release(Release { addresses }));
+        assert_eq!(release(vec![]), "addresses: none is named");
+        assert_eq!(release(vec![vec![0; 16], vec![0; 4]]), "addresses[1]: 4 bytes, an IPv6 address has 16");
+        let empty = Valid::try_from(ClientRequest { request: None }).unwrap_err().to_string();
+        assert_eq!(empty, "request: none, or of a kind that is not known");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            if let Ok(message) = ClientRequest::decode(bytes.as_slice()) {
+                let _ = Valid::try_from(message);
+            }
+        }
+    }
+}
