@@ -1,0 +1,248 @@
+//! The daemon: one task that owns the [`Stock`] and carries out what it wants done.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use mimiq_api::local::{AgentMessage, Expired, Refused, Returned, Taken, agent_message};
+use tokio::sync::{mpsc, watch};
+
+use crate::config::Config;
+use crate::netlink::{Netlink, NetlinkError};
+use crate::session::{self, Request, SessionError};
+use crate::stock::{AppId, Command, Grant, Marks, Stock};
+use crate::{address, local};
+
+/// How long the daemon tries to release everything when it stops.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+const EVENTS: usize = 256;
+
+/// What happens to the daemon.
+#[derive(Debug)]
+pub enum Event {
+    /// The session is there (again).
+    Connected,
+    /// The allocation server granted a set.
+    Granted(Grant),
+    /// It did not.
+    AcquireFailed {
+        /// How many addresses were asked for.
+        asked: u32,
+        /// When to ask again.
+        retry_after: Duration,
+        /// Whether to ask for fewer.
+        smaller: bool,
+        /// The reason's name in metrics.
+        reason: &'static str,
+        /// For people.
+        message: String,
+    },
+    /// The allocation server took addresses away.
+    Revoked(Vec<IpAddr>),
+    /// The allocation server stops soon.
+    Drain,
+    /// An application connected; messages to it go there. (No more wait in it than the application holds addresses.)
+    Opened(AppId, mpsc::UnboundedSender<AgentMessage>),
+    /// An application wants an address.
+    Take(AppId, Duration),
+    /// An application gives one back.
+    Return(AppId, IpAddr),
+    /// An application's connection closed.
+    Closed(AppId),
+}
+
+/// Why the daemon could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The PKI is of no use.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The kernel refused.
+    #[error(transparent)]
+    Netlink(#[from] NetlinkError),
+    /// The Unix socket cannot be opened.
+    #[error("socket: {path}: {source}")]
+    Socket {
+        /// Its path.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Runs until `stop` ends, then releases everything.
+///
+/// # Errors
+/// If something that the configuration names is of no use. Once started, it runs.
+pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), DaemonError> {
+    let client = session::client_config(&config.pki)?;
+    let netlink = Netlink::open()?;
+    let leftovers = netlink.remove_leftovers().await?;
+    if leftovers > 0 {
+        tracing::info!(leftovers, "removed routes of an earlier agent");
+    }
+    let listener = local::bind(&config.socket)
+        .map_err(|source| DaemonError::Socket { path: config.socket.display().to_string(), source })?;
+
+    let (events, inbox) = mpsc::channel(EVENTS);
+    let (requests, outbox) = mpsc::unbounded_channel();
+    let (stopping, stopped) = watch::channel(());
+    let acceptor = tokio::spawn(local::serve(listener, events.clone()));
+    let session = tokio::spawn(session::run(config.interface, client, netlink.clone(), outbox, events, stopped));
+
+    let marks = Marks { low: config.stock.low, high: config.stock.high };
+    let mut daemon = Daemon::new(marks, Some(netlink), requests);
+    tokio::select! {
+        () = daemon.serve(inbox) => {}
+        () = stop => {}
+    }
+    acceptor.abort();
+    tracing::info!("stopping");
+    daemon.shut_down().await;
+    drop(daemon);
+    drop(stopping);
+    if tokio::time::timeout(STOP_TIMEOUT, session).await.is_err() {
+        tracing::warn!("the allocation server did not confirm the last releases");
+    }
+    // Only the name is left; an agent that starts removes it as well.
+    let _ = std::fs::remove_file(&config.socket);
+    Ok(())
+}
+
+/// The stock and the handles to carry out its commands with.
+pub struct Daemon {
+    stock: Stock,
+    netlink: Option<Netlink>,
+    requests: mpsc::UnboundedSender<Request>,
+    apps: HashMap<AppId, mpsc::UnboundedSender<AgentMessage>>,
+    commands: Vec<Command>,
+    ready: bool,
+}
+
+impl Daemon {
+    /// A daemon whose requests to the allocation server go to `requests`. Without `netlink` addresses are taken to be local
+    /// already, as those of 127.0.0.0/8 are.
+    #[must_use]
+    pub fn new(marks: Marks, netlink: Option<Netlink>, requests: mpsc::UnboundedSender<Request>) -> Self {
+        let stock = Stock::new(marks);
+        Self { stock, netlink, requests, apps: HashMap::new(), commands: Vec::new(), ready: false }
+    }
+
+    /// Works off events until all senders are gone.
+    pub async fn serve(&mut self, mut inbox: mpsc::Receiver<Event>) {
+        loop {
+            let wake = self.stock.next_wake().map(tokio::time::Instant::from_std);
+            let due = async move {
+                match wake {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                event = inbox.recv() => match event {
+                    Some(event) => self.handle(Instant::now(), event),
+                    None => return,
+                },
+                () = due => self.stock.poll(Instant::now(), &mut self.commands),
+            }
+            self.carry_out().await;
+        }
+    }
+
+    async fn shut_down(&mut self) {
+        self.stock.shut_down(&mut self.commands);
+        self.apps.clear();
+        self.carry_out().await;
+    }
+
+    fn handle(&mut self, now: Instant, event: Event) {
+        let out = &mut self.commands;
+        match event {
+            Event::Connected => self.stock.connected(now, out),
+            Event::Granted(grant) => {
+                tracing::debug!(count = grant.addresses.len(), lifetime = ?grant.lifetime, "granted");
+                self.stock.granted(now, &grant, out);
+            }
+            Event::AcquireFailed { asked, retry_after, smaller, reason, message } => {
+                metrics::counter!("mimiq_agent_refusals_total", "reason" => reason).increment(1);
+                tracing::warn!(asked, reason, message, ?retry_after, "no addresses granted");
+                self.stock.acquire_failed(now, asked, retry_after, smaller);
+            }
+            Event::Revoked(addresses) => {
+                tracing::info!(count = addresses.len(), "the allocation server revoked addresses");
+                self.stock.revoked(now, &addresses, out);
+            }
+            Event::Drain => {
+                tracing::info!("the allocation server drains");
+                self.stock.drain();
+            }
+            Event::Opened(app, messages) => {
+                self.apps.insert(app, messages);
+            }
+            Event::Take(app, wait) => self.stock.take(now, app, wait, out),
+            Event::Return(app, address) => self.stock.give_back(now, app, address, out),
+            Event::Closed(app) => {
+                self.apps.remove(&app);
+                self.stock.gone(now, app, out);
+            }
+        }
+    }
+
+    async fn carry_out(&mut self) {
+        for command in std::mem::take(&mut self.commands) {
+            match command {
+                Command::Acquire(count) => self.request(Request::Acquire(count)),
+                Command::Release(addresses) => self.request(Request::Release(addresses)),
+                Command::Install(address) => {
+                    if let Some(netlink) = &self.netlink
+                        && let Err(error) = netlink.install(address).await
+                    {
+                        tracing::error!(%error, "an address cannot be made local");
+                    }
+                }
+                Command::Remove(address) => {
+                    if let Some(netlink) = &self.netlink
+                        && let Err(error) = netlink.remove(address).await
+                    {
+                        tracing::warn!(%error, "an address stays local");
+                    }
+                }
+                Command::Give { app, address, lifetime, mtu } => {
+                    metrics::counter!("mimiq_agent_addresses_given_total").increment(1);
+                    let lifetime_ms = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX);
+                    let taken = Taken { address: address::to_bytes(address), lifetime_ms, mtu };
+                    self.tell(app, agent_message::Message::Taken(taken));
+                }
+                Command::Refuse { app, message, retry_after } => {
+                    metrics::counter!("mimiq_agent_refused_takes_total").increment(1);
+                    let retry_after_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
+                    self.tell(app, agent_message::Message::Refused(Refused { message, retry_after_ms }));
+                }
+                Command::Returned(app) => self.tell(app, agent_message::Message::Returned(Returned {})),
+                Command::Expire(app, address) => {
+                    let expired = Expired { address: address::to_bytes(address) };
+                    self.tell(app, agent_message::Message::Expired(expired));
+                }
+            }
+        }
+        metrics::gauge!("mimiq_agent_stock_free").set(self.stock.free() as f64);
+        metrics::gauge!("mimiq_agent_stock_held").set(self.stock.held() as f64);
+        if !self.ready && self.stock.free() > 0 {
+            self.ready = true;
+            tracing::info!("ready");
+        }
+    }
+
+    fn request(&self, request: Request) {
+        // The session's task ends only after the daemon.
+        let _ = self.requests.send(request);
+    }
+
+    fn tell(&self, app: AppId, message: agent_message::Message) {
+        if let Some(messages) = self.apps.get(&app) {
+            // An application that just closed will be heard of next.
+            let _ = messages.send(AgentMessage { message: Some(message) });
+        }
+    }
+}

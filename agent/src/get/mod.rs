@@ -1,0 +1,212 @@
+//! The HTTP/3 client behind `mimiq-get`: sequential requests on one connection that hops by a policy.
+
+mod report;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use bytes::{Buf as _, Bytes};
+use clap::ValueEnum;
+use h3::client::SendRequest;
+use h3_quinn::OpenStreams;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+
+pub use report::{AddressReport, HopReport, Report, RequestReport, Summary, percentile, unix_ns};
+
+use crate::sdk::{Agent, Connector, EARLY, Hopping, Padding};
+
+/// When a hop happens, relative to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Timing {
+    /// Shortly after a request was sent, so that path validation overlaps the reply.
+    Early,
+    /// Right before a request.
+    Before,
+}
+
+/// When to hop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HopPolicy {
+    /// Stay at the first address.
+    Never,
+    /// Once in so many requests.
+    Every(usize, Timing),
+}
+
+/// What to do.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The agent's Unix socket.
+    pub agent: PathBuf,
+    /// Where to connect to.
+    pub server: SocketAddr,
+    /// The name in the server's certificate.
+    pub server_name: String,
+    /// What to ask for.
+    pub uri: http::Uri,
+    /// Who may have signed the server's certificate.
+    pub roots: rustls::RootCertStore,
+    /// How many requests, one after the other.
+    pub requests: usize,
+    /// Pause between them.
+    pub interval: Duration,
+    /// How long one may take.
+    pub timeout: Duration,
+    /// When to hop.
+    pub policy: HopPolicy,
+    /// Who reports.
+    pub label: String,
+}
+
+/// Reads certificates from a PEM file.
+///
+/// # Errors
+/// If it cannot be read or has no usable certificate.
+pub fn roots(path: &Path) -> anyhow::Result<rustls::RootCertStore> {
+    let mut roots = rustls::RootCertStore::empty();
+    let named = || format!("ca: {}", path.display());
+    for certificate in CertificateDer::pem_file_iter(path).with_context(named)? {
+        roots.add(certificate.with_context(named)?).with_context(named)?;
+    }
+    anyhow::ensure!(!roots.is_empty(), "{}: no certificate in it", named());
+    Ok(roots)
+}
+
+/// TLS settings for HTTP/3 with these roots.
+///
+/// # Errors
+/// If TLS 1.3 is not to be had.
+pub fn tls(roots: rustls::RootCertStore) -> Result<rustls::ClientConfig, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"h3".to_vec()];
+    Ok(tls)
+}
+
+/// Does it. Failed requests are in the report.
+///
+/// # Errors
+/// If there is no connection to speak of.
+pub async fn run(options: Options) -> anyhow::Result<Report> {
+    let agent = Agent::connect(&options.agent).await.with_context(|| options.agent.display().to_string())?;
+    let connector = Connector::new(agent, tls(options.roots)?, Padding::Http3)?;
+    let hopping = connector.connect(options.server, &options.server_name).await?;
+    let (mut driver, sender) = h3::client::new(h3_quinn::Connection::new(hopping.connection().clone())).await?;
+    tokio::spawn(async move { std::future::poll_fn(|cx| driver.poll_close(cx)).await });
+
+    let mut client = Client {
+        hopping,
+        sender,
+        uri: options.uri,
+        timeout: options.timeout,
+        report: Report { client: options.label, ..Report::default() },
+    };
+    client.note_source();
+    for number in 0..options.requests {
+        if number > 0 {
+            tokio::time::sleep(options.interval).await;
+        }
+        client.request(number, options.requests, options.policy).await;
+        if client.hopping.connection().close_reason().is_some() {
+            break;
+        }
+    }
+    let links_seen = client.hopping.stats().links_seen;
+    let mut report = client.report;
+    report.finish(links_seen);
+    Ok(report)
+}
+
+struct Client {
+    hopping: Hopping,
+    sender: SendRequest<OpenStreams, Bytes>,
+    uri: http::Uri,
+    timeout: Duration,
+    report: Report,
+}
+
+impl Client {
+    async fn request(&mut self, number: usize, count: usize, policy: HopPolicy) {
+        let (before, early) = match policy {
+            HopPolicy::Every(every, Timing::Before) => (number > 0 && number % every == 0, false),
+            HopPolicy::Every(every, Timing::Early) => (false, (number + 1) % every == 0 && number + 1 < count),
+            HopPolicy::Never => (false, false),
+        };
+        if before {
+            self.hop(number).await;
+        }
+        let started = Instant::now();
+        let mut entry = RequestReport { started_unix_ns: unix_ns(), ..RequestReport::default() };
+        let exchange = tokio::time::timeout(self.timeout, exchange(self.sender.clone(), self.uri.clone()));
+        let exchange = async { (exchange.await, started.elapsed()) };
+        tokio::pin!(exchange);
+        let (outcome, latency) = if early {
+            tokio::select! {
+                done = &mut exchange => {
+                    self.hop(number).await;
+                    done
+                }
+                () = tokio::time::sleep(EARLY) => tokio::join!(self.hop(number), exchange).1,
+            }
+        } else {
+            exchange.await
+        };
+        entry.latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        match outcome {
+            Ok(Ok((status, bytes))) => {
+                (entry.status, entry.bytes, entry.ok) = (status.as_u16(), bytes, status.is_success());
+                entry.error = (!entry.ok).then(|| format!("status: {status}"));
+            }
+            Ok(Err(error)) => entry.error = Some(format!("{error:#}")),
+            Err(_) => entry.error = Some(format!("no complete reply within {:?}", self.timeout)),
+        }
+        self.report.requests.push(entry);
+        self.note_source();
+    }
+
+    async fn hop(&mut self, request: usize) {
+        match self.hopping.hop().await {
+            Ok(source) => {
+                let (unix_ns, address, port) = (unix_ns(), source.ip(), source.port());
+                self.report.hops.push(HopReport { unix_ns, request, address, port });
+                self.report.moved(source);
+            }
+            Err(error) => {
+                tracing::debug!(%error, "no hop");
+                *self.report.hop_refusals.entry(error.name()).or_default() += 1;
+            }
+        }
+    }
+
+    /// Hops that the SDK made by itself, because an address ended, are hops too.
+    fn note_source(&mut self) {
+        let Some(source) = self.hopping.source() else { return };
+        let known = |known: &AddressReport| known.address == source.ip() && known.ports.contains(&source.port());
+        if !self.report.addresses.iter().any(known) {
+            if !self.report.addresses.is_empty() {
+                let (unix_ns, request) = (unix_ns(), self.report.requests.len());
+                let (address, port) = (source.ip(), source.port());
+                self.report.hops.push(HopReport { unix_ns, request, address, port });
+            }
+            self.report.moved(source);
+        }
+    }
+}
+
+async fn exchange(mut sender: SendRequest<OpenStreams, Bytes>, uri: http::Uri) -> anyhow::Result<(http::StatusCode, u64)> {
+    let mut stream = sender.send_request(http::Request::get(uri).body(())?).await?;
+    stream.finish().await?;
+    let response = stream.recv_response().await?;
+    let mut bytes = 0;
+    while let Some(chunk) = stream.recv_data().await? {
+        bytes += chunk.remaining() as u64;
+    }
+    Ok((response.status(), bytes))
+}

@@ -1,0 +1,86 @@
+//! Opens connections that can hop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::crypto::rustls::{NoInitialCipherSuite, QuicClientConfig};
+
+use super::agent::{Agent, AgentError};
+use super::hopping::{Hopping, Parts};
+use super::ids::Issued;
+use super::padding::Padding;
+use super::peer::Peer;
+use super::socket::Sockets;
+
+/// How long a new connection waits for its first address.
+const FIRST_ADDRESS_WAIT: Duration = Duration::from_secs(5);
+/// UDP and IP headers, bytes.
+const HEADERS: [u16; 2] = [28, 48];
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// No address to start from.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    /// The address cannot be bound.
+    #[error("socket: {0}")]
+    Socket(#[from] io::Error),
+    /// QUIC cannot start.
+    #[error(transparent)]
+    Start(#[from] quinn::ConnectError),
+    /// The handshake failed.
+    #[error(transparent)]
+    Connection(#[from] quinn::ConnectionError),
+}
+
+/// Opens connections; each has its own endpoint and starts from an address of its own.
+#[derive(Clone)]
+pub struct Connector {
+    agent: Agent,
+    tls: Arc<QuicClientConfig>,
+    padding: Padding,
+}
+
+impl Connector {
+    /// Connections will use these TLS settings (with ALPN).
+    ///
+    /// # Errors
+    /// If the TLS settings lack the cipher suite of QUIC's initial packets.
+    pub fn new(agent: Agent, tls: rustls::ClientConfig, padding: Padding) -> Result<Self, NoInitialCipherSuite> {
+        Ok(Self { agent, tls: Arc::new(QuicClientConfig::try_from(tls)?), padding })
+    }
+
+    /// Connects from a fresh address of the server's IP version.
+    ///
+    /// # Errors
+    /// If there is no address, or the server cannot be reached or does not prove its name.
+    pub async fn connect(&self, server: SocketAddr, server_name: &str) -> Result<Hopping, ConnectError> {
+        let version = if server.is_ipv6() { 6 } else { 4 };
+        let lease = self.agent.take(version, FIRST_ADDRESS_WAIT).await?;
+        let mut transport = quinn::TransportConfig::default();
+        let room = u16::try_from(lease.mtu()).unwrap_or(u16::MAX).saturating_sub(HEADERS[usize::from(version == 6)]);
+        let mut discovery = quinn::MtuDiscoveryConfig::default();
+        discovery.upper_bound(room.clamp(1200, 1452));
+        transport.mtu_discovery_config(Some(discovery));
+
+        let issued = Issued::default();
+        let mut endpoint_config = quinn::EndpointConfig::default();
+        let generator = issued.clone();
+        endpoint_config.cid_generator(move || generator.generator());
+
+        let sockets = Sockets::new();
+        let (_, socket) = sockets.add(lease)?;
+        let runtime = Arc::new(quinn::TokioRuntime);
+        let endpoint = quinn::Endpoint::new_with_abstract_socket(endpoint_config, None, Arc::new(socket), runtime)?;
+
+        let peer = Peer::default();
+        let mut config = quinn::ClientConfig::new(peer.watch(self.tls.clone()));
+        config.transport_config(Arc::new(transport));
+        let connection = endpoint.connect_with(config, server, server_name)?.await?;
+        let (agent, padding) = (self.agent.clone(), self.padding);
+        Ok(Hopping::start(Parts { agent, padding, version, connection, endpoint, sockets, issued, peer }))
+    }
+}

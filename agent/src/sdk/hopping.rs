@@ -1,0 +1,216 @@
+//! A connection that can hop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Mutex, Notify};
+
+use super::agent::{Agent, AgentError};
+use super::gate::{self, Evidence, Refusal, Reserve};
+use super::ids::Issued;
+use super::padding::Padding;
+use super::peer::Peer;
+use super::socket::Sockets;
+
+/// How long a hop waits for an address.
+const ADDRESS_WAIT: Duration = Duration::from_millis(100);
+/// Old sockets stay for this many round trips, for packets in flight.
+const KEPT_ROUND_TRIPS: u32 = 3;
+/// But not less: acknowledgements may be delayed, and a round trip may be short.
+const SHORTEST_KEPT: Duration = Duration::from_millis(200);
+
+/// Why a hop did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum HopError {
+    /// It would be linkable or is not allowed.
+    #[error("no hop: {0}")]
+    Refused(#[from] Refusal),
+    /// There is no address to hop to.
+    #[error("no hop: {0}")]
+    NoAddress(#[from] AgentError),
+    /// The address cannot be bound.
+    #[error("no hop: socket: {0}")]
+    Socket(#[from] io::Error),
+}
+
+impl HopError {
+    /// The reason's name in metrics and reports.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.name(),
+            Self::NoAddress(_) => "no_address",
+            Self::Socket(_) => "socket",
+        }
+    }
+}
+
+/// What happened to a connection so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// Hops.
+    pub hops: u64,
+    /// Datagrams that left from the address before because their connection ID was known there.
+    pub kept_back: u64,
+    /// How often the server sent to a new address with a connection ID that it had used before: an observer can link
+    /// these two addresses.
+    pub links_seen: u64,
+}
+
+/// All that makes up a connection.
+pub(crate) struct Parts {
+    pub(crate) agent: Agent,
+    pub(crate) padding: Padding,
+    pub(crate) version: u32,
+    pub(crate) connection: quinn::Connection,
+    pub(crate) endpoint: quinn::Endpoint,
+    pub(crate) sockets: Arc<Sockets>,
+    pub(crate) issued: Issued,
+    pub(crate) peer: Peer,
+}
+
+struct Inner {
+    parts: Parts,
+    reserves: Mutex<Reserves>,
+    hops: AtomicU64,
+    hopped: Notify,
+}
+
+struct Reserves {
+    from_server: Reserve,
+    from_client: Reserve,
+    undone: u64,
+}
+
+/// A QUIC connection whose client hops. Closes when dropped, like [`quinn::Connection`] with its last handle; then all its
+/// addresses go back to the agent.
+pub struct Hopping(Arc<Inner>);
+
+impl Hopping {
+    pub(crate) fn start(parts: Parts) -> Self {
+        let reserves =
+            Reserves { from_server: Reserve::FROM_SERVER, from_client: Reserve::FROM_CLIENT, undone: 0 };
+        let inner = Arc::new(Inner {
+            parts,
+            reserves: Mutex::new(reserves),
+            hops: AtomicU64::new(0),
+            hopped: Notify::new(),
+        });
+        tokio::spawn(inner.clone().maintain());
+        Self(inner)
+    }
+
+    /// The connection, for streams, datagrams, or an HTTP/3 library.
+    #[must_use]
+    pub fn connection(&self) -> &quinn::Connection {
+        &self.0.parts.connection
+    }
+
+    /// Changes address, port and connection ID together; says where the connection is now.
+    ///
+    /// # Errors
+    /// If it must not or cannot; the connection stays where it is.
+    pub async fn hop(&self) -> Result<SocketAddr, HopError> {
+        self.0.hop().await
+    }
+
+    /// Where packets leave from.
+    #[must_use]
+    pub fn source(&self) -> Option<SocketAddr> {
+        self.0.parts.sockets.current().map(|(source, _)| source)
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let counters = self.0.parts.sockets.counters();
+        let hops = self.0.hops.load(Ordering::Relaxed);
+        Stats { hops, kept_back: counters.undone, links_seen: counters.links_seen }
+    }
+}
+
+impl Drop for Hopping {
+    fn drop(&mut self) {
+        self.0.parts.connection.close(quinn::VarInt::from_u32(0), b"");
+    }
+}
+
+impl Inner {
+    async fn hop(&self) -> Result<SocketAddr, HopError> {
+        let mut reserves = self.reserves.lock().await;
+        gate::check(&self.evidence(&mut reserves))?;
+        let parts = &self.parts;
+        let lease = parts.agent.take(parts.version, ADDRESS_WAIT).await?;
+        let (source, socket) = parts.sockets.add(lease)?;
+        parts.endpoint.rebind_abstract(Arc::new(socket))?;
+        parts.padding.send(&parts.connection);
+        reserves.from_server.used();
+        reserves.from_client.used();
+        self.hops.fetch_add(1, Ordering::Relaxed);
+        self.hopped.notify_one();
+        Ok(source)
+    }
+
+    fn evidence(&self, reserves: &mut Reserves) -> Evidence {
+        let parts = &self.parts;
+        let frames = parts.connection.stats().frame_rx;
+        reserves.from_server.issued(frames.new_connection_id);
+        reserves.from_client.issued(parts.issued.after_first());
+        let undone = parts.sockets.counters().undone;
+        if undone != reserves.undone {
+            reserves.undone = undone;
+            reserves.from_server.empty();
+        }
+        Evidence {
+            closed: parts.connection.close_reason().is_some(),
+            confirmed: frames.handshake_done > 0,
+            forbidden: parts.peer.forbids_migration(),
+            from_server: reserves.from_server,
+            from_client: reserves.from_client,
+        }
+    }
+
+    /// Closes old sockets in time, and leaves an address that ends. Runs until the connection is closed and its last packet
+    /// sent.
+    async fn maintain(self: Arc<Self>) {
+        let connection = &self.parts.connection;
+        loop {
+            let keep = (connection.rtt() * KEPT_ROUND_TRIPS).max(SHORTEST_KEPT);
+            let wake = self.parts.sockets.retire(Instant::now(), keep);
+            let due = async {
+                match wake {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let expired = async {
+                let current = self.parts.sockets.current();
+                if let Some((_, mut expired)) = current
+                    && expired.wait_for(|expired| *expired).await.is_ok()
+                {
+                    return;
+                }
+                std::future::pending().await
+            };
+            tokio::select! {
+                _ = connection.closed() => break,
+                () = self.hopped.notified() => {}
+                () = due => {}
+                () = expired => {
+                    if let Err(error) = self.hop().await {
+                        tracing::warn!(%error, "the address ends and the connection stays");
+                    }
+                    // The first packet from the new address, or a spare ID, takes at most this long.
+                    tokio::select! {
+                        _ = connection.closed() => break,
+                        () = tokio::time::sleep(connection.rtt().max(Duration::from_millis(10))) => {}
+                    }
+                }
+            }
+        }
+        self.parts.endpoint.wait_idle().await;
+    }
+}

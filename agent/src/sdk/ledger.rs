@@ -1,0 +1,182 @@
+//! Which connection ID belongs to which socket. Pure.
+//!
+//! A connection ID stays on the socket that it was first sent from. quinn keeps the old ID in silence when none is spare,
+//! and may have a packet in hand that it made before a hop: neither gets out from the new address.
+
+use std::collections::VecDeque;
+
+use super::ids;
+
+/// The longest connection ID (RFC 9000 §17.2), bytes.
+const LONGEST_ID: usize = 20;
+/// How many IDs of the server's packets are remembered: several times what can be valid at once.
+const REMEMBERED: usize = 64;
+
+type Id = ([u8; LONGEST_ID], usize);
+
+/// Where a datagram may leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// From the newest socket; with `first`, the first time since the last hop.
+    Newest { first: bool },
+    /// From this older one: its connection ID is known there.
+    Older(u64),
+    /// Nowhere: a handshake packet after a hop.
+    Nowhere,
+}
+
+/// Connection IDs seen, and the generation (number of hops) of their socket.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    newest: u64,
+    sending: u64,
+    id_length: usize,
+    last: Option<Id>,
+    heard: VecDeque<([u8; ids::LENGTH], u64)>,
+    links_seen: u64,
+}
+
+impl Ledger {
+    /// There is a new socket; its generation.
+    pub(crate) fn hop(&mut self) -> u64 {
+        self.newest += 1;
+        self.newest
+    }
+
+    /// The generation of the newest socket.
+    pub(crate) fn newest(&self) -> u64 {
+        self.newest
+    }
+
+    /// The generation of the socket that sent last.
+    pub(crate) fn sending(&self) -> u64 {
+        self.sending
+    }
+
+    /// How often the server sent to a new address with a connection ID that it had used before.
+    pub(crate) fn links_seen(&self) -> u64 {
+        self.links_seen
+    }
+
+    /// Where a datagram that quinn wants to send may leave.
+    pub(crate) fn route(&mut self, datagram: &[u8]) -> Route {
+        let Some(&first_byte) = datagram.first() else { return Route::Nowhere };
+        if first_byte & 0x80 != 0 {
+            // Long header: flags, four bytes of version, the ID's length. Its length is that of all the server's IDs.
+            self.id_length = datagram.get(5).map_or(0, |&length| usize::from(length).min(LONGEST_ID));
+            return if self.newest == 0 { Route::Newest { first: false } } else { Route::Nowhere };
+        }
+        let mut id = ([0; LONGEST_ID], 0);
+        if let Some(bytes) = datagram.get(1..=self.id_length) {
+            id.0[..self.id_length].copy_from_slice(bytes);
+            id.1 = self.id_length;
+        }
+        if self.last == Some(id) && self.sending != self.newest {
+            return Route::Older(self.sending);
+        }
+        let first = self.sending != self.newest;
+        self.last = Some(id);
+        self.sending = self.newest;
+        Route::Newest { first }
+    }
+
+    /// A datagram arrived at the socket of this generation.
+    pub(crate) fn received(&mut self, generation: u64, datagram: &[u8]) {
+        let Some(&first_byte) = datagram.first() else { return };
+        let Some(bytes) = datagram.get(1..=ids::LENGTH) else { return };
+        let Ok(id) = <[u8; ids::LENGTH]>::try_from(bytes) else { return };
+        if first_byte & 0x80 != 0 || self.heard.back() == Some(&(id, generation)) {
+            return;
+        }
+        if self.heard.contains(&(id, generation)) {
+            return;
+        }
+        if self.heard.iter().any(|(heard, _)| *heard == id) {
+            self.links_seen += 1;
+        }
+        if self.heard.len() == REMEMBERED {
+            self.heard.pop_front();
+        }
+        self.heard.push_back((id, generation));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn initial(id_length: u8) -> Vec<u8> {
+        let mut packet = vec![0xc3, 0, 0, 0, 1, id_length];
+        packet.resize(1200, 7);
+        packet
+    }
+
+    fn short(id: u8) -> Vec<u8> {
+        let mut packet = vec![0x43];
+        packet.extend([id; 8]);
+        packet.extend(rand::random::<[u8; 20]>());
+        packet
+    }
+
+    #[test]
+    fn a_new_id_takes_the_newest_socket_and_an_old_one_stays() {
+        let mut ledger = Ledger::default();
+        assert_eq!(ledger.route(&initial(8)), Route::Newest { first: false });
+        assert_eq!(ledger.route(&short(1)), Route::Newest { first: false });
+        assert_eq!(ledger.hop(), 1);
+        assert_eq!(ledger.route(&short(1)), Route::Older(0), "made before the hop");
+        assert_eq!(ledger.route(&short(2)), Route::Newest { first: true });
+        assert_eq!(ledger.route(&short(2)), Route::Newest { first: false });
+        assert_eq!(ledger.route(&initial(8)), Route::Nowhere);
+    }
+
+    #[test]
+    fn a_server_that_keeps_its_id_is_noticed_once_per_hop() {
+        let mut ledger = Ledger::default();
+        ledger.received(0, &short(1));
+        ledger.received(1, &short(2));
+        ledger.received(0, &short(1));
+        assert_eq!(ledger.links_seen(), 0);
+        ledger.received(2, &short(2));
+        ledger.received(2, &short(2));
+        assert_eq!(ledger.links_seen(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(datagrams in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 0..40)) {
+            let mut ledger = Ledger::default();
+            for datagram in datagrams {
+                ledger.route(&datagram);
+                ledger.received(0, &datagram);
+            }
+        }
+
+        /// Whatever quinn does, no ID leaves from two sockets: IDs only ever move on (they are never used again later).
+        #[test]
+        fn no_id_on_two_sockets(steps in proptest::collection::vec(0..3u8, 0..300)) {
+            let mut ledger = Ledger::default();
+            ledger.route(&initial(8));
+            let mut homes: HashMap<u8, u64> = HashMap::new();
+            let mut id = 0u8;
+            for step in steps {
+                match step {
+                    0 => { ledger.hop(); }
+                    1 => id = id.wrapping_add(u8::from(id < 255)),
+                    _ => {
+                        let home = match ledger.route(&short(id)) {
+                            Route::Newest { .. } => ledger.newest(),
+                            Route::Older(generation) => generation,
+                            Route::Nowhere => continue,
+                        };
+                        prop_assert_eq!(*homes.entry(id).or_insert(home), home);
+                    }
+                }
+            }
+        }
+    }
+}

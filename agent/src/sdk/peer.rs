@@ -1,0 +1,142 @@
+//! The server's transport parameters. quinn does not show them, so the TLS session is watched while it hands them over.
+
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
+
+use quinn::crypto::{ClientConfig, ExportKeyingMaterialError, HeaderKey, KeyPair, Keys, PacketKey, Session};
+use quinn::{ConnectError, ConnectionId, Side, VarInt};
+use quinn_proto::TransportError;
+use quinn_proto::coding::Codec as _;
+use quinn_proto::transport_parameters::TransportParameters;
+
+/// `disable_active_migration` (RFC 9000 §18.2).
+const DISABLE_ACTIVE_MIGRATION: u64 = 0x0c;
+
+/// Whether the server forbids migration; empty until its parameters came.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Peer(Arc<OnceLock<bool>>);
+
+impl Peer {
+    /// True also while nothing is known.
+    pub(crate) fn forbids_migration(&self) -> bool {
+        *self.0.get().unwrap_or(&true)
+    }
+
+    /// A configuration like `inner` whose one session tells this.
+    pub(crate) fn watch(&self, inner: Arc<dyn ClientConfig>) -> Arc<dyn ClientConfig> {
+        Arc::new(WatchedConfig { inner, peer: self.clone() })
+    }
+}
+
+struct WatchedConfig {
+    inner: Arc<dyn ClientConfig>,
+    peer: Peer,
+}
+
+impl ClientConfig for WatchedConfig {
+    fn start_session(
+        self: Arc<Self>,
+        version: u32,
+        server_name: &str,
+        params: &TransportParameters,
+    ) -> Result<Box<dyn Session>, ConnectError> {
+        let inner = self.inner.clone().start_session(version, server_name, params)?;
+        Ok(Box::new(WatchedSession { inner, peer: self.peer.clone() }))
+    }
+}
+
+struct WatchedSession {
+    inner: Box<dyn Session>,
+    peer: Peer,
+}
+
+impl Session for WatchedSession {
+    fn transport_parameters(&self) -> Result<Option<TransportParameters>, TransportError> {
+        let found = self.inner.transport_parameters()?;
+        if let Some(parameters) = &found {
+            self.peer.0.get_or_init(|| contains(parameters, DISABLE_ACTIVE_MIGRATION));
+        }
+        Ok(found)
+    }
+
+    fn initial_keys(&self, dst_cid: &ConnectionId, side: Side) -> Keys {
+        self.inner.initial_keys(dst_cid, side)
+    }
+
+    fn handshake_data(&self) -> Option<Box<dyn Any>> {
+        self.inner.handshake_data()
+    }
+
+    fn peer_identity(&self) -> Option<Box<dyn Any>> {
+        self.inner.peer_identity()
+    }
+
+    fn early_crypto(&self) -> Option<(Box<dyn HeaderKey>, Box<dyn PacketKey>)> {
+        self.inner.early_crypto()
+    }
+
+    fn early_data_accepted(&self) -> Option<bool> {
+        self.inner.early_data_accepted()
+    }
+
+    fn is_handshaking(&self) -> bool {
+        self.inner.is_handshaking()
+    }
+
+    fn read_handshake(&mut self, buf: &[u8]) -> Result<bool, TransportError> {
+        self.inner.read_handshake(buf)
+    }
+
+    fn write_handshake(&mut self, buf: &mut Vec<u8>) -> Option<Keys> {
+        self.inner.write_handshake(buf)
+    }
+
+    fn next_1rtt_keys(&mut self) -> Option<KeyPair<Box<dyn PacketKey>>> {
+        self.inner.next_1rtt_keys()
+    }
+
+    fn is_valid_retry(&self, orig_dst_cid: &ConnectionId, header: &[u8], payload: &[u8]) -> bool {
+        self.inner.is_valid_retry(orig_dst_cid, header, payload)
+    }
+
+    fn export_keying_material(
+        &self,
+        output: &mut [u8],
+        label: &[u8],
+        context: &[u8],
+    ) -> Result<(), ExportKeyingMaterialError> {
+        self.inner.export_keying_material(output, label, context)
+    }
+}
+
+/// Whether a parameter is there: its fields are private, its wire format (RFC 9000 §18) is not.
+fn contains(parameters: &TransportParameters, wanted: u64) -> bool {
+    let mut bytes = Vec::new();
+    parameters.write(&mut bytes);
+    let mut rest = bytes.as_slice();
+    while let (Ok(id), Ok(length)) = (VarInt::decode(&mut rest), VarInt::decode(&mut rest)) {
+        if id.into_inner() == wanted {
+            return true;
+        }
+        let Some(next) = usize::try_from(length.into_inner()).ok().and_then(|length| rest.get(length..)) else { return false };
+        rest = next;
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parameter_is_found_behind_others() {
+        for (bytes, expected) in [
+            (&[0x04u8, 2, 0x40, 0x80, 0x0c, 0, 0x0e, 1, 4][..], true),
+            (&[0x04, 2, 0x40, 0x0c, 0x0e, 1, 4][..], false),
+            (&[][..], false),
+        ] {
+            let parameters = TransportParameters::read(Side::Server, &mut &bytes[..]).unwrap();
+            assert_eq!(contains(&parameters, DISABLE_ACTIVE_MIGRATION), expected, "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The sockets of one connection: sends from one, receives on all that are kept.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use quinn::udp::{RecvMeta, Transmit};
+use quinn::{AsyncUdpSocket, Runtime as _, UdpPoller};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::agent::Lease;
+use super::ledger::{Ledger, Route};
+
+/// Linux's own range for ephemeral ports, so that the client's do not stand out.
+const PORTS: std::ops::RangeInclusive<u16> = 32768..=60999;
+/// How many ports one connection avoids at most: after that the oldest are long forgotten.
+const REMEMBERED_PORTS: usize = 20_000;
+const BIND_ATTEMPTS: usize = 16;
+
+struct Member {
+    generation: u64,
+    socket: Arc<dyn AsyncUdpSocket>,
+    lease: Lease,
+    /// When a newer socket sent first.
+    left: Option<Instant>,
+}
+
+struct State {
+    ledger: Ledger,
+    members: Vec<Member>,
+    ports: HashSet<u16>,
+    undone: u64,
+}
+
+/// All sockets of one connection, with the addresses they are bound to.
+pub(crate) struct Sockets(Mutex<State>);
+
+/// What there is to report about the sockets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counters {
+    pub(crate) undone: u64,
+    pub(crate) links_seen: u64,
+}
+
+impl Sockets {
+    pub(crate) fn new() -> Arc<Self> {
+        let state = State { ledger: Ledger::default(), members: Vec::new(), ports: HashSet::new(), undone: 0 };
+        Arc::new(Self(Mutex::new(state)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Binds a socket to the address and a port not used before; new connection IDs will leave from it.
+    pub(crate) fn add(self: &Arc<Self>, lease: Lease) -> io::Result<(SocketAddr, HopSocket)> {
+        let mut state = self.lock();
+        if state.ports.len() >= REMEMBERED_PORTS {
+            state.ports.clear();
+        }
+        let (socket, local) = bind(lease.address(), &mut state.ports)?;
+        let socket = quinn::TokioRuntime.wrap_udp_socket(socket)?;
+        let generation = if state.members.is_empty() { 0 } else { state.ledger.hop() };
+        state.members.push(Member { generation, socket: socket.clone(), lease, left: None });
+        Ok((local, HopSocket { sockets: self.clone(), own: socket, generation, local }))
+    }
+
+    /// Closes the sockets that were left `keep` ago, except for the first; says when to come back.
+    pub(crate) fn retire(&self, now: Instant, keep: Duration) -> Option<Instant> {
+        let mut state = self.lock();
+        state.members.retain(|member| member.generation == 0 || member.left.is_none_or(|left| left + keep > now));
+        let left = state.members.iter().filter(|member| member.generation != 0).filter_map(|member| member.left);
+        left.min().map(|left| left + keep)
+    }
+
+    /// The address that packets leave from, and the change to "expired" of its lease.
+    pub(crate) fn current(&self) -> Option<(SocketAddr, tokio::sync::watch::Receiver<bool>)> {
+        let state = self.lock();
+        let sending = state.ledger.sending();
+        let member = state.members.iter().find(|member| member.generation == sending)?;
+        Some((member.socket.local_addr().ok()?, member.lease.expired()))
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        let state = self.lock();
+        Counters { undone: state.undone, links_seen: state.ledger.links_seen() }
+    }
+}
+
+fn bind(address: IpAddr, used: &mut HashSet<u16>) -> io::Result<(std::net::UdpSocket, SocketAddr)> {
+    let mut last = io::Error::from(io::ErrorKind::AddrInUse);
+    for _ in 0..BIND_ATTEMPTS {
+        let local = SocketAddr::new(address, rand::random_range(PORTS));
+        if !used.insert(local.port()) {
+            continue;
+        }
+        let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
+        // An address that only a route makes local (AnyIP).
+        match address {
+            IpAddr::V4(_) => socket.set_freebind_v4(true)?,
+            IpAddr::V6(_) => {
+                socket.set_only_v6(true)?;
+                socket.set_freebind_v6(true)?;
+            }
+        }
+        match socket.bind(&local.into()) {
+            Ok(()) => return Ok((socket.into(), local)),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// What quinn is given at each hop: sends by the ledger, receives for all while it is the newest.
+pub(crate) struct HopSocket {
+    sockets: Arc<Sockets>,
+    own: Arc<dyn AsyncUdpSocket>,
+    generation: u64,
+    local: SocketAddr,
+}
+
+impl fmt::Debug for HopSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HopSocket").field("generation", &self.generation).finish_non_exhaustive()
+    }
+}
+
+impl AsyncUdpSocket for HopSocket {
+    fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
+        self.own.clone().create_io_poller()
+    }
+
+    fn try_send(&self, transmit: &Transmit) -> io::Result<()> {
+        let mut state = self.sockets.lock();
+        let state = &mut *state;
+        match state.ledger.route(transmit.contents) {
+            Route::Newest { first } => {
+                if first {
+                    let now = Instant::now();
+                    let newest = state.ledger.newest();
+                    for member in state.members.iter_mut().filter(|member| member.generation < newest) {
+                        member.left.get_or_insert(now);
+                    }
+                }
+                let Some(newest) = state.members.last() else { return Ok(()) };
+                newest.socket.try_send(transmit)
+            }
+            Route::Older(generation) => {
+                state.undone += 1;
+                if let Some(older) = state.members.iter().find(|member| member.generation == generation) {
+                    // quinn waits for the newest socket, so a full buffer here is a loss.
+                    let _ = older.socket.try_send(transmit);
+                }
+                Ok(())
+            }
+            Route::Nowhere => Ok(()),
+        }
+    }
+
+    fn poll_recv(
+        &self,
+        cx: &mut Context,
+        bufs: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<io::Result<usize>> {
+        let mut state = self.sockets.lock();
+        let State { ledger, members, .. } = &mut *state;
+        if self.generation != ledger.newest() {
+            return Poll::Pending;
+        }
+        for member in members.iter().rev() {
+            match member.socket.poll_recv(cx, bufs, meta) {
+                Poll::Ready(Ok(count)) => {
+                    for (buffer, meta) in bufs.iter().zip(meta.iter()).take(count) {
+                        ledger.received(member.generation, &buffer[..meta.len.min(buffer.len())]);
+                    }
+                    return Poll::Ready(Ok(count));
+                }
+                Poll::Ready(Err(error)) if member.generation == self.generation => return Poll::Ready(Err(error)),
+                Poll::Ready(Err(_)) | Poll::Pending => {}
+            }
+        }
+        Poll::Pending
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.local)
+    }
+
+    fn max_transmit_segments(&self) -> usize {
+        self.own.max_transmit_segments()
+    }
+
+    fn max_receive_segments(&self) -> usize {
+        self.own.max_receive_segments()
+    }
+
+    fn may_fragment(&self) -> bool {
+        self.own.may_fragment()
+    }
+}

@@ -1,0 +1,212 @@
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const MS: Duration = Duration::from_millis(1);
+
+fn address(number: u32) -> IpAddr {
+    std::net::Ipv6Addr::from_bits(0x2001_0db8 << 96 | u128::from(number)).into()
+}
+
+fn grant(addresses: impl IntoIterator<Item = u32>, lifetime: Duration) -> Grant {
+    let addresses = addresses.into_iter().map(address).collect();
+    Grant { addresses, lifetime, grace: Duration::from_secs(5), mtu: 1460 }
+}
+
+fn given(commands: &[Command]) -> Vec<(AppId, IpAddr)> {
+    let give = |command: &Command| match command {
+        Command::Give { app, address, .. } => Some((*app, *address)),
+        _ => None,
+    };
+    commands.iter().filter_map(give).collect()
+}
+
+#[test]
+fn below_low_it_fills_up_to_high() {
+    let now = Instant::now();
+    let mut stock = Stock::new(Marks { low: 2, high: 4 });
+    let mut out = Vec::new();
+    stock.connected(now, &mut out);
+    assert_eq!(out, [Command::Acquire(4)]);
+    out.clear();
+    stock.poll(now, &mut out);
+    assert_eq!(out, [], "one acquire at a time");
+    stock.granted(now, &grant(0..4, Duration::from_secs(60)), &mut out);
+    for app in 0..2 {
+        stock.take(now, AppId(app), Duration::ZERO, &mut out);
+    }
+    assert_eq!(given(&out).len(), 2);
+    assert!(!out.contains(&Command::Acquire(2)));
+    stock.take(now, AppId(3), Duration::ZERO, &mut out);
+    assert!(out.contains(&Command::Acquire(3)), "{out:?}");
+}
+
+#[test]
+fn a_take_waits_and_is_served_or_refused() {
+    let now = Instant::now();
+    let mut stock = Stock::new(Marks { low: 1, high: 1 });
+    let mut out = Vec::new();
+    stock.take(now, AppId(1), 100 * MS, &mut out);
+    stock.take(now, AppId(2), 200 * MS, &mut out);
+    assert!(given(&out).is_empty());
+    stock.poll(now + 100 * MS, &mut out);
+    assert!(matches!(out.last(), Some(Command::Refuse { app: AppId(1), .. })), "{out:?}");
+    stock.granted(now + 101 * MS, &grant([7], Duration::from_secs(60)), &mut out);
+    assert_eq!(given(&out), [(AppId(2), address(7))]);
+}
+
+#[test]
+fn what_comes_back_is_released_and_only_its_holder_may_return_it() {
+    let now = Instant::now();
+    let mut stock = Stock::new(Marks { low: 1, high: 1 });
+    let mut out = Vec::new();
+    stock.granted(now, &grant([1], Duration::from_secs(60)), &mut out);
+    stock.take(now, AppId(1), Duration::ZERO, &mut out);
+    out.clear();
+    stock.give_back(now, AppId(2), address(1), &mut out);
+    assert!(matches!(&out[..], [Command::Refuse { app: AppId(2), .. }]), "{out:?}");
+    out.clear();
+    stock.give_back(now, AppId(1), address(1), &mut out);
+    assert!(out.contains(&Command::Release(vec![address(1)])) && out.contains(&Command::Remove(address(1))));
+    assert_eq!(stock.free(), 0);
+}
+
+#[test]
+fn holders_are_told_before_the_end_and_packets_in_flight_still_arrive() {
+    let now = Instant::now();
+    let mut stock = Stock::new(Marks { low: 1, high: 1 });
+    let mut out = Vec::new();
+    stock.granted(now, &grant([1], Duration::from_secs(60)), &mut out);
+    stock.take(now, AppId(1), Duration::ZERO, &mut out);
+    out.clear();
+    stock.poll(now + Duration::from_secs(58), &mut out);
+    assert_eq!(out, [Command::Expire(AppId(1), address(1))]);
+    out.clear();
+    stock.poll(now + Duration::from_secs(64), &mut out);
+    assert_eq!(out, []);
+    stock.poll(now + Duration::from_secs(65), &mut out);
+    assert_eq!(out, [Command::Remove(address(1))]);
+}
+
+#[test]
+fn a_revoked_address_ends_now() {
+    let now = Instant::now();
+    let mut stock = Stock::new(Marks { low: 1, high: 2 });
+    let mut out = Vec::new();
+    stock.granted(now, &grant([1, 2], Duration::from_secs(60)), &mut out);
+    stock.take(now, AppId(1), Duration::ZERO, &mut out);
+    out.clear();
+    stock.revoked(now, &[address(1), address(2), address(3)], &mut out);
+    assert!(out.contains(&Command::Expire(AppId(1), address(1))));
+    assert!(out.contains(&Command::Remove(address(2))));
+    assert_eq!(stock.free(), 0);
+}
+
+#[test]
+fn after_a_quota_it_asks_for_less_and_while_draining_for_nothing() {
+    let now = Instant::now();
+    let mut stock = Stock::new(Marks { low: 2, high: 8 });
+    let mut out = Vec::new();
+    stock.connected(now, &mut out);
+    stock.acquire_failed(now, 8, 100 * MS, true);
+    assert_eq!(stock.next_wake(), Some(now + 100 * MS));
+    out.clear();
+    stock.poll(now + 99 * MS, &mut out);
+    assert_eq!(out, []);
+    stock.poll(now + 100 * MS, &mut out);
+    assert_eq!(out, [Command::Acquire(4)]);
+    stock.acquire_failed(now, 4, 100 * MS, true);
+    stock.drain();
+    out.clear();
+    stock.poll(now + Duration::from_secs(9), &mut out);
+    assert_eq!(out, []);
+    stock.connected(now, &mut out);
+    assert_eq!(out, [Command::Acquire(2)]);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Take(u64, u64),
+    Return(u64, u32),
+    Gone(u64),
+    Grant(u32, u64),
+    Revoke(u32),
+    Fail,
+    Wait(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let app = 0..4u64;
+    prop_oneof![
+        (app.clone(), 0..3000u64).prop_map(|(app, wait)| Step::Take(app, wait)),
+        (app.clone(), 0..200u32).prop_map(|(app, number)| Step::Return(app, number)),
+        app.prop_map(Step::Gone),
+        (0..6u32, 1000..20_000u64).prop_map(|(count, lifetime)| Step::Grant(count, lifetime)),
+        (0..200u32).prop_map(Step::Revoke),
+        Just(Step::Fail),
+        (0..5000u64).prop_map(Step::Wait),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn an_address_has_one_taker_and_none_after_its_end(steps in proptest::collection::vec(step(), 1..120)) {
+        let mut now = Instant::now();
+        let mut stock = Stock::new(Marks { low: 2, high: 5 });
+        let mut ends: HashMap<IpAddr, Instant> = HashMap::new();
+        let (mut taken, mut local, mut granted) = (HashSet::new(), HashSet::new(), 0);
+        let mut answers_due = 0usize;
+        for step in steps {
+            let mut out = Vec::new();
+            match step {
+                Step::Take(app, wait) => {
+                    answers_due += 1;
+                    stock.take(now, AppId(app), wait as u32 * MS, &mut out);
+                }
+                Step::Return(app, number) => stock.give_back(now, AppId(app), address(number), &mut out),
+                Step::Gone(app) => {
+                    answers_due -= stock.waiters.iter().filter(|waiter| waiter.app == AppId(app)).count();
+                    stock.gone(now, AppId(app), &mut out);
+                }
+                Step::Grant(count, lifetime) => {
+                    let lifetime = lifetime as u32 * MS;
+                    let grant = grant(granted..granted + count, lifetime);
+                    granted += count;
+                    ends.extend(grant.addresses.iter().map(|address| (*address, now + lifetime)));
+                    stock.granted(now, &grant, &mut out);
+                }
+                Step::Revoke(number) => {
+                    ends.entry(address(number)).and_modify(|end| *end = now.min(*end));
+                    stock.revoked(now, &[address(number)], &mut out);
+                }
+                Step::Fail => stock.acquire_failed(now, 5, 500 * MS, true),
+                Step::Wait(ms) => {
+                    now += ms as u32 * MS;
+                    stock.poll(now, &mut out);
+                }
+            }
+            for command in &out {
+                match command {
+                    Command::Give { address, lifetime, .. } => {
+                        answers_due -= 1;
+                        prop_assert!(taken.insert(*address), "{address} given twice");
+                        prop_assert!(local.contains(address));
+                        prop_assert!(!lifetime.is_zero() && now + *lifetime <= ends[address], "{address} outlives its lease");
+                    }
+                    Command::Refuse { message, .. } if message.starts_with("stock") => answers_due -= 1,
+                    Command::Install(address) => prop_assert!(local.insert(*address)),
+                    Command::Remove(address) => prop_assert!(local.remove(address)),
+                    _ => {}
+                }
+            }
+            prop_assert_eq!(answers_due, stock.waiters.len());
+            prop_assert_eq!(stock.entries.len(), local.len());
+            prop_assert!(stock.next_wake().is_none_or(|wake| wake > now), "nothing due is left");
+        }
+        let mut out = Vec::new();
+        stock.shut_down(&mut out);
+        prop_assert!(stock.entries.is_empty() && stock.next_wake().is_none());
+    }
+}
