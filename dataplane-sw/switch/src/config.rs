@@ -3,7 +3,7 @@
 use std::{collections::HashSet, fs, net::SocketAddr, path::Path};
 
 use mimiq_contract::PortId;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// What the switch is told; everything else comes from the controller.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -12,7 +12,7 @@ pub struct Config {
     /// The P4Runtime device ID; not 0.
     pub device_id: u64,
     /// Where P4Runtime is served.
-    #[serde(default = "default_listen")]
+    #[serde(default = "default_listen", deserialize_with = "listen")]
     pub listen: SocketAddr,
     /// How frames come in and go out.
     #[serde(default)]
@@ -20,6 +20,7 @@ pub struct Config {
     /// The switch's ports. With none it serves P4Runtime only.
     pub ports: Vec<PortConfig>,
     /// Where `/metrics` is served; nowhere if absent.
+    #[serde(default, deserialize_with = "metrics")]
     pub metrics: Option<SocketAddr>,
 }
 
@@ -46,6 +47,20 @@ pub struct PortConfig {
 
 fn default_listen() -> SocketAddr {
     SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 9559))
+}
+
+fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    address("listen", deserializer)
+}
+
+fn metrics<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    address("metrics", deserializer).map(Some)
+}
+
+/// The parser's own error says neither field nor value.
+fn address<'de, D: Deserializer<'de>>(field: &str, deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| D::Error::custom(format!("{field}: {text:?} is no address with port, such as [::1]:9559")))
 }
 
 /// Why a configuration was refused.

@@ -14,20 +14,20 @@ use p4runtime::{
     },
 };
 
-pub const DEVICE: u64 = 42;
+pub(crate) const DEVICE: u64 = 42;
 
-pub fn contract() -> P4Info {
+pub(crate) fn contract() -> P4Info {
     p4runtime::p4info_from_text(P4INFO_TEXT).unwrap()
 }
 
-pub struct Rig {
-    pub device: Device,
-    pub drops: Arc<DropCounters>,
-    pub reader: TableReader,
+pub(crate) struct Rig {
+    pub(crate) device: Device,
+    pub(crate) drops: Arc<DropCounters>,
+    pub(crate) reader: TableReader,
 }
 
 /// A switch without configuration, its tables shrunk to `size` if that is given.
-pub fn rig(size: Option<i64>) -> Rig {
+pub(crate) fn rig(size: Option<i64>) -> Rig {
     let mut contract = contract();
     if let Some(size) = size {
         contract.tables.iter_mut().for_each(|t| t.size = size);
@@ -39,7 +39,7 @@ pub fn rig(size: Option<i64>) -> Rig {
 }
 
 /// A switch whose primary has election ID 1 and has set the configuration.
-pub fn ready_rig(size: Option<i64>) -> Rig {
+pub(crate) fn ready_rig(size: Option<i64>) -> Rig {
     let mut rig = rig(size);
     rig.device.arbitration.update(mimiq_switch::arbitration::StreamId(1), "", Some(1)).unwrap();
     let mut p4info = contract();
@@ -50,7 +50,7 @@ pub fn ready_rig(size: Option<i64>) -> Rig {
     rig
 }
 
-pub fn set_config(action: Action, p4info: Option<P4Info>) -> SetForwardingPipelineConfigRequest {
+pub(crate) fn set_config(action: Action, p4info: Option<P4Info>) -> SetForwardingPipelineConfigRequest {
     SetForwardingPipelineConfigRequest {
         device_id: DEVICE,
         election_id: Some(Uint128 { high: 0, low: 1 }),
@@ -60,16 +60,16 @@ pub fn set_config(action: Action, p4info: Option<P4Info>) -> SetForwardingPipeli
     }
 }
 
-pub fn update(kind: Type, entry: TableEntry) -> Update {
+pub(crate) fn update(kind: Type, entry: TableEntry) -> Update {
     Update { r#type: kind as i32, entity: Some(Entity { entity: Some(entity::Entity::TableEntry(entry)) }) }
 }
 
-pub fn write(updates: Vec<Update>) -> WriteRequest {
+pub(crate) fn write(updates: Vec<Update>) -> WriteRequest {
     WriteRequest { device_id: DEVICE, election_id: Some(Uint128 { high: 0, low: 1 }), updates, ..Default::default() }
 }
 
 /// The default entry of the table without key.
-pub fn switch_info(mtu: u16) -> Entry {
+pub(crate) fn switch_info(mtu: u16) -> Entry {
     Entry::SwitchInfo(
         SwitchInfoKey {},
         SwitchInfoAction::SetSwitchInfo {
@@ -82,11 +82,11 @@ pub fn switch_info(mtu: u16) -> Entry {
     )
 }
 
-pub fn v6(n: u128) -> Ipv6Addr {
+pub(crate) fn v6(n: u128) -> Ipv6Addr {
     Ipv6Addr::from_bits(0xfd00 << 112 | n)
 }
 
-pub fn client(n: u128, port: u16) -> Entry {
+pub(crate) fn client(n: u128, port: u16) -> Entry {
     Entry::ClientV6(
         ClientV6Key { dst_addr: v6(n) },
         ClientV6Action::Deliver { port: PortId(port), mac: MacAddr([2; 6]) },
@@ -94,7 +94,7 @@ pub fn client(n: u128, port: u16) -> Entry {
 }
 
 /// An entry of each table with each of its actions, but for `switch_info`; pairs of (entry, the entry modified).
-pub fn samples() -> Vec<(Entry, Entry)> {
+pub(crate) fn samples() -> Vec<(Entry, Entry)> {
     let (mac, mac2) = (MacAddr([2, 0, 0, 0, 0, 9]), MacAddr([2, 0, 0, 0, 0, 10]));
     let v4 = |text: &str| text.parse().unwrap();
     let (port, port2) = (PortId(0), PortId(511));
