@@ -7,6 +7,8 @@ mod counters;
 mod packet;
 mod pipeline;
 mod tables;
+mod tally;
+mod wire;
 
 pub use counters::{DropCounters, EntryCounters};
 pub use packet::{HEADROOM, Packet, Verdict};

@@ -36,3 +36,18 @@ impl Packet<'_> {
         self.start.checked_add(self.len).and_then(|end| self.buf.get_mut(self.start..end)).unwrap_or_default()
     }
 }
+
+impl Packet<'_> {
+    /// Puts `header` right in front of offset `at` of the buffer; the frame now starts with it and ends where it did.
+    ///
+    /// # Errors
+    /// [`DropReason::PacketTooBig`] if there is no room.
+    #[inline]
+    pub(crate) fn prepend<const N: usize>(&mut self, at: usize, header: [u8; N]) -> Result<(), DropReason> {
+        let end = self.start.saturating_add(self.len);
+        let start = at.checked_sub(N).filter(|_| at <= end).ok_or(DropReason::PacketTooBig)?;
+        self.buf.get_mut(start..at).ok_or(DropReason::PacketTooBig)?.copy_from_slice(&header);
+        (self.start, self.len) = (start, end - start);
+        Ok(())
+    }
+}

@@ -1,31 +1,123 @@
+//! The pipeline, in the order of "The pipeline" in `docs/architecture.md`, whose lines the comments count.
+
+mod arp;
+mod forward;
+mod icmp_error;
+mod ingress;
+mod ip;
+mod job;
+mod limiter;
+mod neighbour;
+mod relay;
+
 use std::sync::Arc;
 
-use mimiq_contract::DropReason;
+use mimiq_contract::{DropReason, tables::SwitchInfoAction};
 
-use crate::{DropCounters, Packet, Tables, Verdict};
+use self::{
+    ingress::{Ingress, classify},
+    limiter::Limiter,
+};
+use crate::{DropCounters, Packet, Tables, Verdict, tally::Tally, wire::icmp::IcmpError};
 
-/// The pipeline of one worker thread.
+/// Packets that go through each stage together: enough to overlap their cache misses, few enough to stay in the first
+/// level of the cache.
+const STAGE: usize = 32;
+
+/// The pipeline of one worker thread. Clones share the drop counters and the limit on ICMP errors, so the workers of one
+/// switch use clones of one pipeline.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
     drops: Arc<DropCounters>,
+    limiter: Arc<Limiter>,
+}
+
+/// What a batch is processed with.
+struct Context<'t> {
+    tables: &'t Tables,
+    tally: Tally<'t>,
+    limiter: &'t Limiter,
+    now_ns: u64,
+}
+
+/// A dropped packet, and the ICMP error that may tell its sender.
+struct Reject {
+    reason: DropReason,
+    error: Option<IcmpError>,
+}
+
+impl From<DropReason> for Reject {
+    fn from(reason: DropReason) -> Self {
+        Self { reason, error: None }
+    }
 }
 
 impl Pipeline {
-    /// A pipeline that counts what it drops. Clone it for further worker threads of the same switch: they share the limit
-    /// on ICMP errors.
+    /// A pipeline that counts what it drops.
     pub fn new(drops: Arc<DropCounters>) -> Self {
-        Self { drops }
+        Self { drops, limiter: Arc::default() }
     }
 
     /// Gives each packet its verdict, in order; `verdicts` is cleared before. Headers are edited in place, `start` and `len`
-    /// moved. `now_ns` is a monotonic time in nanoseconds.
-    pub fn process(&mut self, tables: &Tables, _now_ns: u64, packets: &mut [Packet<'_>], verdicts: &mut Vec<Verdict>) {
+    /// moved. `now_ns` is a monotonic time in nanoseconds. The packet that an ICMP error answers counts as dropped.
+    pub fn process(&mut self, tables: &Tables, now_ns: u64, packets: &mut [Packet<'_>], verdicts: &mut Vec<Verdict>) {
         verdicts.clear();
-        for packet in packets {
-            let reason =
-                if tables.port_role.find(packet.port).is_none() { DropReason::NoRole } else { DropReason::NoRoute };
-            self.drops.add(reason, packet.len);
-            verdicts.push(Verdict::Drop(reason));
+        let mut context = Context { tables, tally: Tally::default(), limiter: &self.limiter, now_ns };
+        for packets in packets.chunks_mut(STAGE) {
+            self.stage(&mut context, packets, verdicts);
         }
+    }
+
+    fn stage(&self, context: &mut Context<'_>, packets: &mut [Packet<'_>], verdicts: &mut Vec<Verdict>) {
+        let mut jobs: [_; STAGE] = std::array::from_fn(|_| (0, Err(DropReason::NoRole)));
+        for (job, packet) in jobs.iter_mut().zip(&mut *packets) {
+            *job = (packet.len, classify(context, packet));
+        }
+        for (job, packet) in jobs.iter_mut().zip(&*packets) {
+            if let (_, Ok(Ingress::Forward(job))) = job {
+                job.look_up_clients(context.tables, packet.port);
+            }
+        }
+        for job in &mut jobs {
+            if let (_, Ok(Ingress::Forward(job))) = job {
+                job.look_up_tunnel(context.tables);
+            }
+        }
+        for ((bytes, job), packet) in jobs.iter().zip(packets) {
+            let verdict = match job {
+                Ok(Ingress::Send(port)) => Verdict::Send(*port),
+                Ok(Ingress::Forward(job)) => job.run(context, packet).map_or_else(
+                    |Reject { reason, error }| {
+                        self.drops.add(reason, *bytes);
+                        error
+                            .and_then(|error| icmp_error::reply(context, packet, (&job.frame, &job.ip), error))
+                            .map_or(Verdict::Drop(reason), Verdict::Send)
+                    },
+                    Verdict::Send,
+                ),
+                Err(reason) => {
+                    self.drops.add(*reason, *bytes);
+                    Verdict::Drop(*reason)
+                }
+            };
+            verdicts.push(verdict);
+        }
+    }
+}
+
+impl Context<'_> {
+    /// The switch's own addresses, for a packet of so many bytes.
+    #[inline]
+    fn switch_info(&mut self, bytes: usize) -> Result<SwitchInfoAction, DropReason> {
+        let info = self.tables.switch_info.find().ok_or(DropReason::NoSwitchInfo)?;
+        self.tally.switch_info.hit(&info.counters, bytes);
+        Ok(info.action)
+    }
+
+    /// The largest IP packet the fabric carries, bytes; `None` if it is not known yet.
+    #[inline]
+    fn fabric_mtu(&self) -> Option<u16> {
+        let SwitchInfoAction::SetSwitchInfo { fabric_mtu, .. } = self.tables.switch_info.find()?.action;
+        Some(fabric_mtu)
     }
 }

@@ -17,8 +17,8 @@ pub use double::{ReadGuard, TableReader};
 pub use limits::{TableError, TableSizes};
 pub use writer::TableWriter;
 
-pub(crate) use self::exact::Exact;
-use self::{double::Double, lpm::Lpm, ports::Ports, single::Single};
+pub(crate) use self::key::{ExactSchema, location};
+use self::{double::Double, exact::Exact, lpm::Lpm, ports::Ports, single::Single};
 
 /// What all kinds of table can do for their writer.
 trait Table<T: TableSchema> {
@@ -29,8 +29,10 @@ trait Table<T: TableSchema> {
     fn remove(&mut self, key: &T::Key) -> bool;
     fn len(&self) -> usize;
     fn clear(&mut self);
-    fn for_each(&self, f: &mut dyn FnMut(T::Key, T::Action, &Counters));
+    fn for_each(&self, visit: &mut Visitor<'_, T>);
 }
+
+type Visitor<'v, T> = dyn FnMut(<T as TableSchema>::Key, <T as TableSchema>::Action, &Counters) + 'v;
 
 macro_rules! all_tables {
     ($($field:ident: $kind:ident<$table:ident>),+ $(,)?) => {

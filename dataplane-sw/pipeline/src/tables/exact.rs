@@ -1,7 +1,7 @@
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::{Table, key::ExactSchema};
+use super::{Table, Visitor, key::ExactSchema};
 use crate::counters::Counters;
 
 /// What stands behind a key. Key, action and counters lie together, so that counting a hit needs no further cache line.
@@ -56,7 +56,7 @@ impl<T: ExactSchema> Table<T> for Exact<T> {
         self.0 = HashMap::default();
     }
 
-    fn for_each(&self, f: &mut dyn FnMut(T::Key, T::Action, &Counters)) {
-        self.0.iter().for_each(|(key, slot)| f(T::unpack(*key), slot.action, &slot.counters));
+    fn for_each(&self, visit: &mut Visitor<'_, T>) {
+        self.0.iter().for_each(|(key, slot)| visit(T::unpack(*key), slot.action, &slot.counters));
     }
 }

@@ -79,7 +79,7 @@ packed! {
         |k| (k.src_addr.to_bits().into(), k.dst_addr.to_bits().into(), k.udp_dst_port),
         |(src, dst, port)| { src_addr: src.addr(), dst_addr: dst.addr(), udp_dst_port: port };
     GatewayV6(GatewayV6Key) = (Role, Bits128), |k| (k.role, k.target_addr.to_bits().into()),
-        |(role, addr)| { role: role, target_addr: addr.addr() };
+        |(role, addr)| { role, target_addr: addr.addr() };
     GatewayV4(GatewayV4Key) = (Role, u32), |k| (k.role, k.target_addr.to_bits()),
-        |(role, addr)| { role: role, target_addr: Ipv4Addr::from_bits(addr) };
+        |(role, addr)| { role, target_addr: Ipv4Addr::from_bits(addr) };
 }

@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use mimiq_contract::{Prefix, TableSchema, tables::*};
 
-use super::{Table, exact::Slot, key::Bits128};
+use super::{Table, Visitor, exact::Slot, key::Bits128};
 use crate::counters::Counters;
 
 /// An address as a number, for masks.
@@ -143,11 +143,11 @@ impl<T: LpmSchema> Table<T> for Lpm<T> {
         self.lengths.clear();
     }
 
-    fn for_each(&self, f: &mut dyn FnMut(T::Key, T::Action, &Counters)) {
+    fn for_each(&self, visit: &mut Visitor<'_, T>) {
         for (len, slots) in &self.lengths {
             for (addr, slot) in slots {
                 if let Some(prefix) = Prefix::new(T::Addr::unpack(*addr), *len) {
-                    f(T::key(prefix), slot.action, &slot.counters);
+                    visit(T::key(prefix), slot.action, &slot.counters);
                 }
             }
         }

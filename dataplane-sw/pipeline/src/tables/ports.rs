@@ -5,7 +5,7 @@ use mimiq_contract::{
     tables::{PortRole, PortRoleAction, PortRoleKey},
 };
 
-use super::{Table, exact::Slot};
+use super::{Table, Visitor, exact::Slot};
 use crate::counters::Counters;
 
 /// The roles of the ports, by direct index.
@@ -59,10 +59,14 @@ impl Table<PortRole> for Ports<PortRole> {
         self.slots.clear();
     }
 
-    fn for_each(&self, f: &mut dyn FnMut(PortRoleKey, PortRoleAction, &Counters)) {
+    fn for_each(&self, visit: &mut Visitor<'_, PortRole>) {
         for (port, slot) in (0..).zip(&self.slots) {
             if let Some(slot) = slot {
-                f(PortRoleKey { port: PortId(port) }, PortRoleAction::SetRole { role: slot.action }, &slot.counters);
+                visit(
+                    PortRoleKey { port: PortId(port) },
+                    PortRoleAction::SetRole { role: slot.action },
+                    &slot.counters,
+                );
             }
         }
     }

@@ -3,7 +3,7 @@ use mimiq_contract::{
     tables::{SwitchInfo, SwitchInfoKey},
 };
 
-use super::{Table, exact::Slot};
+use super::{Table, Visitor, exact::Slot};
 use crate::counters::Counters;
 
 /// A table without key: its only entry is the default one, once it has been set.
@@ -50,7 +50,7 @@ impl Table<SwitchInfo> for Single<SwitchInfo> {
         self.0 = None;
     }
 
-    fn for_each(&self, f: &mut dyn FnMut(SwitchInfoKey, Action, &Counters)) {
-        self.0.iter().for_each(|slot| f(SwitchInfoKey {}, slot.action, &slot.counters));
+    fn for_each(&self, visit: &mut Visitor<'_, SwitchInfo>) {
+        self.0.iter().for_each(|slot| visit(SwitchInfoKey {}, slot.action, &slot.counters));
     }
 }

@@ -1,0 +1,96 @@
+//! Lines 1 to 5: parses a frame and answers, wraps or unwraps it, or makes it a [`Job`].
+
+use mimiq_contract::{DropReason, MacAddr, PortId, Role, tables::*};
+
+use super::{Context, arp, ip::Ip, job::Job, neighbour, relay};
+use crate::{
+    Packet,
+    tables::ExactSchema,
+    wire::{
+        ethernet::{self, Ethernet},
+        ipv6::{self, Ipv6},
+    },
+};
+
+/// What the first lines make of a frame.
+pub(super) enum Ingress<'t> {
+    /// It leaves, as it is now.
+    Send(PortId),
+    /// It is forwarded or dropped by the lines that follow.
+    Forward(Job<'t>),
+}
+
+#[inline]
+pub(super) fn classify<'t>(context: &mut Context<'t>, packet: &mut Packet<'_>) -> Result<Ingress<'t>, DropReason> {
+    let slot = context.tables.port_role.find(packet.port).ok_or(DropReason::NoRole)?;
+    context.tally.port_role.hit(&slot.counters, packet.len);
+    let role = slot.action;
+    let frame = Ethernet::parse(packet.frame()).ok_or(DropReason::TruncatedEthernet)?;
+    if frame.src == MacAddr::default() || ethernet::is_group(frame.src) {
+        return Err(DropReason::BadSourceMac);
+    }
+    let range = packet.start + ethernet::LEN..packet.start + packet.len;
+    match frame.ether_type {
+        ethernet::IPV6 => {
+            let (ip, header) = Ip::parse_v6(packet.buf, range)?;
+            classify_v6(context, packet, role, (frame, ip, header))
+        }
+        ethernet::IPV4 => {
+            let ip = Ip::parse_v4(packet.buf, range)?;
+            Ok(Ingress::Forward(Job::new(role, frame, ip, false)))
+        }
+        ethernet::ARP => arp::answer(context, packet, role, &frame).map(Ingress::Send),
+        _ => Err(DropReason::EtherType),
+    }
+}
+
+#[inline]
+fn classify_v6<'t>(
+    context: &mut Context<'t>,
+    packet: &mut Packet<'_>,
+    role: Role,
+    (frame, ip, header): (Ethernet, Ip, Ipv6),
+) -> Result<Ingress<'t>, DropReason> {
+    if let Some(message_type) = neighbour::message_type(packet, &ip, &header) {
+        return neighbour::answer(context, packet, role, (&frame, &ip, &header), message_type).map(Ingress::Send);
+    }
+    match role {
+        Role::Client => {
+            if let Some(sent) = relay::to_controller(context, packet, &ip, &header) {
+                return sent.map(Ingress::Send);
+            }
+        }
+        Role::Fabric => {
+            if let Some(inner) = decapsulate(context, packet, &ip, &header) {
+                return Ok(Ingress::Forward(Job::new(role, frame, inner?, true)));
+            }
+            if let Some(sent) = relay::to_client(context, packet, &ip, &header) {
+                return sent.map(Ingress::Send);
+            }
+        }
+        Role::Upstream => {}
+    }
+    Ok(Ingress::Forward(Job::new(role, frame, ip, false)))
+}
+
+/// Line 5, first half: the packet in a tunnel that ends here. `None` if there is none.
+#[inline]
+fn decapsulate(
+    context: &mut Context<'_>,
+    packet: &Packet<'_>,
+    outer: &Ip,
+    header: &Ipv6,
+) -> Option<Result<Ip, DropReason>> {
+    if !matches!(header.next_header, ipv6::IPV4 | ipv6::IPV6) {
+        return None;
+    }
+    let key = DecapKey { outer_src: header.src, outer_dst: header.dst };
+    let entry = context.tables.decap.find(Decap::pack(&key))?;
+    context.tally.decap.hit(&entry.counters, packet.len);
+    let range = outer.at + ipv6::LEN..outer.at + outer.len();
+    let inner = match header.next_header {
+        ipv6::IPV4 => Ip::parse_v4(packet.buf, range),
+        _ => Ip::parse_v6(packet.buf, range).map(|(ip, _)| ip),
+    };
+    Some(inner.map_err(|_| DropReason::MalformedTunnel))
+}

@@ -1,0 +1,73 @@
+//! Neighbour solicitation and advertisement (RFC 4861 §4.3, §4.4).
+
+use std::net::Ipv6Addr;
+
+use mimiq_contract::MacAddr;
+
+use super::{
+    checksum,
+    field::At,
+    ipv6::{ICMPV6, Ipv6},
+};
+
+/// The ICMPv6 types of neighbour discovery: router and neighbour solicitation and advertisement, redirect.
+pub(crate) const TYPES: std::ops::RangeInclusive<u8> = 133..=137;
+/// ICMPv6 type of a neighbour solicitation.
+pub(crate) const SOLICITATION: u8 = 135;
+/// Length of an advertisement with the target's link-layer address, bytes.
+pub(crate) const ADVERTISEMENT_LEN: usize = 32;
+
+const ADVERTISEMENT: u8 = 136;
+const ROUTER: u8 = 0x80;
+const SOLICITED: u8 = 0x40;
+const OVERRIDE: u8 = 0x20;
+const SOURCE_LINK_LAYER_OPTION: u8 = 1;
+const TARGET_LINK_LAYER_OPTION: u8 = 2;
+/// The link-layer address of [`ALL_NODES`] (RFC 2464 §7).
+pub(crate) const ALL_NODES_MAC: MacAddr = MacAddr([0x33, 0x33, 0, 0, 0, 1]);
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+
+/// The target of a solicitation that fulfils RFC 4861 §7.1.1; `icmp` is all of the ICMPv6 message.
+pub(crate) fn solicitation_target(ip: &Ipv6, icmp: &[u8]) -> Option<Ipv6Addr> {
+    let (header, mut options) = icmp.split_first_chunk::<24>()?;
+    let target = Ipv6Addr::from(At::<8>::get(header));
+    let sum = checksum::pseudo_sum(ip.src, ip.dst, icmp.len(), ICMPV6) + checksum::sum(icmp);
+    let valid = ip.hop_limit == 255 && header[1] == 0 && checksum::fold(sum) == 0xffff && !target.is_multicast();
+    if !valid || (ip.src.is_unspecified() && !is_solicited_node(ip.dst)) {
+        return None;
+    }
+    while let [kind, units, ..] = options {
+        if *kind == SOURCE_LINK_LAYER_OPTION && ip.src.is_unspecified() {
+            return None;
+        }
+        options = options.get(8 * usize::from(*units)..).filter(|_| *units > 0)?;
+    }
+    options.is_empty().then_some(target)
+}
+
+fn is_solicited_node(addr: Ipv6Addr) -> bool {
+    addr.octets().starts_with(&[0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff])
+}
+
+/// The answer: its destination, and the ICMPv6 message. To the unspecified address, which detects duplicates, it is a
+/// multicast (§7.2.4).
+pub(crate) fn advertisement(
+    solicitor: Ipv6Addr,
+    target: Ipv6Addr,
+    mac: MacAddr,
+) -> (Ipv6Addr, [u8; ADVERTISEMENT_LEN]) {
+    let (dst, flags) = match solicitor.is_unspecified() {
+        true => (ALL_NODES, ROUTER | OVERRIDE),
+        false => (solicitor, ROUTER | SOLICITED | OVERRIDE),
+    };
+    let mut icmp = [0; ADVERTISEMENT_LEN];
+    icmp[0] = ADVERTISEMENT;
+    icmp[4] = flags;
+    At::<8>::put(&mut icmp, target.octets());
+    icmp[24] = TARGET_LINK_LAYER_OPTION;
+    icmp[25] = 1;
+    At::<26>::put(&mut icmp, mac.0);
+    let checksum = !checksum::fold(checksum::pseudo_sum(target, dst, icmp.len(), ICMPV6) + checksum::sum(&icmp));
+    At::<2>::put(&mut icmp, checksum.to_be_bytes());
+    (dst, icmp)
+}
