@@ -1,2 +1,56 @@
-//! Placeholder.
-fn main() {}
+//! `make bench`: what mimiq costs, beside named peers measured in the same run. docs/benchmarks.md says what and how.
+
+mod hop;
+mod lab;
+mod memory;
+mod result;
+mod veth;
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// Measures mimiq beside named peers and writes the results as JSON.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// What to measure.
+    what: What,
+    /// Where to write the results.
+    #[arg(long, value_name = "FILE", default_value = "target/bench/results.json")]
+    out: PathBuf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// The pipeline without packet I/O: nanoseconds per packet.
+    Memory,
+    /// The switch over veths: CPU nanoseconds per packet (needs root and the other release builds).
+    Veth,
+    /// The SDK: added latency per hop (needs root and the other release builds).
+    Hop,
+    /// All of these.
+    All,
+}
+
+fn main() -> anyhow::Result<()> {
+    let Arguments { what, out } = Arguments::parse();
+    if cfg!(debug_assertions) {
+        anyhow::bail!(
+            "a build with debug assertions measures nothing of use: run `make bench`, or cargo with --release"
+        );
+    }
+    let mut results = Vec::new();
+    if matches!(what, What::Memory | What::All) {
+        results.extend(memory::run()?);
+    }
+    if matches!(what, What::Veth | What::All) {
+        results.extend(veth::run()?);
+    }
+    if matches!(what, What::Hop | What::All) {
+        results.extend(hop::run()?);
+    }
+    result::write(&out, &results)?;
+    println!("{} results in {}", results.len(), out.display());
+    Ok(())
+}

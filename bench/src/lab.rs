@@ -1,0 +1,176 @@
+//! Network namespaces, and processes in them. All is gone when the values are dropped.
+
+use std::{
+    fs::File,
+    io::{BufRead as _, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail, ensure};
+use nix::{sched::CloneFlags, sys::signal::Signal, unistd::Pid};
+
+/// How long a process may take to start.
+const START: Duration = Duration::from_secs(20);
+
+/// A network namespace of this process.
+pub(crate) struct Namespace(String);
+
+impl Namespace {
+    /// Makes one, with its loopback interface up.
+    pub(crate) fn new(role: &str) -> anyhow::Result<Self> {
+        let namespace = Self(format!("mimiq-bench-{}-{role}", std::process::id()));
+        run("ip", &["netns", "add", &namespace.0]).context("a network namespace (are you root?)")?;
+        namespace.ip("link set lo up")?;
+        Ok(namespace)
+    }
+
+    /// Runs `ip` with these arguments inside.
+    pub(crate) fn ip(&self, arguments: &str) -> anyhow::Result<String> {
+        let own = ["-n", &self.0];
+        run("ip", &own.into_iter().chain(arguments.split(' ')).collect::<Vec<_>>())
+    }
+
+    /// Runs a program inside and returns what it printed.
+    pub(crate) fn run(&self, command: &str) -> anyhow::Result<String> {
+        let own = ["netns", "exec", &self.0];
+        run("ip", &own.into_iter().chain(command.split(' ')).collect::<Vec<_>>())
+    }
+
+    /// Writes a file under `/proc/sys/net`, which is another one in each namespace.
+    pub(crate) fn sysctl(&self, key: &str, value: &str) -> anyhow::Result<()> {
+        let (path, value) = (format!("/proc/sys/net/{key}"), value.to_owned());
+        self.thread(move || std::fs::write(&path, value).with_context(|| path))?
+            .join()
+            .map_err(|_| anyhow::anyhow!("sysctl: thread"))?
+    }
+
+    /// Connects two namespaces by a veth, with these interface names and addresses, both ends up. Neither end leaves
+    /// checksums or segmentation to hardware, of which there is none.
+    pub(crate) fn connect(
+        &self,
+        name: &str,
+        mac: &str,
+        other: &Self,
+        other_name: &str,
+        other_mac: &str,
+    ) -> anyhow::Result<()> {
+        let peer = format!("peer name {other_name} netns {} address {other_mac}", other.0);
+        self.ip(&format!("link add {name} address {mac} type veth {peer}"))?;
+        for (namespace, name) in [(self, name), (other, other_name)] {
+            namespace.sysctl(&format!("ipv6/conf/{name}/accept_dad"), "0")?;
+            namespace.run(&format!("ethtool -K {name} tx off gso off tso off gro off"))?;
+            namespace.ip(&format!("link set {name} mtu 1600 up"))?;
+        }
+        Ok(())
+    }
+
+    /// A thread inside.
+    pub(crate) fn thread<T: Send + 'static>(
+        &self,
+        body: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+    ) -> anyhow::Result<thread::JoinHandle<anyhow::Result<T>>> {
+        let path = format!("/run/netns/{}", self.0);
+        let file = File::open(&path).with_context(|| path.clone())?;
+        let inside = move || {
+            nix::sched::setns(file, CloneFlags::CLONE_NEWNET).with_context(|| path)?;
+            body()
+        };
+        Ok(thread::Builder::new().spawn(inside)?)
+    }
+
+    /// Starts one of this project's release builds inside and waits until it says `ready`.
+    pub(crate) fn start(&self, program: &str, arguments: &[&str], ready: &str) -> anyhow::Result<Process> {
+        let path = release_build(program)?;
+        let mut child = Command::new("ip")
+            .args(["netns", "exec", &self.0])
+            .arg(&path)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| program.to_owned())?;
+        let (sender, lines) = channel();
+        read_lines(child.stdout.take(), sender.clone())?;
+        read_lines(child.stderr.take(), sender)?;
+        let process = Process { child, name: program.to_owned() };
+        process.wait_for(&lines, ready)?;
+        Ok(process)
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        if let Err(error) = run("ip", &["netns", "del", &self.0]) {
+            eprintln!("{}: {error:#}", self.0);
+        }
+    }
+}
+
+/// A running program; killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    name: String,
+}
+
+impl Process {
+    /// The process ID.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn wait_for(&self, lines: &Receiver<String>, ready: &str) -> anyhow::Result<()> {
+        let (deadline, mut seen) = (Instant::now() + START, String::new());
+        loop {
+            match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) if line.contains(ready) => return Ok(()),
+                Ok(line) => seen = seen + &line + "\n",
+                Err(RecvTimeoutError::Timeout) => bail!("{}: not ready after {START:?}: {seen}", self.name),
+                Err(RecvTimeoutError::Disconnected) => bail!("{}: ended: {seen}", self.name),
+            }
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // A clean shutdown where there is one; the bare forwarder just ends.
+        let pid = Pid::from_raw(self.child.id() as i32);
+        if let Err(error) = nix::sys::signal::kill(pid, Signal::SIGTERM) {
+            eprintln!("{}: {error}", self.name);
+        }
+        if let Err(error) = self.child.wait() {
+            eprintln!("{}: {error}", self.name);
+        }
+    }
+}
+
+/// Sends lines until the stream ends; reads on when nobody listens any more, so that the writer never blocks.
+fn read_lines(stream: Option<impl Read + Send + 'static>, lines: Sender<String>) -> anyhow::Result<()> {
+    let stream = BufReader::new(stream.context("a pipe")?);
+    thread::Builder::new().spawn(move || {
+        for line in stream.lines().map_while(Result::ok) {
+            let _ = lines.send(line);
+        }
+    })?;
+    Ok(())
+}
+
+/// The program beside this one.
+fn release_build(program: &str) -> anyhow::Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    let path = this.parent().unwrap_or(Path::new(".")).join(program);
+    ensure!(path.exists(), "{}: missing, `make build` makes it", path.display());
+    Ok(path)
+}
+
+fn run(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
+    let output = Command::new(program).args(arguments).output().with_context(|| program.to_owned())?;
+    let error = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{program} {}: {}", arguments.join(" "), error.trim());
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

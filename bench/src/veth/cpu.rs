@@ -1,0 +1,41 @@
+//! CPU time from the scheduler's own account, nanoseconds. Work in softirqs counts for the thread that it interrupts: on
+//! kernels without CONFIG_IRQ_TIME_ACCOUNTING that is all there is to count.
+
+use std::{fs, path::Path};
+
+use anyhow::Context as _;
+
+/// Of the calling thread.
+pub(super) fn this_thread() -> anyhow::Result<u64> {
+    of(Path::new("/proc/thread-self"))
+}
+
+/// Of all threads of a process.
+pub(super) fn process(id: u32) -> anyhow::Result<u64> {
+    let mut sum = 0;
+    let tasks = format!("/proc/{id}/task");
+    for task in fs::read_dir(&tasks).context(tasks)? {
+        sum += of(&task?.path())?;
+    }
+    Ok(sum)
+}
+
+/// Of the kernel threads that take over softirqs under load, the whole machine's.
+pub(super) fn softirq_threads() -> anyhow::Result<u64> {
+    let mut sum = 0;
+    for process in fs::read_dir("/proc")? {
+        let path = process?.path();
+        let name = fs::read_to_string(path.join("comm")).unwrap_or_default();
+        if name.starts_with("ksoftirqd/") {
+            sum += of(&path)?;
+        }
+    }
+    Ok(sum)
+}
+
+fn of(task: &Path) -> anyhow::Result<u64> {
+    let path = task.join("schedstat");
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let first = text.split(' ').next().and_then(|n| n.parse().ok());
+    first.with_context(|| format!("{}: {text}", path.display()))
+}
