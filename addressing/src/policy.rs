@@ -87,7 +87,13 @@ impl EpochPolicy {
     pub fn check(&self) -> Result<(), PolicyError> {
         duration("t_sid", self.t_sid, Duration::from_millis(1))?;
         positive("k", self.k)?;
-        positive("aliases_per_sid", self.aliases_per_sid)
+        positive("aliases_per_sid", self.aliases_per_sid)?;
+        if self.aliases_per_sid > 1 << 16 {
+            let value = self.aliases_per_sid.to_string();
+            let problem = "must be at most 65536, which is all that a switch holds";
+            return Err(PolicyError { field: "aliases_per_sid", value, problem });
+        }
+        Ok(())
     }
 
     /// k × t_sid.
@@ -130,6 +136,7 @@ mod tests {
         assert_eq!(epochs.validity(), 3 * second);
         // Usable, pending, three epochs retained, three resting.
         assert_eq!(epochs.aliases_needed(&good), 2 * 8);
+        assert_eq!(EpochPolicy { aliases_per_sid: 65_537, ..epochs }.check().unwrap_err().value, "65537");
         assert_eq!(EpochPolicy { k: 0, ..epochs }.check().unwrap_err().field, "k");
         assert_eq!(EpochPolicy { t_sid: Duration::ZERO, ..epochs }.check().unwrap_err().field, "t_sid");
     }
