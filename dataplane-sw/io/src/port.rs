@@ -14,8 +14,8 @@ use crate::frames::{Frame, Frames};
 /// How many frames are received and processed at once.
 pub const BATCH: usize = 64;
 
-/// A place where frames come in and go out. All ports of a switch share one [`Frames`]; a frame goes from port to
-/// port by handing over its [`Frame`], without a copy.
+/// A place where frames come in and go out. All ports of a switch share one frame memory; a frame goes from port to
+/// port by handing over its token, without a copy. The trait is sealed: tokens cannot be made outside of this crate.
 pub trait Port: Send {
     /// The port's number; several queues of an interface have the same.
     fn id(&self) -> PortId;

@@ -1,16 +1,18 @@
-//! The pipeline over real interfaces: a packet from the Internet is tunnelled to the client-facing switch, one for a client
-//! is delivered, a solicitation is answered.
+//! The pipeline over real interfaces: packets from upstream are delivered to a client, routed into the fabric, and
+//! tunnelled to the client-facing switch.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is test code")]
 
 mod common;
 
-use std::sync::Arc;
+use std::{net::Ipv6Addr, sync::Arc};
 
 use common::{Host, in_namespace, veth};
 use mimiq_contract::{DropReason, Entry, MacAddr, PortId, Prefix, Role, tables::*};
 use mimiq_io::{Port, Ports, Shutdown, packet, run, xdp};
 use mimiq_pipeline::{DropCounters, Pipeline, TableReader, TableSizes, TableWriter, tables};
 
+/// Where in a frame the IPv6 hop limit is.
+const HOP_LIMIT: usize = 14 + 7;
 const CLIENT: PortId = PortId(1);
 const FABRIC: PortId = PortId(2);
 const UPSTREAM: PortId = PortId(3);
@@ -37,6 +39,11 @@ fn table_state() -> (TableWriter, TableReader) {
     let route = RouteV6Key { dst_addr: Prefix::new("fd00::".parse().unwrap(), 16).unwrap() };
     let to_fabric = RouteV6Action::Forward { port: FABRIC, src_mac: SWITCH_MAC, dst_mac: NEIGHBOUR_MAC };
     writer.insert(Entry::RouteV6(route, to_fabric)).unwrap();
+    let pool = PoolV6Key { dst_addr: Prefix::new("2001:db8:1::".parse().unwrap(), 48).unwrap() };
+    writer.insert(Entry::PoolV6(pool, PoolV6Action::BindingPool {})).unwrap();
+    let binding = BindingV6Key { dst_addr: "2001:db8:1::a".parse().unwrap() };
+    let tunnel = BindingV6Action::Tunnel { switch_addr: "fd00::2".parse().unwrap() };
+    writer.insert(Entry::BindingV6(binding, tunnel)).unwrap();
     writer.publish();
     (writer, reader)
 }
@@ -47,8 +54,8 @@ fn packet(dst_addr: &str, payload: usize) -> Vec<u8> {
     frame.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
     frame.extend((payload as u16 + 8).to_be_bytes());
     frame.extend([17, 64]);
-    frame.extend("2001:db8:ffff::1".parse::<std::net::Ipv6Addr>().unwrap().octets());
-    frame.extend(dst_addr.parse::<std::net::Ipv6Addr>().unwrap().octets());
+    frame.extend("2001:db8:ffff::1".parse::<Ipv6Addr>().unwrap().octets());
+    frame.extend(dst_addr.parse::<Ipv6Addr>().unwrap().octets());
     frame.extend([0x12, 0x34, 0x56, 0x78]);
     frame.extend((payload as u16 + 8).to_be_bytes());
     frame.extend([0xca, 0xfe]);
@@ -66,21 +73,34 @@ fn delivers_and_routes<P: Port + 'static>(mut ports: Ports<P>) {
         ports
     });
     let (mut client, mut fabric, mut upstream) = (Host::new(1), Host::new(2), Host::new(3));
+    let rewritten = |frame: &[u8], src: MacAddr, dst: MacAddr| {
+        let mut frame = frame.to_vec();
+        frame[..12].copy_from_slice(&[dst.0, src.0].concat());
+        frame[HOP_LIMIT] -= 1;
+        frame
+    };
     for payload in (0..1400).step_by(100) {
-        let rewritten = |frame: &[u8], src: MacAddr, dst: MacAddr| {
-            let mut frame = frame.to_vec();
-            frame[..12].copy_from_slice(&[dst.0, src.0].concat());
-            frame[14 + 7] -= 1;
-            frame
-        };
+        // Nobody's: dropped by the pipeline.
+        upstream.send(&packet("2001:db8::d", payload));
+
         let to_client = packet("2001:db8::c", payload);
         upstream.send(&to_client);
         assert_eq!(client.receive(), Some(rewritten(&to_client, SWITCH_MAC, CLIENT_MAC)));
+
         let to_fabric = packet("fd00::2", payload);
         upstream.send(&to_fabric);
-        assert_eq!(fabric.receive(), Some(rewritten(&to_fabric, SWITCH_MAC, NEIGHBOUR_MAC)));
-        // Nobody's: dropped by the pipeline.
-        upstream.send(&packet("2001:db8::d", payload));
+        let routed = rewritten(&to_fabric, SWITCH_MAC, NEIGHBOUR_MAC);
+        assert_eq!(fabric.receive(), Some(routed.clone()));
+
+        // The outer header went into the headroom.
+        let to_pool = packet("2001:db8:1::a", payload);
+        upstream.send(&to_pool);
+        let tunnelled = fabric.receive().unwrap();
+        let (outer, inner) = tunnelled.split_at(14 + 40);
+        assert_eq!(outer[..14], routed[..14]);
+        assert_eq!(outer[14 + 4..14 + 7], [((inner.len()) >> 8) as u8, inner.len() as u8, 41]);
+        assert_eq!(outer[14 + 24..], "fd00::2".parse::<Ipv6Addr>().unwrap().octets());
+        assert_eq!(inner, &rewritten(&to_pool, SWITCH_MAC, NEIGHBOUR_MAC)[14..]);
     }
     shutdown.signal();
     let ports = thread.join().unwrap();

@@ -199,9 +199,11 @@ fn recovers_from_a_link_that_was_down<P: Port + 'static>(ports: Ports<P>) {
     exchange(&mut one, &mut two, 60..100);
     for _ in 0..3 {
         ip("link set sw2 down");
-        (0..100).for_each(|seed| one.send(&frame(64, seed)));
+        (0..20).for_each(|seed| one.send(&frame(64, seed)));
         ip("link set sw2 up");
     }
+    // The kernel starts the queues of both ends a moment after it has brought up the link.
+    while !["sw2", "h2"].iter().all(|end| ip(&format!("link show {end}")).contains("state UP")) {}
     // What was queued when the link went down may be late.
     let last = frame(1000, 7);
     one.send(&last);

@@ -92,11 +92,13 @@ impl Host {
     }
 }
 
-/// An Ethernet frame of `len` bytes, told apart by `seed`. The EtherType is one for local experiments, which the
+/// An Ethernet frame of `len` bytes, told apart by `seed`, to another host, a multicast group that no interface has
+/// joined (neighbour solicitations go to such), or all. The EtherType is one for local experiments, which the
 /// kernel's own stack ignores.
 pub fn frame(len: usize, seed: usize) -> Vec<u8> {
     let mut frame: Vec<u8> = (0..len).map(|i| (i * 7 + seed * 131 + (seed >> 8)) as u8).collect();
-    frame[..6].copy_from_slice(&[0x02, 0, 0, 0, 0, 1]);
+    let destinations = [[0x02, 0, 0, 0, 0, 1], [0x33, 0x33, 0xff, 0, 0, 1], [0xff; 6]];
+    frame[..6].copy_from_slice(&destinations[seed % destinations.len()]);
     frame[6..12].copy_from_slice(&[0x02, 0, 0, 0, 0, 2]);
     frame[12..14].copy_from_slice(&[0x88, 0xb5]);
     frame
