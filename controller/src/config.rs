@@ -225,9 +225,7 @@ impl Config {
         let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
         let mut config = Self::parse(&text)?;
         let base = path.parent().unwrap_or(Path::new(""));
-        for file in
-            [&mut config.state_file, &mut config.pki.ca, &mut config.pki.certificate, &mut config.pki.key]
-        {
+        for file in [&mut config.state_file, &mut config.pki.ca, &mut config.pki.certificate, &mut config.pki.key] {
             *file = base.join(&file);
         }
         Ok(config)

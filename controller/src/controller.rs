@@ -1,12 +1,6 @@
 //! The controller as a whole: sessions, pool and service put together.
 
-use std::{
-    collections::HashMap,
-    io,
-    net::Ipv6Addr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, io, net::Ipv6Addr, sync::Arc, time::Duration};
 
 use metrics::gauge;
 use mimiq_addressing::{Alias, Sid};
@@ -73,8 +67,7 @@ impl Controller {
     pub fn start(config: &Config) -> Result<Self, StartError> {
         let server = server_config(&config.pki)?;
         let book = Arc::new(Book::new(config)?);
-        let store_error =
-            |source| StartError::Store { path: config.state_file.clone(), source: Box::new(source) };
+        let store_error = |source| StartError::Store { path: config.state_file.clone(), source: Box::new(source) };
         let store = Store::open(&config.state_file).map_err(store_error)?;
         let election_id = store.next_election_id().map_err(store_error)?;
         let aliases = store.aliases().map_err(store_error)?;
@@ -141,9 +134,7 @@ impl Sessions<'_> {
         };
         let mut entries = network::static_entries(self.config, switch);
         if switch.edge {
-            let entry = |(sid, alias): &(Sid, Alias)| {
-                Some(self.book.alias_entry(*alias, *self.tunnels.get(&sid.0)?))
-            };
+            let entry = |(sid, alias): &(Sid, Alias)| Some(self.book.alias_entry(*alias, *self.tunnels.get(&sid.0)?));
             entries.extend(self.aliases.iter().filter_map(entry));
         }
         let (book, sid, edge) = (self.book.clone(), switch.sid, switch.edge);

@@ -20,8 +20,10 @@ const MAX_NAME: usize = 64;
 #[derive(Debug, thiserror::Error)]
 pub enum PkiError {
     /// A name that a file or a certificate cannot have.
-    #[error("name: {0:?}: must be 1 to {MAX_NAME} letters, digits, dots, underscores and hyphens, and not begin with a dot; \
-             ca and controller are taken")]
+    #[error(
+        "name: {0:?}: must be 1 to {MAX_NAME} letters, digits, dots, underscores and hyphens, and not begin with a dot; \
+             ca and controller are taken"
+    )]
     Name(String),
     /// A file cannot be read or written; nothing is ever overwritten.
     #[error("{path}: {source}", path = .path.display())]

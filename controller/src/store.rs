@@ -3,7 +3,7 @@
 //!
 //! Leases are not stored: they are read back from the switches.
 
-use std::path::Path;
+use std::{path::Path, time::SystemTime};
 
 use mimiq_addressing::{Alias, Sid};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
@@ -34,7 +34,8 @@ impl Store {
         Ok(Self { database })
     }
 
-    /// An election ID higher than all before.
+    /// An election ID higher than all before. At least the seconds since 1970, so that it is higher even if the file was
+    /// lost: switches remember the highest one they saw.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -42,7 +43,8 @@ impl Store {
         let transaction = self.database.begin_write()?;
         let id = {
             let mut numbers = transaction.open_table(NUMBERS)?;
-            let id = numbers.get(ELECTION_ID)?.map_or(0, |id| id.value()).saturating_add(1);
+            let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+            let id = numbers.get(ELECTION_ID)?.map_or(0, |id| id.value().saturating_add(1)).max(clock);
             numbers.insert(ELECTION_ID, id)?;
             id
         };
@@ -86,12 +88,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state.redb");
         let store = Store::open(&path).unwrap();
-        assert_eq!(store.next_election_id().unwrap(), ElectionId(1));
+        let first = store.next_election_id().unwrap();
         store.set_aliases(&[(Sid(1), Alias(7)), (Sid(2), Alias(5))]).unwrap();
         store.set_aliases(&[(Sid(1), Alias(7))]).unwrap();
         drop(store);
         let store = Store::open(&path).unwrap();
-        assert_eq!(store.next_election_id().unwrap(), ElectionId(2));
+        assert!(store.next_election_id().unwrap() > first);
         assert_eq!(store.aliases().unwrap(), vec![(Sid(1), Alias(7))]);
     }
 }

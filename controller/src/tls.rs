@@ -58,8 +58,8 @@ pub fn server_config(pki: &Pki) -> Result<ServerConfig, TlsError> {
     for certificate in certificates(&pki.ca)? {
         roots.add(certificate)?;
     }
-    let key = PrivateKeyDer::from_pem_file(&pki.key)
-        .map_err(|source| TlsError::File { path: pki.key.clone(), source })?;
+    let key =
+        PrivateKeyDer::from_pem_file(&pki.key).map_err(|source| TlsError::File { path: pki.key.clone(), source })?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build()?;
     let mut tls = rustls::ServerConfig::builder_with_provider(provider)

@@ -90,7 +90,8 @@ impl Allocator {
     }
 
     fn delete_aliases(self: &Arc<Self>, aliases: Vec<(Sid, Alias)>) {
-        let key = |(_, alias): &(Sid, Alias)| EntryKey::Alias(AliasKey { alias_prefix: self.codec.alias_prefix(*alias) });
+        let key =
+            |(_, alias): &(Sid, Alias)| EntryKey::Alias(AliasKey { alias_prefix: self.codec.alias_prefix(*alias) });
         let keys: Vec<EntryKey> = aliases.iter().map(key).collect();
         let gone: Vec<_> = self.edges.iter().map(|edge| edge.remove(keys.clone())).collect();
         let this = self.clone();

@@ -71,7 +71,8 @@ impl Allocator {
             tracing::error!(%error, "state_file: aliases are not stored, so not used; trying again");
             sleep(AGAIN).await;
         }
-        let entries: Vec<Entry> = new.aliases.iter().filter_map(|(sid, alias)| self.alias_entry(*sid, *alias)).collect();
+        let entries: Vec<Entry> =
+            new.aliases.iter().filter_map(|(sid, alias)| self.alias_entry(*sid, *alias)).collect();
         join_all(self.edges.iter().map(|edge| push(edge.clone(), &entries))).await;
         self.book.lock().pool.confirm(self.book.now(), new.epoch);
         self.changed.notify_one();

@@ -23,8 +23,9 @@ fn guard_key(Location { port, mac, .. }: Location, src_addr: Ipv6Addr) -> Source
 /// All rules of these addresses; what delivers comes before what lets send.
 pub(super) fn entries(location: Location, addresses: &[Ipv6Addr]) -> Vec<Entry> {
     let Location { port, mac, .. } = location;
-    let delivery =
-        |dst_addr: &Ipv6Addr| Entry::ClientV6(ClientV6Key { dst_addr: *dst_addr }, ClientV6Action::Deliver { port, mac });
+    let delivery = |dst_addr: &Ipv6Addr| {
+        Entry::ClientV6(ClientV6Key { dst_addr: *dst_addr }, ClientV6Action::Deliver { port, mac })
+    };
     let guard =
         |address: &Ipv6Addr| Entry::SourceGuardV6(guard_key(location, *address), SourceGuardV6Action::Permit {});
     addresses.iter().map(delivery).chain(addresses.iter().map(guard)).collect()

@@ -29,7 +29,11 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     check_timing(&config.timing)?;
     let quota = config.limits.addresses_per_client;
     if !(1..=MAX_SET).contains(&quota) {
-        return refuse("limits.addresses_per_client", quota, format!("must be from 1 to {MAX_SET}: a set is one message"));
+        return refuse(
+            "limits.addresses_per_client",
+            quota,
+            format!("must be from 1 to {MAX_SET}: a set is one message"),
+        );
     }
     if config.relay.port() != RELAY_PORT {
         return refuse("relay", config.relay, format!("the port must be {RELAY_PORT}: switches send to it"));
@@ -53,7 +57,8 @@ fn check_pool(pool: &Pool) -> Result<(), ConfigError> {
 fn check_timing(timing: &Timing) -> Result<(), ConfigError> {
     let Timing { t_ip, t_remove, t_sid, cool_down, .. } = timing;
     let Range { min, max } = t_ip;
-    let fields = [("t_ip.min", min), ("t_ip.max", max), ("t_remove", t_remove), ("t_sid", t_sid), ("cool_down", cool_down)];
+    let fields =
+        [("t_ip.min", min), ("t_ip.max", max), ("t_remove", t_remove), ("t_sid", t_sid), ("cool_down", cool_down)];
     for (name, value) in fields {
         if *value > LONGEST {
             return refuse(format!("timing.{name}"), format!("{value:?}"), "must be at most 720h");

@@ -156,8 +156,7 @@ impl Connection {
     async fn set_pipeline(&mut self) -> Result<(), Lost> {
         let Target { device_id, election_id, .. } = self.target;
         let cookie = cookie();
-        let request =
-            GetForwardingPipelineConfigRequest { device_id, response_type: ResponseType::CookieOnly as i32 };
+        let request = GetForwardingPipelineConfigRequest { device_id, response_type: ResponseType::CookieOnly as i32 };
         let known = timeout(CALL, self.client.get_forwarding_pipeline_config(request))
             .await
             .map_err(|_| Lost::Timeout("get pipeline config"))?;
@@ -172,11 +171,8 @@ impl Connection {
             Err(status) => return Err(call("get pipeline config")(status)),
         }
         tracing::info!(switch = %self.target.name, "setting the pipeline configuration");
-        let config = ForwardingPipelineConfig {
-            p4info: Some(p4info()?),
-            cookie: Some(Cookie { cookie }),
-            ..Default::default()
-        };
+        let config =
+            ForwardingPipelineConfig { p4info: Some(p4info()?), cookie: Some(Cookie { cookie }), ..Default::default() };
         let request = SetForwardingPipelineConfigRequest {
             device_id,
             election_id: Some(election_id.into()),
@@ -197,7 +193,8 @@ impl Connection {
     }
 
     async fn read_tables(&mut self) -> Result<Vec<Entry>, Lost> {
-        let table = |id: u32| TableEntry { table_id: id, is_default_action: id == SwitchInfo::ID, ..Default::default() };
+        let table =
+            |id: u32| TableEntry { table_id: id, is_default_action: id == SwitchInfo::ID, ..Default::default() };
         let entities = Entry::TABLES.iter().map(|(id, _)| entity(table(*id))).collect();
         let request = ReadRequest { device_id: self.target.device_id, entities, ..Default::default() };
         let mut responses = self.client.read(request).await.map_err(call("read"))?.into_inner();
@@ -222,8 +219,7 @@ impl Connection {
     pub(super) async fn write(&mut self, operations: &[Operation]) -> Result<Vec<Outcome>, Lost> {
         let updates = operations.iter().map(to_update).collect();
         let Target { device_id, election_id, .. } = self.target;
-        let request =
-            WriteRequest { device_id, election_id: Some(election_id.into()), updates, ..Default::default() };
+        let request = WriteRequest { device_id, election_id: Some(election_id.into()), updates, ..Default::default() };
         let status = match timeout(CALL, self.client.write(request)).await.map_err(|_| Lost::Timeout("write"))? {
             Ok(_) => return Ok(vec![None; operations.len()]),
             Err(status) => status,
@@ -235,7 +231,9 @@ impl Connection {
         }
         let outcomes = details.iter().map(|any| p4runtime::v1::Error::decode(any.value.as_slice()).ok());
         let outcomes: Option<Vec<Outcome>> = outcomes
-            .map(|error| error.map(|e| Some((Code::from_i32(e.canonical_code), e.message)).filter(|(c, _)| *c != Code::Ok)))
+            .map(|error| {
+                error.map(|e| Some((Code::from_i32(e.canonical_code), e.message)).filter(|(c, _)| *c != Code::Ok))
+            })
             .collect();
         outcomes.ok_or_else(|| Lost::NoDetails(Box::new(status)))
     }
@@ -260,5 +258,7 @@ fn p4info() -> Result<P4Info, p4runtime::TextError> {
 
 /// Names the contract's p4info: FNV-1a of its text.
 fn cookie() -> u64 {
-    P4INFO_TEXT.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    P4INFO_TEXT
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -18,8 +18,8 @@ use super::{
     diff,
 };
 
-/// Updates per write: some targets report the errors of a batch in a trailer of limited size.
-const BATCH: usize = 200;
+/// Updates per write: the errors of a whole batch must fit a trailer, and gRPC limits it to 8 KiB.
+const BATCH: usize = 100;
 /// How long the first request of a batch waits for others.
 const LINGER: Duration = Duration::from_millis(1);
 /// Between attempts to connect: doubled from the first to the second.
@@ -154,7 +154,8 @@ impl Session {
 
     fn set_synced(&self, synced: bool) {
         self.synced.send_replace(synced);
-        gauge!("mimiq_controller_switch_synced", "switch" => self.target.name.to_string()).set(f64::from(u8::from(synced)));
+        gauge!("mimiq_controller_switch_synced", "switch" => self.target.name.to_string())
+            .set(f64::from(u8::from(synced)));
         if synced {
             tracing::info!(switch = %self.target.name, entries = self.desired.len(), "switch in sync");
         }
@@ -212,7 +213,8 @@ impl Session {
                 // What the operator configured and the switch refuses is the operator's to mend; the rest goes on.
                 let table = operation.key().table_id();
                 tracing::error!(switch = %self.target.name, table, ?code, message, "switch refused an entry");
-                counter!("mimiq_controller_switch_refusals_total", "switch" => self.target.name.to_string()).increment(1);
+                counter!("mimiq_controller_switch_refusals_total", "switch" => self.target.name.to_string())
+                    .increment(1);
             }
         }
         if all_deleted {

@@ -129,8 +129,7 @@ pub fn parse(
 pub fn reply(peer: &Peer, ecn: u8, payload: &[u8]) -> Option<Vec<u8>> {
     let (source, destination) = (GATEWAY.octets(), peer.link_local().octets());
     let length = u16::try_from(UDP_LEN + payload.len()).ok()?;
-    let mut udp =
-        UdpHeader { source_port: CONTROL_PORT, destination_port: peer.udp_port, length, checksum: 0 };
+    let mut udp = UdpHeader { source_port: CONTROL_PORT, destination_port: peer.udp_port, length, checksum: 0 };
     udp.checksum = udp.calc_checksum_ipv6_raw(source, destination, payload).ok()?;
 
     let Location { sid, port, mac } = peer.location;

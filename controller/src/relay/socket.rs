@@ -82,9 +82,8 @@ fn no_checksums(socket: &Socket) -> io::Result<()> {
         let on: libc::c_int = 1;
         let length = size_of_val(&on) as libc::socklen_t;
         // SAFETY: the descriptor is open, and the value's pointer and length are those of `on`, which outlives the call.
-        let result = unsafe {
-            libc::setsockopt(socket.as_raw_fd(), libc::SOL_UDP, option, (&raw const on).cast(), length)
-        };
+        let result =
+            unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_UDP, option, (&raw const on).cast(), length) };
         if result != 0 {
             return Err(io::Error::last_os_error());
         }

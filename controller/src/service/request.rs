@@ -62,8 +62,8 @@ fn addresses(fields: &[Vec<u8>]) -> Result<Vec<Ipv6Addr>, Invalid> {
 #[cfg(test)]
 mod tests {
     use mimiq_api::allocation::{Acquire, Release};
-    use prost::Message as _;
     use proptest::prelude::*;
+    use prost::Message as _;
 
     use super::*;
 

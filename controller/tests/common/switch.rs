@@ -1,0 +1,92 @@
+use std::{
+    collections::HashMap,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+};
+
+use mimiq_contract::{Entry, EntryKey, P4INFO_TEXT, TableSchema as _, tables::SwitchInfo};
+use mimiq_pipeline::DropCounters;
+use mimiq_switch::{Device, pipeline_config::PipelineConfig, server::Server, tables};
+use p4runtime::v1::{Entity, ReadRequest, TableEntry, entity, p4_runtime_client::P4RuntimeClient};
+use tokio::runtime::Runtime;
+use tokio_stream::wrappers::TcpListenerStream;
+
+/// The software switch's P4Runtime server, in a runtime of its own so that it can die like a process.
+pub struct Switch {
+    pub device_id: u64,
+    pub address: SocketAddr,
+    running: Option<(Runtime, Server)>,
+}
+
+impl Switch {
+    pub fn start(device_id: u64) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        Self { device_id, address, running: Some(serve(device_id, listener)) }
+    }
+
+    /// Ends it at once; connections break and entries are lost.
+    pub fn kill(&mut self) {
+        if let Some((runtime, _)) = self.running.take() {
+            runtime.shutdown_background();
+        }
+    }
+
+    /// Starts it again, empty, at the same address.
+    pub async fn revive(&mut self) {
+        assert!(self.running.is_none(), "is running");
+        // The old listener goes when its runtime has ended.
+        let listener = super::eventually("address free", || async { TcpListener::bind(self.address) }, |l| l.is_ok());
+        self.running = Some(serve(self.device_id, listener.await.unwrap()));
+    }
+
+    pub fn server(&self) -> &Server {
+        &self.running.as_ref().expect("is dead").1
+    }
+
+    /// All its entries, read as a controller would; `None` if it is away or has no pipeline yet.
+    pub async fn try_entries(&self) -> Option<HashMap<EntryKey, Entry>> {
+        let mut client = P4RuntimeClient::connect(format!("http://{}", self.address)).await.ok()?;
+        let table =
+            |id: u32| TableEntry { table_id: id, is_default_action: id == SwitchInfo::ID, ..Default::default() };
+        let entity = |entry| Entity { entity: Some(entity::Entity::TableEntry(entry)) };
+        let entities = Entry::TABLES.iter().map(|(id, _)| entity(table(*id))).collect();
+        let request = ReadRequest { device_id: self.device_id, entities, ..Default::default() };
+        let mut responses = client.read(request).await.ok()?.into_inner();
+        let mut entries = HashMap::new();
+        while let Some(response) = responses.message().await.ok()? {
+            for entity in response.entities {
+                let Some(entity::Entity::TableEntry(entry)) = entity.entity else { panic!("no table entry") };
+                if let Ok(entry) = Entry::from_p4(&entry) {
+                    entries.insert(entry.key(), entry);
+                }
+            }
+        }
+        Some(entries)
+    }
+
+    pub async fn entries(&self) -> HashMap<EntryKey, Entry> {
+        self.try_entries().await.expect("the switch answers")
+    }
+}
+
+fn serve(device_id: u64, listener: TcpListener) -> (Runtime, Server) {
+    let contract = p4runtime::p4info_from_text(P4INFO_TEXT).unwrap();
+    let (writer, _) = mimiq_pipeline::tables(&tables::sizes(&contract));
+    let tables = tables::Tables::new(writer, Arc::new(DropCounters::default()), &contract);
+    let server = Server::new(Device::new(device_id, PipelineConfig::new(contract), tables));
+    let service = server.service();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    listener.set_nonblocking(true).unwrap();
+    runtime.spawn(async move {
+        let incoming = TcpListenerStream::new(tokio::net::TcpListener::from_std(listener).unwrap());
+        tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming).await.unwrap();
+    });
+    (runtime, server)
+}
+
+impl Drop for Switch {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
