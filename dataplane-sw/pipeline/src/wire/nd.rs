@@ -71,3 +71,27 @@ pub(crate) fn advertisement(
     At::<2>::put(&mut icmp, checksum.to_be_bytes());
     (dst, icmp)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_truncated_solicitations() {
+        let (src, target) = (Ipv6Addr::from([2; 16]), Ipv6Addr::from([3; 16]));
+        // An advertisement's bytes with the type of a solicitation, and its checksum made right for each length.
+        let (dst, mut icmp) = advertisement(src, target, MacAddr([1; 6]));
+        (icmp[0], icmp[2], icmp[3]) = (SOLICITATION, 0, 0);
+        for len in 0..=icmp.len() {
+            let mut cut = icmp[..len].to_vec();
+            let sum = checksum::pseudo_sum(src, dst, len, ICMPV6) + checksum::sum(&cut);
+            if let Some(field) = cut.get_mut(2..4) {
+                field.copy_from_slice(&(!checksum::fold(sum)).to_be_bytes());
+            }
+            let payload_len = len as u16;
+            let ip = Ipv6 { class_and_flow: 0, payload_len, next_header: ICMPV6, hop_limit: 255, src, dst };
+            // Whole without its option, and with it.
+            assert_eq!(solicitation_target(&ip, &cut), [24, 32].contains(&len).then_some(target), "{len} bytes");
+        }
+    }
+}

@@ -16,6 +16,7 @@ mod neighbour;
 mod not_forwardable;
 mod pools;
 mod properties;
+mod publication;
 mod reasons;
 mod relay_return;
 mod routes;

@@ -10,7 +10,7 @@ use mimiq_pipeline::{Packet, Verdict};
 use crate::{frames::*, switch::*};
 
 /// One frame for every way through the pipeline.
-pub fn corpus() -> Vec<(PortId, Vec<u8>)> {
+pub(crate) fn corpus() -> Vec<(PortId, Vec<u8>)> {
     let relay = RelayHeader { direction: Direction::ToClient, sid: SID, port: CLIENT }.emit();
     let mut solicitation = vec![135, 0, 0, 0, 0, 0, 0, 0];
     solicitation.extend(GATEWAY.octets());

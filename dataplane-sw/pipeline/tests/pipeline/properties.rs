@@ -35,8 +35,8 @@ fn any_frame() -> impl Strategy<Value = (PortId, Vec<u8>)> {
 
 fn source(frame: &[u8]) -> Option<(bool, u128)> {
     match frame.get(12..14)? {
-        [0x86, 0xdd] => Some((true, Ipv6Addr::from(frame.get(22..38)?.try_into().ok()?).to_bits())),
-        [0x08, 0x00] => Some((false, Ipv4Addr::from(frame.get(26..30)?.try_into().ok()?).to_bits().into())),
+        [0x86, 0xdd] => Some((true, Ipv6Addr::from(*frame.get(22..)?.first_chunk::<16>()?).to_bits())),
+        [0x08, 0x00] => Some((false, Ipv4Addr::from(*frame.get(26..)?.first_chunk::<4>()?).to_bits().into())),
         _ => None,
     }
 }

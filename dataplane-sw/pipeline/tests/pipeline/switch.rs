@@ -12,63 +12,63 @@ use mimiq_contract::{
 };
 use mimiq_pipeline::{DropCounters, HEADROOM, Packet, Pipeline, TableReader, TableSizes, TableWriter, Verdict, tables};
 
-pub const CLIENT: PortId = PortId(1);
-pub const OTHER_CLIENT: PortId = PortId(2);
-pub const FABRIC: PortId = PortId(10);
-pub const UPSTREAM: PortId = PortId(20);
-pub const UNUSED: PortId = PortId(30);
+pub(crate) const CLIENT: PortId = PortId(1);
+pub(crate) const OTHER_CLIENT: PortId = PortId(2);
+pub(crate) const FABRIC: PortId = PortId(10);
+pub(crate) const UPSTREAM: PortId = PortId(20);
+pub(crate) const UNUSED: PortId = PortId(30);
 
-pub const CLIENT_MAC: MacAddr = MacAddr([2, 0, 0, 0, 1, 1]);
-pub const SWITCH_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
-pub const FABRIC_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 10]);
-pub const UPSTREAM_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 20]);
-pub const NEXT_SWITCH_MAC: MacAddr = MacAddr([2, 0, 0, 0, 2, 10]);
-pub const ROUTER_MAC: MacAddr = MacAddr([2, 0, 0, 0, 2, 20]);
+pub(crate) const CLIENT_MAC: MacAddr = MacAddr([2, 0, 0, 0, 1, 1]);
+pub(crate) const SWITCH_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
+pub(crate) const FABRIC_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 10]);
+pub(crate) const UPSTREAM_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 20]);
+pub(crate) const NEXT_SWITCH_MAC: MacAddr = MacAddr([2, 0, 0, 0, 2, 10]);
+pub(crate) const ROUTER_MAC: MacAddr = MacAddr([2, 0, 0, 0, 2, 20]);
 
-pub const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xc1);
-pub const SWITCH: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1);
-pub const EDGE: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2);
-pub const CONTROLLER: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0xc);
-pub const ICMP_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xc, 0, 0, 0, 0, 1);
-pub const ICMP_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 254);
+pub(crate) const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xc1);
+pub(crate) const SWITCH: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1);
+pub(crate) const EDGE: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2);
+pub(crate) const CONTROLLER: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0xc);
+pub(crate) const ICMP_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xc, 0, 0, 0, 0, 1);
+pub(crate) const ICMP_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 254);
 
 /// A client of this switch, in a pool with aliases (IPv6) and bindings (IPv4).
-pub const CLIENT_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 1, 0, 0, 0, 0xc1);
-pub const CLIENT_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
+pub(crate) const CLIENT_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 1, 0, 0, 0, 0xc1);
+pub(crate) const CLIENT_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
 /// Clients of another switch, by alias and by binding.
-pub const FAR_ALIAS: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0x77, 1, 2, 3, 4);
-pub const FAR_BINDING: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xb, 0, 0, 0, 0, 5);
-pub const FAR_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 5);
+pub(crate) const FAR_ALIAS: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0x77, 1, 2, 3, 4);
+pub(crate) const FAR_BINDING: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xb, 0, 0, 0, 0, 5);
+pub(crate) const FAR_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 5);
 /// Nobody's, in the pools.
-pub const FREE_ALIAS: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0x78, 1, 2, 3, 4);
-pub const FREE_BINDING: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xb, 0, 0, 0, 0, 6);
-pub const FREE_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 6);
+pub(crate) const FREE_ALIAS: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0x78, 1, 2, 3, 4);
+pub(crate) const FREE_BINDING: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xb, 0, 0, 0, 0, 6);
+pub(crate) const FREE_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 6);
 /// Servers in the Internet, and hosts routed inside the fabric.
-pub const SERVER_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 1);
-pub const SERVER_V4: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
-pub const INSIDE_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 1);
-pub const INSIDE_V4: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+pub(crate) const SERVER_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 1);
+pub(crate) const SERVER_V4: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+pub(crate) const INSIDE_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 1);
+pub(crate) const INSIDE_V4: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 /// No route leads here.
-pub const NOWHERE_V6: Ipv6Addr = Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 1);
-pub const NOWHERE_V4: Ipv4Addr = Ipv4Addr::new(11, 0, 0, 1);
-pub const GATEWAY_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+pub(crate) const NOWHERE_V6: Ipv6Addr = Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 1);
+pub(crate) const NOWHERE_V4: Ipv4Addr = Ipv4Addr::new(11, 0, 0, 1);
+pub(crate) const GATEWAY_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 
-pub const FABRIC_MTU: u16 = 1500;
-pub const SID: u16 = 0x1234;
+pub(crate) const FABRIC_MTU: u16 = 1500;
+pub(crate) const SID: u16 = 0x1234;
 
-pub struct Switch {
-    pub writer: TableWriter,
-    pub reader: TableReader,
-    pub pipeline: Pipeline,
-    pub drops: Arc<DropCounters>,
-    pub now_ns: u64,
+pub(crate) struct Switch {
+    pub(crate) writer: TableWriter,
+    pub(crate) reader: TableReader,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) drops: Arc<DropCounters>,
+    pub(crate) now_ns: u64,
 }
 
-pub fn prefix<A: ParamField + Copy>(addr: A, len: u8) -> Prefix<A> {
+pub(crate) fn prefix<A: ParamField + Copy>(addr: A, len: u8) -> Prefix<A> {
     Prefix::new(addr, len).unwrap()
 }
 
-pub fn switch_info() -> Entry {
+pub(crate) fn switch_info() -> Entry {
     Entry::SwitchInfo(
         SwitchInfoKey {},
         SwitchInfoAction::SetSwitchInfo {
@@ -145,7 +145,7 @@ fn routes() -> Vec<Entry> {
 }
 
 impl Switch {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (mut writer, reader) = tables(&TableSizes::uniform(1000));
         let roles = [
             role(CLIENT, Role::Client),
@@ -162,12 +162,18 @@ impl Switch {
     }
 
     /// What becomes of a frame: the verdict, and the frame that leaves.
-    pub fn run(&mut self, port: PortId, frame: &[u8]) -> (Verdict, Vec<u8>) {
+    pub(crate) fn run(&mut self, port: PortId, frame: &[u8]) -> (Verdict, Vec<u8>) {
         self.run_in(port, frame, HEADROOM, 256)
     }
 
     /// With so much room in front of the frame and behind it.
-    pub fn run_in(&mut self, port: PortId, frame: &[u8], headroom: usize, tailroom: usize) -> (Verdict, Vec<u8>) {
+    pub(crate) fn run_in(
+        &mut self,
+        port: PortId,
+        frame: &[u8],
+        headroom: usize,
+        tailroom: usize,
+    ) -> (Verdict, Vec<u8>) {
         let mut buf = vec![0xa5; headroom + frame.len() + tailroom];
         buf[headroom..headroom + frame.len()].copy_from_slice(frame);
         let mut packets = [Packet { buf: &mut buf, start: headroom, len: frame.len(), port }];
@@ -190,24 +196,24 @@ impl Switch {
 
     /// The frame that leaves at `egress`.
     #[track_caller]
-    pub fn forwards(&mut self, port: PortId, frame: &[u8], egress: PortId) -> Vec<u8> {
+    pub(crate) fn forwards(&mut self, port: PortId, frame: &[u8], egress: PortId) -> Vec<u8> {
         let (verdict, out) = self.run(port, frame);
         assert_eq!(verdict, Verdict::Send(egress));
         out
     }
 
     #[track_caller]
-    pub fn drops(&mut self, port: PortId, frame: &[u8], reason: DropReason) {
+    pub(crate) fn drops(&mut self, port: PortId, frame: &[u8], reason: DropReason) {
         assert_eq!(self.run(port, frame).0, Verdict::Drop(reason));
     }
 
-    pub fn delete(&mut self, key: EntryKey) {
+    pub(crate) fn delete(&mut self, key: EntryKey) {
         self.writer.delete(key).unwrap();
         self.writer.publish();
     }
 
     /// Packets and bytes that hit an entry.
-    pub fn hits(&self, key: EntryKey) -> (u64, u64) {
+    pub(crate) fn hits(&self, key: EntryKey) -> (u64, u64) {
         let (_, counters) = self.writer.get(&key).unwrap();
         (counters.packets, counters.bytes)
     }
