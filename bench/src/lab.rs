@@ -12,9 +12,47 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use nix::{sched::CloneFlags, sys::signal::Signal, unistd::Pid};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// How long a process may take to start.
 const START: Duration = Duration::from_secs(20);
+
+/// On SIGINT and SIGTERM: ends what runs in this process's namespaces, removes them, and exits.
+pub(crate) fn clean_up_on_signals() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    thread::Builder::new().spawn(move || {
+        runtime.block_on(async {
+            let terminate = signal(SignalKind::terminate()).map(|mut s| async move { s.recv().await });
+            let interrupt = signal(SignalKind::interrupt()).map(|mut s| async move { s.recv().await });
+            if let (Ok(terminate), Ok(interrupt)) = (terminate, interrupt) {
+                tokio::select! { _ = terminate => {}, _ = interrupt => {} }
+                let removed = remove_namespaces();
+                eprintln!("interrupted: {removed:?}");
+                std::process::exit(130);
+            }
+        });
+    })?;
+    Ok(())
+}
+
+fn remove_namespaces() -> anyhow::Result<()> {
+    let prefix = prefix();
+    for line in run("ip", &["netns", "list"])?.lines() {
+        let name = line.split(' ').next().unwrap_or(line);
+        if name.starts_with(&prefix) {
+            for process in run("ip", &["netns", "pids", name])?.lines().filter_map(|id| id.trim().parse().ok()) {
+                nix::sys::signal::kill(Pid::from_raw(process), Signal::SIGKILL)?;
+            }
+            run("ip", &["netns", "del", name])?;
+        }
+    }
+    Ok(())
+}
+
+/// All namespaces of this process begin with it.
+fn prefix() -> String {
+    format!("mimiq-bench-{}-", std::process::id())
+}
 
 /// A network namespace of this process.
 pub(crate) struct Namespace(String);
@@ -22,7 +60,7 @@ pub(crate) struct Namespace(String);
 impl Namespace {
     /// Makes one, with its loopback interface up.
     pub(crate) fn new(role: &str) -> anyhow::Result<Self> {
-        let namespace = Self(format!("mimiq-bench-{}-{role}", std::process::id()));
+        let namespace = Self(prefix() + role);
         run("ip", &["netns", "add", &namespace.0]).context("a network namespace (are you root?)")?;
         namespace.ip("link set lo up")?;
         Ok(namespace)

@@ -40,6 +40,7 @@ fn main() -> anyhow::Result<()> {
             "a build with debug assertions measures nothing of use: run `make bench`, or cargo with --release"
         );
     }
+    lab::clean_up_on_signals()?;
     let mut results = Vec::new();
     if matches!(what, What::Memory | What::All) {
         results.extend(memory::run()?);
