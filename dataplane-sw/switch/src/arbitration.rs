@@ -35,7 +35,7 @@ pub struct Notice {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ArbitrationError {
     /// Another live stream of the role has the ID.
-    #[error("election_id: {0} is used by another controller of this role")]
+    #[error("election_id: {0}: this election ID is used by another controller of this role")]
     Duplicate(u128),
     /// A stream keeps its role for life.
     #[error("role.name: {given:?} is not the role {current:?} of this stream")]

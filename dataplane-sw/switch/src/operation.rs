@@ -13,6 +13,8 @@ pub(crate) const DROP_COUNTER_SIZE: usize = 64;
 /// A checked update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
+    /// What is asked for is so already.
+    Nothing,
     /// A new entry, and its counter's first value.
     Insert(Entry, Option<EntryCounters>),
     /// Another action for an entry, and perhaps another value for its counter.
@@ -75,7 +77,10 @@ pub(crate) fn table_name(id: u32) -> &'static str {
 
 fn table_entry(kind: Type, entry: &TableEntry) -> Result<Operation, ItemError> {
     let key = match EntryKey::from_p4(entry) {
-        // §9.1.4: the default entries of all other tables are fixed.
+        // §9.1.4: the default entries of the tables with keys are fixed, so that to reset one changes nothing.
+        Err(EntryError::Default { value: true, .. }) if kind == Type::Modify && entry.action.is_none() => {
+            return Ok(Operation::Nothing);
+        }
         Err(error @ EntryError::Default { value: true, .. }) => {
             let code = if kind == Type::Modify { Code::PermissionDenied } else { Code::InvalidArgument };
             return Err(ItemError::new(code, error.to_string()));

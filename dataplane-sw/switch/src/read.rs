@@ -25,6 +25,7 @@ enum Query {
     Entries { tables: Selection, action: Option<u32>, counters: bool },
     DirectCounters(Selection),
     DropCounter(Option<usize>),
+    Nothing,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -92,6 +93,7 @@ impl Query {
                 }
                 id => Err(unknown_counter(id)),
             },
+            other if is_wildcard(other) => Ok(Self::Nothing),
             other => Err(unsupported(other)),
         }
     }
@@ -128,12 +130,37 @@ impl Query {
                     _ => Ok(()),
                 }
             }
+            Self::Nothing => Ok(()),
             Self::DropCounter(index) => {
                 let all = 0..DROP_COUNTER_SIZE;
                 let range = index.map_or(all, |at| at..at + 1);
                 found.extend(range.map(|at| Found::DropCounter(at, tables.drops(at))));
                 Ok(())
             }
+        }
+    }
+}
+
+/// Whether this asks for all entities of a kind. Clients that read the whole state name every kind there is (§13.2), and
+/// there is none of those that this pipeline does not have.
+fn is_wildcard(entity: &entity::Entity) -> bool {
+    use p4runtime::v1::packet_replication_engine_entry::Type::{CloneSessionEntry, MulticastGroupEntry};
+    match entity {
+        entity::Entity::ExternEntry(e) => e.extern_type_id == 0,
+        entity::Entity::ActionProfileMember(e) => e.action_profile_id == 0,
+        entity::Entity::ActionProfileGroup(e) => e.action_profile_id == 0,
+        entity::Entity::MeterEntry(e) => e.meter_id == 0,
+        entity::Entity::DirectMeterEntry(e) => e.table_entry.as_ref().is_none_or(|t| t.table_id == 0),
+        entity::Entity::ValueSetEntry(e) => e.value_set_id == 0,
+        entity::Entity::RegisterEntry(e) => e.register_id == 0,
+        entity::Entity::DigestEntry(e) => e.digest_id == 0,
+        entity::Entity::PacketReplicationEngineEntry(e) => match &e.r#type {
+            None => true,
+            Some(MulticastGroupEntry(group)) => group.multicast_group_id == 0,
+            Some(CloneSessionEntry(session)) => session.session_id == 0,
+        },
+        entity::Entity::TableEntry(_) | entity::Entity::CounterEntry(_) | entity::Entity::DirectCounterEntry(_) => {
+            false
         }
     }
 }

@@ -87,7 +87,7 @@ impl Tables {
                     .for_each(|at| self.drop_offsets[at] = minus(self.raw_drops(at), value));
                 return Ok(());
             }
-            Operation::DropCounter(_, None) => return Ok(()),
+            Operation::DropCounter(_, None) | Operation::Nothing => return Ok(()),
         };
         let result = match counters {
             Some(value) => result.and_then(|()| self.writer.set_counters(&key, value)),
@@ -132,7 +132,7 @@ impl Tables {
             Operation::Modify(entry, _) => check(entry.key(), true, true),
             Operation::Delete(key) => check(*key, true, false),
             Operation::DirectCounter(key, _) => check(*key, true, true),
-            Operation::ResetDefault(_) | Operation::DropCounter(..) => Ok(()),
+            Operation::ResetDefault(_) | Operation::DropCounter(..) | Operation::Nothing => Ok(()),
         };
         operations.iter().map(|op| op.as_ref().map_err(Clone::clone).and_then(&mut one)).collect()
     }

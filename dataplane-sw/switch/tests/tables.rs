@@ -8,8 +8,8 @@ use common::{DEVICE, client, contract, ready_rig, rig, samples, set_config, swit
 use mimiq_contract::{DropReason, Entry, ids};
 use mimiq_switch::{ItemError, arbitration::StreamId};
 use p4runtime::v1::{
-    CounterData, CounterEntry, DirectCounterEntry, Entity, Index, ReadRequest, TableEntry, Uint128, Update, entity,
-    set_forwarding_pipeline_config_request::Action, update::Type, write_request::Atomicity,
+    self, CounterData, CounterEntry, DirectCounterEntry, Entity, Index, ReadRequest, TableEntry, Uint128, Update,
+    entity, set_forwarding_pipeline_config_request::Action, update::Type, write_request::Atomicity,
 };
 use proptest::prelude::*;
 use tonic::Code;
@@ -90,6 +90,8 @@ fn the_default_entry_is_modified_and_reset_only() {
     }
     let fixed = TableEntry { is_default_action: true, ..client(1, 1).to_p4() };
     let fixed = TableEntry { r#match: Vec::new(), ..fixed };
+    let same = update(Type::Modify, TableEntry { action: None, ..fixed.clone() });
+    assert_eq!(codes(&rig.device.write(&write(vec![same])).unwrap()), [Code::Ok], "as it was");
     let results = rig.device.write(&write(vec![update(Type::Modify, fixed)])).unwrap();
     assert_eq!(codes(&results), [Code::PermissionDenied]);
 }
@@ -169,35 +171,44 @@ fn the_atomic_modes_apply_all_or_nothing() {
 }
 
 proptest! {
-    /// Whatever a batch would do alone, the atomic mode predicts it: same result, or nothing at all.
+    /// An atomic batch fails exactly where the same batch fails one by one, and then changes nothing.
     #[test]
-    fn a_trial_agrees_with_the_real_thing(ops in proptest::collection::vec((0..4usize, 0..5u128, 0..3u16), 0..30)) {
-        let updates: Vec<_> = ops.iter().map(|(kind, n, port)| {
+    fn atomic_batches_agree_with_single_updates(ops in proptest::collection::vec((0..4usize, 0..5u128), 0..24)) {
+        let one = |(kind, n): &(usize, u128)| {
             if *kind == 3 {
-                let entry = DirectCounterEntry { table_entry: Some(client(*n, *port).key().to_p4()), data: None };
-                return Update {
-                    r#type: Type::Modify as i32,
-                    entity: Some(Entity { entity: Some(entity::Entity::DirectCounterEntry(entry)) }),
-                };
+                let entry = DirectCounterEntry { table_entry: Some(client(*n, 1).key().to_p4()), data: None };
+                let entity = Some(Entity { entity: Some(entity::Entity::DirectCounterEntry(entry)) });
+                return Update { r#type: Type::Modify as i32, entity };
             }
-            update([Type::Insert, Type::Modify, Type::Delete][*kind], client(*n, *port).to_p4())
-        }).collect();
-        let (mut alone, mut atomic) = (ready_rig(Some(3)), ready_rig(Some(3)));
-        for chunk in updates.chunks(4) {
-            let mut batch = write(chunk.to_vec());
-            batch.atomicity = Atomicity::DataplaneAtomic as i32;
-            let results = atomic.device.write(&batch).unwrap();
-            if results.iter().all(Result::is_ok) {
-                batch.atomicity = Atomicity::ContinueOnError as i32;
-                prop_assert!(alone.device.write(&batch).unwrap().iter().all(Result::is_ok));
-            }
-        }
-        let sorted = |rig: &common::Rig| {
-            let mut all: Vec<_> = entries(&rig.device, TableEntry::default()).iter().map(|e| format!("{e:?}")).collect();
-            all.sort();
-            all
+            update([Type::Insert, Type::Modify, Type::Delete][*kind], client(*n, 1).to_p4())
         };
-        prop_assert_eq!(sorted(&alone), sorted(&atomic));
+        let mut sut = ready_rig(Some(3));
+        let mut accepted: Vec<Update> = Vec::new();
+        for chunk in ops.chunks(4) {
+            let mut batch = write(chunk.iter().map(one).collect());
+            let mut model = ready_rig(Some(3));
+            model.device.write(&write(accepted.clone())).unwrap();
+            let expected = model.device.write(&batch).unwrap();
+            batch.atomicity = Atomicity::DataplaneAtomic as i32;
+            let results = sut.device.write(&batch).unwrap();
+            if expected.iter().all(Result::is_ok) {
+                prop_assert_eq!(results, expected);
+                accepted.extend(batch.updates);
+            } else {
+                let aborted = |code| if code == Code::Ok { Code::Aborted } else { code };
+                let expected: Vec<_> = codes(&expected).into_iter().map(aborted).collect();
+                prop_assert_eq!(codes(&results), expected);
+            }
+            let mut model = ready_rig(Some(3));
+            model.device.write(&write(accepted.clone())).unwrap();
+            let sorted = |rig: &common::Rig| {
+                let entries = entries(&rig.device, TableEntry::default());
+                let mut all: Vec<_> = entries.iter().map(|e| format!("{e:?}")).collect();
+                all.sort();
+                all
+            };
+            prop_assert_eq!(sorted(&sut), sorted(&model));
+        }
     }
 }
 
@@ -236,6 +247,22 @@ fn reads_filter_by_key_action_and_counters() {
     let outcome = rig.device.read(&request).unwrap();
     let sizes: Vec<_> = outcome.into_messages().map(|m| m.entities.len()).collect();
     assert_eq!(sizes, [1_000, 1_000, 500], "equal requests are answered once, in messages of bounded size");
+}
+
+#[test]
+fn what_the_pipeline_lacks_is_empty_as_a_whole_and_unimplemented_by_id() {
+    let rig = ready_rig(None);
+    for (id, code) in [(0, Code::Ok), (7, Code::Unimplemented)] {
+        for entity in [
+            entity::Entity::MeterEntry(v1::MeterEntry { meter_id: id, ..Default::default() }),
+            entity::Entity::RegisterEntry(v1::RegisterEntry { register_id: id, ..Default::default() }),
+            entity::Entity::DigestEntry(v1::DigestEntry { digest_id: id, ..Default::default() }),
+            entity::Entity::ValueSetEntry(v1::ValueSetEntry { value_set_id: id, ..Default::default() }),
+        ] {
+            let (found, results) = read(&rig.device, entity);
+            assert_eq!((found.len(), codes(&results)), (0, vec![code]));
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! One entry of every table with every action, and devices to write them to.
 #![allow(dead_code)] // each test file uses a part
 
-use std::{net::Ipv6Addr, sync::Arc};
+use std::{
+    net::Ipv6Addr,
+    sync::{Arc, OnceLock},
+};
 
 use mimiq_contract::{Entry, MacAddr, P4INFO_TEXT, PortId, Prefix, Role, tables::*};
 use mimiq_pipeline::{DropCounters, TableReader};
@@ -17,7 +20,8 @@ use p4runtime::{
 pub(crate) const DEVICE: u64 = 42;
 
 pub(crate) fn contract() -> P4Info {
-    p4runtime::p4info_from_text(P4INFO_TEXT).unwrap()
+    static CONTRACT: OnceLock<P4Info> = OnceLock::new();
+    CONTRACT.get_or_init(|| p4runtime::p4info_from_text(P4INFO_TEXT).unwrap()).clone()
 }
 
 pub(crate) struct Rig {
