@@ -84,17 +84,18 @@ struct Lab {
 impl Lab {
     fn new(round_trip: Duration) -> anyhow::Result<Self> {
         let [client, middle, far] = [Namespace::new("client")?, Namespace::new("line")?, Namespace::new("server")?];
-        client.connect("up", CLIENT_MAC, &middle, "a", "02:00:00:00:01:01")?;
-        middle.connect("b", "02:00:00:00:01:02", &far, "down", SERVER_MAC)?;
+        client.connect("client", CLIENT_MAC, &middle, "side_a", "02:00:00:00:01:01")?;
+        middle.connect("side_b", "02:00:00:00:01:02", &far, "server", SERVER_MAC)?;
         // AnyIP: every client address is local without being configured.
         client.ip(&format!("route add local {CLIENTS} dev lo"))?;
-        client.ip(&format!("route add {SERVER} dev up"))?;
-        client.ip(&format!("neigh add {SERVER} lladdr {SERVER_MAC} dev up nud permanent"))?;
-        far.ip(&format!("address add {SERVER}/128 dev down nodad"))?;
-        far.ip(&format!("neigh add fe80::1 lladdr {CLIENT_MAC} dev down nud permanent"))?;
-        far.ip(&format!("route add {CLIENTS} via fe80::1 dev down"))?;
+        client.ip(&format!("route add {SERVER} dev client"))?;
+        client.ip(&format!("neigh add {SERVER} lladdr {SERVER_MAC} dev client nud permanent"))?;
+        far.ip(&format!("address add {SERVER}/128 dev server nodad"))?;
+        far.ip(&format!("neigh add fe80::1 lladdr {CLIENT_MAC} dev server nud permanent"))?;
+        far.ip(&format!("route add {CLIENTS} via fe80::1 dev server"))?;
         let delay = (round_trip / 2).as_micros().to_string();
-        let line = middle.start("mimiq-delay-line", &["--a", "a", "--b", "b", "--delay-us", &delay], "ready")?;
+        let line =
+            middle.start("mimiq-delay-line", &["--a", "side_a", "--b", "side_b", "--delay-us", &delay], "ready")?;
         let server = server::Server::start(&far)?;
         Ok(Self { _line: line, server, client, _middle: middle, _far: far })
     }

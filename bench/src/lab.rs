@@ -97,11 +97,11 @@ impl Namespace {
         other_mac: &str,
     ) -> anyhow::Result<()> {
         let peer = format!("peer name {other_name} netns {} address {other_mac}", other.0);
-        self.ip(&format!("link add {name} address {mac} type veth {peer}"))?;
+        self.ip(&format!("link add name {name} address {mac} type veth {peer}"))?;
         for (namespace, name) in [(self, name), (other, other_name)] {
             namespace.sysctl(&format!("ipv6/conf/{name}/accept_dad"), "0")?;
             namespace.run(&format!("ethtool -K {name} tx off gso off tso off gro off"))?;
-            namespace.ip(&format!("link set {name} mtu 1600 up"))?;
+            namespace.ip(&format!("link set dev {name} mtu 1600 up"))?;
         }
         Ok(())
     }

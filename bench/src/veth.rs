@@ -88,8 +88,8 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
 impl Lab {
     fn new() -> anyhow::Result<Self> {
         let [generator, middle, sink] = [Namespace::new("gen")?, Namespace::new("dut")?, Namespace::new("sink")?];
-        generator.connect("out", &GENERATOR_MAC.to_string(), &middle, "near", &NEAR_MAC.to_string())?;
-        middle.connect("far", &FAR_MAC.to_string(), &sink, "in", &SINK_MAC.to_string())?;
+        generator.connect("generator", &GENERATOR_MAC.to_string(), &middle, "near", &NEAR_MAC.to_string())?;
+        middle.connect("far", &FAR_MAC.to_string(), &sink, "sink", &SINK_MAC.to_string())?;
         // For the kernel; frames that the XDP sockets get never come so far.
         middle.sysctl("ipv6/conf/all/forwarding", "1")?;
         middle.ip(&format!("route add {SERVER} dev far"))?;
@@ -124,7 +124,7 @@ impl Lab {
     fn send(&self, count: usize) -> anyhow::Result<(usize, u64)> {
         let frames = self.frames.clone();
         let sending = self.generator.thread(move || {
-            let sent = generator::send("out", &frames, count)?;
+            let sent = generator::send("generator", &frames, count)?;
             std::thread::park_timeout(Duration::from_millis(20));
             Ok(sent)
         })?;
@@ -133,7 +133,7 @@ impl Lab {
 
     fn delivered(&self) -> anyhow::Result<u64> {
         let text = self.sink.run("cat /proc/net/dev")?;
-        let line = text.lines().find_map(|line| line.trim().strip_prefix("in:"));
+        let line = text.lines().find_map(|line| line.trim().strip_prefix("sink:"));
         let packets = line.and_then(|line| line.split_whitespace().nth(1)).and_then(|n| n.parse().ok());
         packets.with_context(|| format!("the sink's counter: {text}"))
     }
