@@ -1,6 +1,24 @@
-//! Addresses as bytes on the wire: 4 or 16, network order.
+//! Addresses as bytes on the wire: 4 or 16, network order; and their IP versions.
 
 use std::net::IpAddr;
+
+/// A version of the Internet Protocol; each has a stock of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IpVersion {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl From<IpAddr> for IpVersion {
+    fn from(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
+}
 
 /// The address's bytes.
 #[must_use]

@@ -18,8 +18,11 @@ pub struct Config {
     pub socket: PathBuf,
     /// Who this client is, and who may serve it.
     pub pki: Pki,
-    /// How many free addresses to keep.
+    /// How many free IPv6 addresses to keep.
     pub stock: StockConfig,
+    /// How many free IPv4 addresses to keep; none if absent.
+    #[serde(default)]
+    pub stock_ipv4: Option<StockConfig>,
     /// Where Prometheus may scrape; nowhere if absent.
     #[serde(default)]
     pub metrics: Option<SocketAddr>,
@@ -104,14 +107,18 @@ impl Config {
         if !self.socket.is_absolute() {
             return refuse("socket", &self.socket.display(), "not an absolute path");
         }
-        if self.stock.low == 0 {
-            return refuse("stock.low", &self.stock.low, "at least 1");
-        }
-        if self.stock.high < self.stock.low {
-            return refuse("stock.high", &self.stock.high, "less than stock.low");
-        }
-        if self.stock.high > LARGEST_STOCK {
-            return refuse("stock.high", &self.stock.high, &format!("at most {LARGEST_STOCK}"));
+        let stocks = [("stock.low", "stock.high", Some(self.stock)), ("stock_ipv4.low", "stock_ipv4.high", self.stock_ipv4)];
+        for (low, high, stock) in stocks {
+            let Some(stock) = stock else { continue };
+            if stock.low == 0 {
+                return refuse(low, &stock.low, "at least 1");
+            }
+            if stock.high < stock.low {
+                return refuse(high, &stock.high, "less than the low mark");
+            }
+            if stock.high > LARGEST_STOCK {
+                return refuse(high, &stock.high, &format!("at most {LARGEST_STOCK}"));
+            }
         }
         Ok(())
     }
@@ -137,6 +144,7 @@ mod tests {
             ("high: 64", "high: 8", "stock.high: 8"),
             ("high: 64", "high: 1000000", "stock.high: 1000000"),
             ("high: 64", "hihg: 64", "hihg"),
+            ("# stock_ipv4: { low: 4, high: 16 }", "stock_ipv4: { low: 4, high: 1 }", "stock_ipv4.high: 1"),
             ("interface: eth0", "interface: a-name-that-is-too-long", "a-name-that-is-too-long"),
             ("socket: /run", "socket: run", "socket: run"),
             ("metrics: 127.0.0.1:9641", "metrics: here", "metrics"),

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use mimiq_api::local::{AgentMessage, Expired, Refused, Returned, Taken, agent_message};
 use tokio::sync::{mpsc, watch};
 
-use crate::config::Config;
+use crate::address::{self, IpVersion};
+use crate::config::{Config, StockConfig};
 use crate::netlink::{Netlink, NetlinkError};
 use crate::session::{self, Request, SessionError};
 use crate::stock::{AppId, Command, Grant, Marks, Stock};
-use crate::{address, local};
+use crate::local;
 
 /// How long the daemon tries to release everything when it stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -24,9 +25,11 @@ pub enum Event {
     /// The session is there (again).
     Connected,
     /// The allocation server granted a set.
-    Granted(Grant),
+    Granted(IpVersion, Grant),
     /// It did not.
     AcquireFailed {
+        /// Of which version.
+        version: IpVersion,
         /// How many addresses were asked for.
         asked: u32,
         /// When to ask again.
@@ -45,7 +48,7 @@ pub enum Event {
     /// An application connected; messages to it go there. (No more wait in it than the application holds addresses.)
     Opened(AppId, mpsc::UnboundedSender<AgentMessage>),
     /// An application wants an address.
-    Take(AppId, Duration),
+    Take(AppId, IpVersion, Duration),
     /// An application gives one back.
     Return(AppId, IpAddr),
     /// An application's connection closed.
@@ -91,8 +94,10 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), D
     let acceptor = tokio::spawn(local::serve(listener, events.clone()));
     let session = tokio::spawn(session::run(config.interface, client, netlink.clone(), outbox, events, stopped));
 
-    let marks = Marks { low: config.stock.low, high: config.stock.high };
-    let mut daemon = Daemon::new(marks, Some(netlink), requests);
+    let marks = |stock: StockConfig| Marks { low: stock.low, high: stock.high };
+    let mut stocks = vec![(IpVersion::V6, marks(config.stock))];
+    stocks.extend(config.stock_ipv4.map(|stock| (IpVersion::V4, marks(stock))));
+    let mut daemon = Daemon::new(&stocks, Some(netlink), requests);
     tokio::select! {
         () = daemon.serve(inbox) => {}
         () = stop => {}
@@ -110,89 +115,120 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), D
     Ok(())
 }
 
-/// The stock and the handles to carry out its commands with.
+/// The stocks and the handles to carry out their commands with.
 pub struct Daemon {
-    stock: Stock,
+    stocks: Vec<(IpVersion, Stock)>,
     netlink: Option<Netlink>,
     requests: mpsc::UnboundedSender<Request>,
     apps: HashMap<AppId, mpsc::UnboundedSender<AgentMessage>>,
-    commands: Vec<Command>,
     ready: bool,
 }
 
 impl Daemon {
-    /// A daemon whose requests to the allocation server go to `requests`. Without `netlink` addresses are taken to be local
-    /// already, as those of 127.0.0.0/8 are.
+    /// A daemon with one stock per IP version, whose requests to the allocation server go to `requests`. Without `netlink`
+    /// addresses are taken to be local already, as those of 127.0.0.0/8 are.
     #[must_use]
-    pub fn new(marks: Marks, netlink: Option<Netlink>, requests: mpsc::UnboundedSender<Request>) -> Self {
-        let stock = Stock::new(marks);
-        Self { stock, netlink, requests, apps: HashMap::new(), commands: Vec::new(), ready: false }
+    pub fn new(
+        stocks: &[(IpVersion, Marks)],
+        netlink: Option<Netlink>,
+        requests: mpsc::UnboundedSender<Request>,
+    ) -> Self {
+        let stocks = stocks.iter().map(|(version, marks)| (*version, Stock::new(*marks))).collect();
+        Self { stocks, netlink, requests, apps: HashMap::new(), ready: false }
     }
 
     /// Works off events until all senders are gone.
     pub async fn serve(&mut self, mut inbox: mpsc::Receiver<Event>) {
         loop {
-            let wake = self.stock.next_wake().map(tokio::time::Instant::from_std);
+            let wake = self.stocks.iter().filter_map(|(_, stock)| stock.next_wake()).min();
             let due = async move {
                 match wake {
-                    Some(at) => tokio::time::sleep_until(at).await,
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
                     None => std::future::pending().await,
                 }
             };
             tokio::select! {
                 event = inbox.recv() => match event {
-                    Some(event) => self.handle(Instant::now(), event),
+                    Some(event) => self.handle(Instant::now(), event).await,
                     None => return,
                 },
-                () = due => self.stock.poll(Instant::now(), &mut self.commands),
+                () = due => {
+                    let now = Instant::now();
+                    self.each(|stock, out| stock.poll(now, out)).await;
+                }
             }
-            self.carry_out().await;
         }
     }
 
     async fn shut_down(&mut self) {
-        self.stock.shut_down(&mut self.commands);
         self.apps.clear();
-        self.carry_out().await;
+        self.each(Stock::shut_down).await;
     }
 
-    fn handle(&mut self, now: Instant, event: Event) {
-        let out = &mut self.commands;
+    async fn handle(&mut self, now: Instant, event: Event) {
         match event {
-            Event::Connected => self.stock.connected(now, out),
-            Event::Granted(grant) => {
+            Event::Connected => self.each(|stock, out| stock.connected(now, out)).await,
+            Event::Granted(version, grant) => {
                 tracing::debug!(count = grant.addresses.len(), lifetime = ?grant.lifetime, "granted");
-                self.stock.granted(now, &grant, out);
+                self.one(version, |stock, out| stock.granted(now, &grant, out)).await;
             }
-            Event::AcquireFailed { asked, retry_after, smaller, reason, message } => {
+            Event::AcquireFailed { version, asked, retry_after, smaller, reason, message } => {
                 metrics::counter!("mimiq_agent_refusals_total", "reason" => reason).increment(1);
                 tracing::warn!(asked, reason, message, ?retry_after, "no addresses granted");
-                self.stock.acquire_failed(now, asked, retry_after, smaller);
+                self.one(version, |stock, _| stock.acquire_failed(now, asked, retry_after, smaller)).await;
             }
             Event::Revoked(addresses) => {
                 tracing::info!(count = addresses.len(), "the allocation server revoked addresses");
-                self.stock.revoked(now, &addresses, out);
+                self.each(|stock, out| stock.revoked(now, &addresses, out)).await;
             }
             Event::Drain => {
                 tracing::info!("the allocation server drains");
-                self.stock.drain();
+                self.each(|stock, _| stock.drain()).await;
             }
             Event::Opened(app, messages) => {
                 self.apps.insert(app, messages);
             }
-            Event::Take(app, wait) => self.stock.take(now, app, wait, out),
-            Event::Return(app, address) => self.stock.give_back(now, app, address, out),
+            Event::Take(app, version, wait) => {
+                if !self.one(version, |stock, out| stock.take(now, app, wait, out)).await {
+                    let message = format!("take.ip_version: {version:?}: no stock of it is configured");
+                    self.tell(app, agent_message::Message::Refused(Refused { message, retry_after_ms: 0 }));
+                }
+            }
+            Event::Return(app, address) => {
+                if !self.one(address.into(), |stock, out| stock.give_back(now, app, address, out)).await {
+                    let message = format!("return.address: {address} is not held by this application");
+                    self.tell(app, agent_message::Message::Refused(Refused { message, retry_after_ms: 0 }));
+                }
+            }
             Event::Closed(app) => {
                 self.apps.remove(&app);
-                self.stock.gone(now, app, out);
+                self.each(|stock, out| stock.gone(now, app, out)).await;
             }
         }
     }
 
-    async fn carry_out(&mut self) {
-        for command in std::mem::take(&mut self.commands) {
+    async fn each(&mut self, mut act: impl FnMut(&mut Stock, &mut Vec<Command>)) {
+        for index in 0..self.stocks.len() {
+            let (version, stock) = &mut self.stocks[index];
+            let (version, mut commands) = (*version, Vec::new());
+            act(stock, &mut commands);
+            self.carry_out(version, commands).await;
+        }
+    }
+
+    /// False if there is no such stock.
+    async fn one(&mut self, version: IpVersion, act: impl FnOnce(&mut Stock, &mut Vec<Command>)) -> bool {
+        let Some((_, stock)) = self.stocks.iter_mut().find(|(of, _)| *of == version) else { return false };
+        let mut commands = Vec::new();
+        act(stock, &mut commands);
+        self.carry_out(version, commands).await;
+        true
+    }
+
+    async fn carry_out(&mut self, version: IpVersion, commands: Vec<Command>) {
+        for command in commands {
             match command {
-                Command::Acquire(count) => self.request(Request::Acquire(count)),
+                Command::Acquire(count) => self.request(Request::Acquire(version, count)),
                 Command::Release(addresses) => self.request(Request::Release(addresses)),
                 Command::Install(address) => {
                     if let Some(netlink) = &self.netlink
@@ -226,9 +262,13 @@ impl Daemon {
                 }
             }
         }
-        metrics::gauge!("mimiq_agent_stock_free").set(self.stock.free() as f64);
-        metrics::gauge!("mimiq_agent_stock_held").set(self.stock.held() as f64);
-        if !self.ready && self.stock.free() > 0 {
+        let (mut free, mut held) = (0, 0);
+        for (_, stock) in &self.stocks {
+            (free, held) = (free + stock.free(), held + stock.held());
+        }
+        metrics::gauge!("mimiq_agent_stock_free").set(free as f64);
+        metrics::gauge!("mimiq_agent_stock_held").set(held as f64);
+        if !self.ready && self.stocks.iter().all(|(_, stock)| stock.free() > 0) {
             self.ready = true;
             tracing::info!("ready");
         }

@@ -11,7 +11,7 @@ use tokio::net::unix::OwnedReadHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
-use crate::address;
+use crate::address::{self, IpVersion};
 use crate::daemon::Event;
 use crate::stock::AppId;
 
@@ -135,8 +135,9 @@ async fn read_frames(mut read: OwnedReadHalf, frames: mpsc::Sender<Result<AppReq
 fn event(app: AppId, request: AppRequest) -> Result<Event, String> {
     match request.request {
         Some(app_request::Request::Take(take)) => match take.ip_version {
-            0 | 6 => Ok(Event::Take(app, Duration::from_millis(take.wait_ms).min(LONGEST_WAIT))),
-            other => Err(format!("take.ip_version: {other}: only 6 is in stock")),
+            0 | 6 => Ok(Event::Take(app, IpVersion::V6, wait(take.wait_ms))),
+            4 => Ok(Event::Take(app, IpVersion::V4, wait(take.wait_ms))),
+            other => Err(format!("take.ip_version: {other}: neither 4 nor 6")),
         },
         Some(app_request::Request::Return(back)) => match address::from_bytes(&back.address) {
             Some(address) => Ok(Event::Return(app, address)),
@@ -144,6 +145,10 @@ fn event(app: AppId, request: AppRequest) -> Result<Event, String> {
         },
         None => Err("request: missing or unknown".to_owned()),
     }
+}
+
+fn wait(ms: u64) -> Duration {
+    Duration::from_millis(ms).min(LONGEST_WAIT)
 }
 
 fn refused(message: String) -> AgentMessage {

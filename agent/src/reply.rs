@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mimiq_api::allocation::{AddressSet, RefusalReason, ServerReply, server_reply};
 
-use crate::address;
+use crate::address::{self, IpVersion};
 use crate::daemon::Event;
 use crate::stock::Grant;
 
@@ -18,8 +18,9 @@ const HOPELESS: Duration = Duration::from_secs(30);
 
 /// The event that the reply to an `Acquire` of `asked` addresses makes.
 #[must_use]
-pub fn granted(reply: ServerReply, asked: u32) -> Event {
+pub fn granted(reply: ServerReply, version: IpVersion, asked: u32) -> Event {
     let failed = |reason, message: String, retry_after, smaller| Event::AcquireFailed {
+        version,
         asked,
         retry_after,
         smaller,
@@ -27,8 +28,8 @@ pub fn granted(reply: ServerReply, asked: u32) -> Event {
         message,
     };
     match reply.reply {
-        Some(server_reply::Reply::AddressSet(set)) => match grant(&set, asked) {
-            Ok(grant) => Event::Granted(grant),
+        Some(server_reply::Reply::AddressSet(set)) => match grant(&set, version, asked) {
+            Ok(grant) => Event::Granted(version, grant),
             Err(problem) => failed("malformed_reply", problem, HOPELESS, false),
         },
         Some(server_reply::Reply::Refused(refused)) => {
@@ -46,7 +47,7 @@ pub fn granted(reply: ServerReply, asked: u32) -> Event {
     }
 }
 
-fn grant(set: &AddressSet, asked: u32) -> Result<Grant, String> {
+fn grant(set: &AddressSet, version: IpVersion, asked: u32) -> Result<Grant, String> {
     if set.addresses.is_empty() || set.addresses.len() > asked as usize {
         return Err(format!("address_set.addresses: {} of {asked} asked for", set.addresses.len()));
     }
@@ -56,18 +57,18 @@ fn grant(set: &AddressSet, asked: u32) -> Result<Grant, String> {
     }
     let mut addresses = Vec::with_capacity(set.addresses.len());
     for bytes in &set.addresses {
-        let Some(IpAddr::V6(address)) = address::from_bytes(bytes) else {
+        let address = address::from_bytes(bytes).filter(|address| IpVersion::from(*address) == version);
+        let Some(address) = address else {
             return Err(format!("address_set.addresses: {} bytes", bytes.len()));
         };
-        let unusable = address.is_unspecified()
-            || address.is_loopback()
-            || address.is_multicast()
-            || address.is_unicast_link_local()
-            || address.to_ipv4_mapped().is_some();
-        if unusable {
+        let link_local = match address {
+            IpAddr::V4(address) => address.is_link_local() || address.is_broadcast(),
+            IpAddr::V6(address) => address.is_unicast_link_local() || address.to_ipv4_mapped().is_some(),
+        };
+        if link_local || address.is_unspecified() || address.is_loopback() || address.is_multicast() {
             return Err("address_set.addresses: not a unicast address of global scope".to_owned());
         }
-        addresses.push(IpAddr::V6(address));
+        addresses.push(address);
     }
     Ok(Grant { addresses, lifetime, grace: Duration::from_millis(set.grace_ms).min(LONGEST), mtu: set.mtu })
 }
@@ -105,7 +106,7 @@ mod tests {
     fn a_set_is_a_grant() {
         let address = "2001:db8::1".parse::<IpAddr>().unwrap();
         let set = set(vec![address::to_bytes(address)]);
-        let Event::Granted(grant) = granted(reply(server_reply::Reply::AddressSet(set)), 4) else { panic!() };
+        let Event::Granted(IpVersion::V6, grant) = granted(reply(server_reply::Reply::AddressSet(set)), IpVersion::V6, 4) else { panic!() };
         assert_eq!(grant.addresses, [address]);
         assert_eq!((grant.lifetime, grant.grace), (Duration::from_secs(60), Duration::from_secs(5)));
     }
@@ -122,7 +123,7 @@ mod tests {
             (set(vec![address::to_bytes("::1".parse().unwrap())]), "not a unicast"),
             (AddressSet { lifetime_ms: 0, ..set(vec![good]) }, "lifetime_ms: 0"),
         ] {
-            match granted(reply(server_reply::Reply::AddressSet(set)), 1) {
+            match granted(reply(server_reply::Reply::AddressSet(set)), IpVersion::V6, 1) {
                 Event::AcquireFailed { reason: "malformed_reply", message, .. } => {
                     assert!(message.contains(expected), "{message}");
                 }
@@ -130,13 +131,13 @@ mod tests {
             }
         }
         let released = reply(server_reply::Reply::Released(Released { count: 1 }));
-        assert!(matches!(granted(released, 1), Event::AcquireFailed { reason: "malformed_reply", .. }));
+        assert!(matches!(granted(released, IpVersion::V6, 1), Event::AcquireFailed { reason: "malformed_reply", .. }));
     }
 
     #[test]
     fn a_quota_asks_for_less() {
         let refused = Refused { reason: RefusalReason::Quota.into(), message: "quota".into(), retry_after_ms: 500 };
-        match granted(reply(server_reply::Reply::Refused(refused)), 8) {
+        match granted(reply(server_reply::Reply::Refused(refused)), IpVersion::V6, 8) {
             Event::AcquireFailed { asked: 8, retry_after, smaller: true, reason: "quota", .. } => {
                 assert_eq!(retry_after, Duration::from_millis(500));
             }
@@ -148,7 +149,7 @@ mod tests {
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), asked in any::<u32>()) {
             if let Ok(reply) = ServerReply::decode(bytes.as_slice()) {
-                let _ = granted(reply, asked);
+                let _ = granted(reply, IpVersion::V6, asked);
             }
         }
 
@@ -158,8 +159,8 @@ mod tests {
             lifetime_ms in any::<u64>(), grace_ms in any::<u64>(), mtu in any::<u32>(),
         ) {
             let set = AddressSet { addresses, lifetime_ms, grace_ms, mtu };
-            let event = granted(reply(server_reply::Reply::AddressSet(set)), 4);
-            if let Event::Granted(grant) = event {
+            let event = granted(reply(server_reply::Reply::AddressSet(set)), IpVersion::V4, 4);
+            if let Event::Granted(_, grant) = event {
                 let mut stock = crate::stock::Stock::new(crate::stock::Marks { low: 1, high: 4 });
                 stock.granted(std::time::Instant::now(), &grant, &mut Vec::new());
             }

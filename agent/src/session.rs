@@ -17,6 +17,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::address::{self, IpVersion};
 use crate::config::Pki;
 use crate::daemon::Event;
 use crate::netlink::Netlink;
@@ -35,7 +36,7 @@ const IDLE_TIMEOUT_MS: u32 = 15_000;
 #[derive(Debug)]
 pub enum Request {
     /// A set of this many addresses.
-    Acquire(u32),
+    Acquire(IpVersion, u32),
     /// Give these back.
     Release(Vec<IpAddr>),
 }
@@ -212,12 +213,17 @@ async fn serve(
 
 async fn ask(connection: quinn::Connection, request: Request, events: mpsc::Sender<Event>) {
     match request {
-        Request::Acquire(count) => {
+        Request::Acquire(version, count) => {
             metrics::counter!("mimiq_agent_acquires_total").increment(1);
-            let acquire = client_request::Request::Acquire(Acquire { count, family: Family::Ipv6.into() });
+            let family = match version {
+                IpVersion::V4 => Family::Ipv4,
+                IpVersion::V6 => Family::Ipv6,
+            };
+            let acquire = client_request::Request::Acquire(Acquire { count, family: family.into() });
             let event = match exchange(&connection, acquire).await {
-                Ok(reply) => reply::granted(reply, count),
+                Ok(reply) => reply::granted(reply, version, count),
                 Err(error) => Event::AcquireFailed {
+                    version,
                     asked: count,
                     retry_after: FIRST_BACKOFF,
                     smaller: false,
@@ -229,7 +235,7 @@ async fn ask(connection: quinn::Connection, request: Request, events: mpsc::Send
             let _ = events.send(event).await;
         }
         Request::Release(addresses) => {
-            let addresses = addresses.iter().map(|address| crate::address::to_bytes(*address)).collect();
+            let addresses = addresses.iter().map(|address| address::to_bytes(*address)).collect();
             let release = client_request::Request::Release(Release { addresses });
             match exchange(&connection, release).await {
                 Ok(ServerReply { reply: Some(server_reply::Reply::Released(_)) }) => {}
@@ -276,7 +282,7 @@ async fn receive_push(mut stream: quinn::RecvStream, events: mpsc::Sender<Event>
     let Ok(bytes) = stream.read_to_end(allocation::MAX_MESSAGE).await else { return };
     let event = match ServerPush::decode(bytes.as_slice()) {
         Ok(ServerPush { push: Some(server_push::Push::Revoke(revoke)) }) => {
-            Event::Revoked(revoke.addresses.iter().filter_map(|bytes| crate::address::from_bytes(bytes)).collect())
+            Event::Revoked(revoke.addresses.iter().filter_map(|bytes| address::from_bytes(bytes)).collect())
         }
         Ok(ServerPush { push: Some(server_push::Push::Drain(_)) }) => Event::Drain,
         Ok(ServerPush { push: None }) | Err(_) => {

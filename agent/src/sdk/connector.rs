@@ -9,7 +9,7 @@ use quinn::crypto::rustls::{NoInitialCipherSuite, QuicClientConfig};
 
 use super::agent::{Agent, AgentError};
 use super::hopping::{Hopping, Parts};
-use super::ids::Issued;
+use super::ids::{Issued, ResetTokens};
 use super::padding::Padding;
 use super::peer::Peer;
 use super::socket::Sockets;
@@ -66,13 +66,13 @@ impl Connector {
         discovery.upper_bound(room.clamp(1200, 1452));
         transport.mtu_discovery_config(Some(discovery));
 
-        let issued = Issued::default();
-        let mut endpoint_config = quinn::EndpointConfig::default();
+        let (issued, resets) = (Issued::default(), ResetTokens::default());
+        let mut endpoint_config = quinn::EndpointConfig::new(Arc::new(resets.clone()));
         let generator = issued.clone();
         endpoint_config.cid_generator(move || generator.generator());
 
-        let sockets = Sockets::new();
-        let (_, socket) = sockets.add(lease)?;
+        let sockets = Sockets::new(resets);
+        let socket = sockets.add(lease)?;
         let runtime = Arc::new(quinn::TokioRuntime);
         let endpoint = quinn::Endpoint::new_with_abstract_socket(endpoint_config, None, Arc::new(socket), runtime)?;
 

@@ -34,37 +34,63 @@ impl Refusal {
     }
 }
 
-/// Unused connection IDs of one direction, counted from outside.
+/// Unused connection IDs from the server, as far as one can tell from outside quinn.
 ///
-/// The counters repeat themselves under loss (a frame sent twice counts twice), so the estimate is bounded by what the
-/// reserve can hold and set to zero when it proved wrong.
-#[derive(Clone, Copy, Debug)]
+/// quinn counts NEW_CONNECTION_ID frames, repetitions included, so the estimate is bounded by what its queue can hold. What
+/// still is too high is found out without harm: the socket keeps an ID where it was first sent from.
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Reserve {
-    most: u64,
     spare: u64,
-    issued: u64,
+    fullest: u64,
+    received: u64,
+    used: u64,
 }
 
 impl Reserve {
-    /// What the server issues: quinn keeps five (`CidQueue::LEN`), one of them in use.
-    pub(crate) const FROM_SERVER: Self = Self { most: 4, spare: 0, issued: 0 };
-    /// What the client issues: quinn gives at most eight (`LOC_CID_COUNT`), one of them in use.
-    pub(crate) const FROM_CLIENT: Self = Self { most: 7, spare: 0, issued: 0 };
+    /// quinn keeps five (`CidQueue::LEN`), one of them in use.
+    const MOST: u64 = 4;
 
-    /// So many were issued since the handshake.
-    pub(crate) fn issued(&mut self, total: u64) {
-        self.spare = (self.spare + total.saturating_sub(self.issued)).min(self.most);
-        self.issued = self.issued.max(total);
-    }
-
-    /// One is in use now.
-    pub(crate) fn used(&mut self) {
-        self.spare = self.spare.saturating_sub(1);
+    /// So many frames came, and so many IDs were used, since the handshake.
+    pub(crate) fn observe(&mut self, received: u64, used: u64) {
+        self.spare = (self.spare + received.saturating_sub(self.received)).min(Self::MOST);
+        self.spare = self.spare.saturating_sub(used.saturating_sub(self.used));
+        self.fullest = self.fullest.max(self.spare);
+        (self.received, self.used) = (received, used);
     }
 
     /// There was none although it looked as if.
     pub(crate) fn empty(&mut self) {
         self.spare = 0;
+    }
+
+    /// There was time enough for the server to replace what was used.
+    pub(crate) fn rested(&mut self) {
+        self.spare = self.fullest;
+    }
+
+    /// How many there seem to be.
+    pub(crate) fn spare(&self) -> u64 {
+        self.spare
+    }
+}
+
+/// Connection IDs from the client that the server has not used yet.
+///
+/// quinn gives the server as many as it takes, up to eight (`LOC_CID_COUNT`), and one more for each that it retires. A server
+/// uses one per hop, and some now and then without one (quinn's after the handshake); the latter show when they are retired.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ClientIds {
+    without_hop: u64,
+}
+
+impl ClientIds {
+    const MOST: u64 = 8;
+
+    /// How many the server has in reserve, if it was given `issued` in all, keeps up to `limit`, and sees `moves` hops.
+    pub(crate) fn spare(&mut self, issued: u64, limit: u64, moves: u64) -> u64 {
+        let retired = issued.saturating_sub(limit.min(Self::MOST));
+        self.without_hop = self.without_hop.max(retired.saturating_sub(moves));
+        issued.saturating_sub(1 + moves + self.without_hop)
     }
 }
 
@@ -74,11 +100,13 @@ pub(crate) struct Evidence {
     pub(crate) closed: bool,
     pub(crate) confirmed: bool,
     pub(crate) forbidden: bool,
-    pub(crate) from_server: Reserve,
-    pub(crate) from_client: Reserve,
+    /// Unused connection IDs from the server.
+    pub(crate) server_ids: u64,
+    /// Connection IDs from the client that the server has not used.
+    pub(crate) client_ids: u64,
 }
 
-/// Decides. An estimate that errs towards yes is caught by the socket, which never sends one ID from two addresses.
+/// Decides.
 pub(crate) fn check(evidence: &Evidence) -> Result<(), Refusal> {
     if evidence.closed {
         Err(Refusal::Closed)
@@ -86,9 +114,9 @@ pub(crate) fn check(evidence: &Evidence) -> Result<(), Refusal> {
         Err(Refusal::HandshakeNotConfirmed)
     } else if evidence.forbidden {
         Err(Refusal::MigrationForbidden)
-    } else if evidence.from_server.spare == 0 {
+    } else if evidence.server_ids == 0 {
         Err(Refusal::NoSpareServerId)
-    } else if evidence.from_client.spare == 0 {
+    } else if evidence.client_ids == 0 {
         Err(Refusal::NoSpareClientId)
     } else {
         Ok(())
@@ -101,54 +129,54 @@ mod tests {
 
     use super::*;
 
-    fn reserve(spare: u64) -> Reserve {
-        Reserve { spare, ..Reserve::FROM_SERVER }
-    }
-
     #[test]
     fn each_missing_condition_has_its_name() {
-        let good = Evidence {
-            closed: false,
-            confirmed: true,
-            forbidden: false,
-            from_server: reserve(1),
-            from_client: reserve(1),
-        };
+        let good = Evidence { closed: false, confirmed: true, forbidden: false, server_ids: 1, client_ids: 1 };
         assert_eq!(check(&good), Ok(()));
         for (evidence, refusal) in [
             (Evidence { closed: true, ..good }, Refusal::Closed),
             (Evidence { confirmed: false, ..good }, Refusal::HandshakeNotConfirmed),
             (Evidence { forbidden: true, ..good }, Refusal::MigrationForbidden),
-            (Evidence { from_server: reserve(0), ..good }, Refusal::NoSpareServerId),
-            (Evidence { from_client: reserve(0), ..good }, Refusal::NoSpareClientId),
+            (Evidence { server_ids: 0, ..good }, Refusal::NoSpareServerId),
+            (Evidence { client_ids: 0, ..good }, Refusal::NoSpareClientId),
         ] {
             assert_eq!(check(&evidence), Err(refusal));
         }
     }
 
+    #[test]
+    fn a_server_that_uses_an_id_by_itself_is_found_out() {
+        let mut ids = ClientIds::default();
+        assert_eq!(ids.spare(5, 5, 0), 4);
+        assert_eq!(ids.spare(6, 5, 0), 4, "one used without a hop, retired and replaced");
+        assert_eq!(ids.spare(6, 5, 4), 0);
+        assert_eq!(ids.spare(10, 5, 4), 4);
+        assert_eq!(ClientIds::default().spare(1, 2, 3), 0);
+    }
+
     proptest! {
-        /// Without repetitions the estimate is exact; with them it errs by at most what the reserve holds.
+        /// Without repetitions the estimate is exact; with them it errs by at most what the queue holds.
         #[test]
         fn the_estimate_never_falls_short(events in proptest::collection::vec((0..3u8, any::<bool>()), 0..200)) {
-            let mut estimate = Reserve::FROM_SERVER;
-            let (mut truth, mut frames, mut repeated) = (0u64, 0u64, false);
+            let mut estimate = Reserve::default();
+            let (mut truth, mut frames, mut used, mut repeated) = (0u64, 0u64, 0u64, false);
             for (event, repeat) in events {
                 match event {
                     0 if truth < 4 => {
                         truth += 1;
                         frames += 1 + u64::from(repeat);
                         repeated |= repeat;
-                        estimate.issued(frames);
                     }
                     1 if truth > 0 => {
                         truth -= 1;
-                        estimate.used();
+                        used += 1;
                     }
                     2 if truth == 0 => estimate.empty(),
                     _ => {}
                 }
-                prop_assert!(estimate.spare >= truth && estimate.spare <= 4);
-                prop_assert!(repeated || estimate.spare == truth);
+                estimate.observe(frames, used);
+                prop_assert!(estimate.spare() >= truth && estimate.spare() <= 4);
+                prop_assert!(repeated || estimate.spare() == truth);
             }
         }
     }

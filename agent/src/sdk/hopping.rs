@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Notify};
 
 use super::agent::{Agent, AgentError};
-use super::gate::{self, Evidence, Refusal, Reserve};
+use super::gate::{self, ClientIds, Evidence, Refusal, Reserve};
 use super::ids::Issued;
 use super::padding::Padding;
 use super::peer::Peer;
@@ -17,6 +17,12 @@ use super::socket::Sockets;
 
 /// How long a hop waits for an address.
 const ADDRESS_WAIT: Duration = Duration::from_millis(100);
+/// How long a hop waits for its first packet to leave.
+const LEAVE_TIMEOUT: Duration = Duration::from_millis(20);
+/// After so many round trips and [`REST`] without a hop, all used connection IDs are replaced.
+const REST_ROUND_TRIPS: u32 = 3;
+/// For delayed acknowledgements.
+const REST: Duration = Duration::from_millis(100);
 /// Old sockets stay for this many round trips, for packets in flight.
 const KEPT_ROUND_TRIPS: u32 = 3;
 /// But not less: acknowledgements may be delayed, and a round trip may be short.
@@ -53,8 +59,6 @@ impl HopError {
 pub struct Stats {
     /// Hops.
     pub hops: u64,
-    /// Datagrams that left from the address before because their connection ID was known there.
-    pub kept_back: u64,
     /// How often the server sent to a new address with a connection ID that it had used before: an observer can link
     /// these two addresses.
     pub links_seen: u64,
@@ -74,15 +78,16 @@ pub(crate) struct Parts {
 
 struct Inner {
     parts: Parts,
-    reserves: Mutex<Reserves>,
+    /// Held during a hop: one at a time.
+    turn: Mutex<Turn>,
     hops: AtomicU64,
     hopped: Notify,
 }
 
-struct Reserves {
-    from_server: Reserve,
-    from_client: Reserve,
-    undone: u64,
+struct Turn {
+    reserve: Reserve,
+    client_ids: ClientIds,
+    last: Instant,
 }
 
 /// A QUIC connection whose client hops. Closes when dropped, like [`quinn::Connection`] with its last handle; then all its
@@ -91,14 +96,8 @@ pub struct Hopping(Arc<Inner>);
 
 impl Hopping {
     pub(crate) fn start(parts: Parts) -> Self {
-        let reserves =
-            Reserves { from_server: Reserve::FROM_SERVER, from_client: Reserve::FROM_CLIENT, undone: 0 };
-        let inner = Arc::new(Inner {
-            parts,
-            reserves: Mutex::new(reserves),
-            hops: AtomicU64::new(0),
-            hopped: Notify::new(),
-        });
+        let turn = Mutex::new(Turn { reserve: Reserve::default(), client_ids: ClientIds::default(), last: Instant::now() });
+        let inner = Arc::new(Inner { parts, turn, hops: AtomicU64::new(0), hopped: Notify::new() });
         tokio::spawn(inner.clone().maintain());
         Self(inner)
     }
@@ -126,9 +125,8 @@ impl Hopping {
     /// What happened so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let counters = self.0.parts.sockets.counters();
         let hops = self.0.hops.load(Ordering::Relaxed);
-        Stats { hops, kept_back: counters.undone, links_seen: counters.links_seen }
+        Stats { hops, links_seen: self.0.parts.sockets.ids().links_seen }
     }
 }
 
@@ -140,36 +138,43 @@ impl Drop for Hopping {
 
 impl Inner {
     async fn hop(&self) -> Result<SocketAddr, HopError> {
-        let mut reserves = self.reserves.lock().await;
-        gate::check(&self.evidence(&mut reserves))?;
+        let mut turn = self.turn.lock().await;
+        gate::check(&self.evidence(&mut turn))?;
         let parts = &self.parts;
         let lease = parts.agent.take(parts.version, ADDRESS_WAIT).await?;
-        let (source, socket) = parts.sockets.add(lease)?;
+        let socket = parts.sockets.add(lease)?;
+        let (generation, source) = (socket.generation(), socket.local());
+        let mut progress = parts.sockets.progress();
+        let kept = progress.borrow().kept;
         parts.endpoint.rebind_abstract(Arc::new(socket))?;
         parts.padding.send(&parts.connection);
-        reserves.from_server.used();
-        reserves.from_client.used();
+        turn.last = Instant::now();
+        let left = progress.wait_for(|progress| progress.sending == generation || progress.kept > kept);
+        // Later only if congestion control holds the packet back: it will leave from the new address.
+        if let Ok(Ok(progress)) = tokio::time::timeout(LEAVE_TIMEOUT, left).await
+            && progress.sending != generation
+        {
+            turn.reserve.empty();
+            return Err(Refusal::NoSpareServerId.into());
+        }
         self.hops.fetch_add(1, Ordering::Relaxed);
         self.hopped.notify_one();
         Ok(source)
     }
 
-    fn evidence(&self, reserves: &mut Reserves) -> Evidence {
+    fn evidence(&self, turn: &mut Turn) -> Evidence {
         let parts = &self.parts;
-        let frames = parts.connection.stats().frame_rx;
-        reserves.from_server.issued(frames.new_connection_id);
-        reserves.from_client.issued(parts.issued.after_first());
-        let undone = parts.sockets.counters().undone;
-        if undone != reserves.undone {
-            reserves.undone = undone;
-            reserves.from_server.empty();
+        let (frames, ids) = (parts.connection.stats().frame_rx, parts.sockets.ids());
+        turn.reserve.observe(frames.new_connection_id, ids.server_used);
+        if turn.last.elapsed() > parts.connection.rtt() * REST_ROUND_TRIPS + REST {
+            turn.reserve.rested();
         }
         Evidence {
             closed: parts.connection.close_reason().is_some(),
             confirmed: frames.handshake_done > 0,
             forbidden: parts.peer.forbids_migration(),
-            from_server: reserves.from_server,
-            from_client: reserves.from_client,
+            server_ids: turn.reserve.spare(),
+            client_ids: turn.client_ids.spare(parts.issued.count(), parts.peer.id_limit(), ids.moves),
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use super::ids;
+use super::ids::{self, ResetTokens};
 
 /// The longest connection ID (RFC 9000 §17.2), bytes.
 const LONGEST_ID: usize = 20;
@@ -21,22 +21,30 @@ pub(crate) enum Route {
     Newest { first: bool },
     /// From this older one: its connection ID is known there.
     Older(u64),
-    /// Nowhere: a handshake packet after a hop.
+    /// Nowhere: a handshake packet after a hop, or a stateless reset.
     Nowhere,
 }
 
 /// Connection IDs seen, and the generation (number of hops) of their socket.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
+    resets: ResetTokens,
     newest: u64,
     sending: u64,
     id_length: usize,
     last: Option<Id>,
+    server_ids_used: u64,
+    moves: u64,
     heard: VecDeque<([u8; ids::LENGTH], u64)>,
     links_seen: u64,
 }
 
 impl Ledger {
+    /// Of a connection whose client's tokens are these.
+    pub(crate) fn new(resets: ResetTokens) -> Self {
+        Self { resets, ..Self::default() }
+    }
+
     /// There is a new socket; its generation.
     pub(crate) fn hop(&mut self) -> u64 {
         self.newest += 1;
@@ -53,6 +61,16 @@ impl Ledger {
         self.sending
     }
 
+    /// How many of the server's connection IDs were sent to after the handshake's.
+    pub(crate) fn server_ids_used(&self) -> u64 {
+        self.server_ids_used
+    }
+
+    /// How many hops the server saw or will see.
+    pub(crate) fn moves(&self) -> u64 {
+        self.moves
+    }
+
     /// How often the server sent to a new address with a connection ID that it had used before.
     pub(crate) fn links_seen(&self) -> u64 {
         self.links_seen
@@ -63,18 +81,25 @@ impl Ledger {
         let Some(&first_byte) = datagram.first() else { return Route::Nowhere };
         if first_byte & 0x80 != 0 {
             // Long header: flags, four bytes of version, the ID's length. Its length is that of all the server's IDs.
+            if self.newest > 0 {
+                return Route::Nowhere;
+            }
             self.id_length = datagram.get(5).map_or(0, |&length| usize::from(length).min(LONGEST_ID));
-            return if self.newest == 0 { Route::Newest { first: false } } else { Route::Nowhere };
+            self.last = Some(id_at(datagram, 6, self.id_length));
+            return Route::Newest { first: false };
         }
-        let mut id = ([0; LONGEST_ID], 0);
-        if let Some(bytes) = datagram.get(1..=self.id_length) {
-            id.0[..self.id_length].copy_from_slice(bytes);
-            id.1 = self.id_length;
-        }
+        let id = id_at(datagram, 1, self.id_length);
         if self.last == Some(id) && self.sending != self.newest {
             return Route::Older(self.sending);
         }
+        if self.last != Some(id) {
+            if self.resets.is_reset(datagram) {
+                return Route::Nowhere;
+            }
+            self.server_ids_used += 1;
+        }
         let first = self.sending != self.newest;
+        self.moves += u64::from(first);
         self.last = Some(id);
         self.sending = self.newest;
         Route::Newest { first }
@@ -99,6 +124,15 @@ impl Ledger {
         }
         self.heard.push_back((id, generation));
     }
+}
+
+fn id_at(datagram: &[u8], start: usize, length: usize) -> Id {
+    let mut id = ([0; LONGEST_ID], 0);
+    if let Some(bytes) = datagram.get(start..start + length) {
+        id.0[..length].copy_from_slice(bytes);
+        id.1 = length;
+    }
+    id
 }
 
 #[cfg(test)]
@@ -132,6 +166,20 @@ mod tests {
         assert_eq!(ledger.route(&short(2)), Route::Newest { first: true });
         assert_eq!(ledger.route(&short(2)), Route::Newest { first: false });
         assert_eq!(ledger.route(&initial(8)), Route::Nowhere);
+    }
+
+    #[test]
+    fn stateless_resets_do_not_leave() {
+        let resets = ResetTokens::default();
+        let mut ledger = Ledger::new(resets.clone());
+        ledger.route(&initial(8));
+        assert_eq!(ledger.route(&short(1)), Route::Newest { first: false });
+        let mut token = [0; ids::TOKEN];
+        quinn::crypto::HmacKey::sign(&resets, &[], &mut token);
+        let reset = [&[0x41, 5, 6, 7, 8, 9, 10, 11, 12, 13][..], &token].concat();
+        assert_eq!(ledger.route(&reset), Route::Nowhere);
+        ledger.hop();
+        assert_eq!(ledger.route(&short(1)), Route::Older(0), "the last ID is still known");
     }
 
     #[test]

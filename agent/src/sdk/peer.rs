@@ -11,15 +11,28 @@ use quinn_proto::transport_parameters::TransportParameters;
 
 /// `disable_active_migration` (RFC 9000 §18.2).
 const DISABLE_ACTIVE_MIGRATION: u64 = 0x0c;
+/// `active_connection_id_limit` (RFC 9000 §18.2), and its default.
+const ACTIVE_CONNECTION_ID_LIMIT: (u64, u64) = (0x0e, 2);
 
-/// Whether the server forbids migration; empty until its parameters came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Parameters {
+    forbids_migration: bool,
+    id_limit: u64,
+}
+
+/// What the server said; empty until its parameters came.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Peer(Arc<OnceLock<bool>>);
+pub(crate) struct Peer(Arc<OnceLock<Parameters>>);
 
 impl Peer {
     /// True also while nothing is known.
     pub(crate) fn forbids_migration(&self) -> bool {
-        *self.0.get().unwrap_or(&true)
+        self.0.get().is_none_or(|parameters| parameters.forbids_migration)
+    }
+
+    /// How many connection IDs the server keeps.
+    pub(crate) fn id_limit(&self) -> u64 {
+        self.0.get().map_or(ACTIVE_CONNECTION_ID_LIMIT.1, |parameters| parameters.id_limit)
     }
 
     /// A configuration like `inner` whose one session tells this.
@@ -54,7 +67,7 @@ impl Session for WatchedSession {
     fn transport_parameters(&self) -> Result<Option<TransportParameters>, TransportError> {
         let found = self.inner.transport_parameters()?;
         if let Some(parameters) = &found {
-            self.peer.0.get_or_init(|| contains(parameters, DISABLE_ACTIVE_MIGRATION));
+            self.peer.0.get_or_init(|| read(parameters));
         }
         Ok(found)
     }
@@ -109,19 +122,27 @@ impl Session for WatchedSession {
     }
 }
 
-/// Whether a parameter is there: its fields are private, its wire format (RFC 9000 §18) is not.
-fn contains(parameters: &TransportParameters, wanted: u64) -> bool {
+/// The fields of quinn's structure are private, its wire format (RFC 9000 §18) is not.
+fn read(parameters: &TransportParameters) -> Parameters {
+    let mut found = Parameters { forbids_migration: false, id_limit: ACTIVE_CONNECTION_ID_LIMIT.1 };
     let mut bytes = Vec::new();
     parameters.write(&mut bytes);
     let mut rest = bytes.as_slice();
     while let (Ok(id), Ok(length)) = (VarInt::decode(&mut rest), VarInt::decode(&mut rest)) {
-        if id.into_inner() == wanted {
-            return true;
-        }
-        let Some(next) = usize::try_from(length.into_inner()).ok().and_then(|length| rest.get(length..)) else { return false };
+        let Some((mut value, next)) = usize::try_from(length.into_inner()).ok().and_then(|at| rest.split_at_checked(at))
+        else {
+            break;
+        };
         rest = next;
+        if id.into_inner() == DISABLE_ACTIVE_MIGRATION {
+            found.forbids_migration = true;
+        } else if id.into_inner() == ACTIVE_CONNECTION_ID_LIMIT.0
+            && let Ok(limit) = VarInt::decode(&mut value)
+        {
+            found.id_limit = limit.into_inner();
+        }
     }
-    false
+    found
 }
 
 #[cfg(test)]
@@ -129,14 +150,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parameter_is_found_behind_others() {
-        for (bytes, expected) in [
-            (&[0x04u8, 2, 0x40, 0x80, 0x0c, 0, 0x0e, 1, 4][..], true),
-            (&[0x04, 2, 0x40, 0x0c, 0x0e, 1, 4][..], false),
-            (&[][..], false),
+    fn parameters_are_found_between_others() {
+        for (bytes, forbids_migration, id_limit) in [
+            (&[0x04u8, 2, 0x40, 0x80, 0x0c, 0, 0x0e, 1, 4][..], true, 4),
+            (&[0x04, 2, 0x40, 0x0c, 0x0e, 1, 8][..], false, 8),
+            (&[][..], false, 2),
         ] {
-            let parameters = TransportParameters::read(Side::Server, &mut &bytes[..]).unwrap();
-            assert_eq!(contains(&parameters, DISABLE_ACTIVE_MIGRATION), expected, "{bytes:?}");
+            let parameters = TransportParameters::read(Side::Client, &mut &bytes[..]).unwrap();
+            assert_eq!(read(&parameters), Parameters { forbids_migration, id_limit }, "{bytes:?}");
         }
     }
 }

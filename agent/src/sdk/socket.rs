@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, Runtime as _, UdpPoller};
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::sync::watch;
 
 use super::agent::Lease;
+use super::ids::ResetTokens;
 use super::ledger::{Ledger, Route};
 
 /// Linux's own range for ephemeral ports, so that the client's do not stand out.
@@ -34,22 +36,33 @@ struct State {
     ledger: Ledger,
     members: Vec<Member>,
     ports: HashSet<u16>,
-    undone: u64,
+    progress: watch::Sender<Progress>,
 }
 
 /// All sockets of one connection, with the addresses they are bound to.
 pub(crate) struct Sockets(Mutex<State>);
 
-/// What there is to report about the sockets.
+/// How far hops got.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Progress {
+    /// The generation of the socket that sends.
+    pub(crate) sending: u64,
+    /// How often quinn, told of a new socket, still sent with the old connection ID.
+    pub(crate) kept: u64,
+}
+
+/// What is known of connection IDs.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Counters {
-    pub(crate) undone: u64,
+pub(crate) struct Ids {
+    pub(crate) server_used: u64,
+    pub(crate) moves: u64,
     pub(crate) links_seen: u64,
 }
 
 impl Sockets {
-    pub(crate) fn new() -> Arc<Self> {
-        let state = State { ledger: Ledger::default(), members: Vec::new(), ports: HashSet::new(), undone: 0 };
+    pub(crate) fn new(resets: ResetTokens) -> Arc<Self> {
+        let (progress, _) = watch::channel(Progress::default());
+        let state = State { ledger: Ledger::new(resets), members: Vec::new(), ports: HashSet::new(), progress };
         Arc::new(Self(Mutex::new(state)))
     }
 
@@ -58,7 +71,7 @@ impl Sockets {
     }
 
     /// Binds a socket to the address and a port not used before; new connection IDs will leave from it.
-    pub(crate) fn add(self: &Arc<Self>, lease: Lease) -> io::Result<(SocketAddr, HopSocket)> {
+    pub(crate) fn add(self: &Arc<Self>, lease: Lease) -> io::Result<HopSocket> {
         let mut state = self.lock();
         if state.ports.len() >= REMEMBERED_PORTS {
             state.ports.clear();
@@ -67,7 +80,7 @@ impl Sockets {
         let socket = quinn::TokioRuntime.wrap_udp_socket(socket)?;
         let generation = if state.members.is_empty() { 0 } else { state.ledger.hop() };
         state.members.push(Member { generation, socket: socket.clone(), lease, left: None });
-        Ok((local, HopSocket { sockets: self.clone(), own: socket, generation, local }))
+        Ok(HopSocket { sockets: self.clone(), own: socket, generation, local })
     }
 
     /// Closes the sockets that were left `keep` ago, except for the first; says when to come back.
@@ -79,16 +92,26 @@ impl Sockets {
     }
 
     /// The address that packets leave from, and the change to "expired" of its lease.
-    pub(crate) fn current(&self) -> Option<(SocketAddr, tokio::sync::watch::Receiver<bool>)> {
+    pub(crate) fn current(&self) -> Option<(SocketAddr, watch::Receiver<bool>)> {
         let state = self.lock();
         let sending = state.ledger.sending();
         let member = state.members.iter().find(|member| member.generation == sending)?;
         Some((member.socket.local_addr().ok()?, member.lease.expired()))
     }
 
-    pub(crate) fn counters(&self) -> Counters {
+    pub(crate) fn ids(&self) -> Ids {
         let state = self.lock();
-        Counters { undone: state.undone, links_seen: state.ledger.links_seen() }
+        let ledger = &state.ledger;
+        Ids {
+            server_used: ledger.server_ids_used(),
+            moves: ledger.moves(),
+            links_seen: ledger.links_seen(),
+        }
+    }
+
+    /// Follows the hops.
+    pub(crate) fn progress(&self) -> watch::Receiver<Progress> {
+        self.lock().progress.subscribe()
     }
 }
 
@@ -124,6 +147,18 @@ pub(crate) struct HopSocket {
     local: SocketAddr,
 }
 
+impl HopSocket {
+    /// How many sockets there were before.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Address and port.
+    pub(crate) fn local(&self) -> SocketAddr {
+        self.local
+    }
+}
+
 impl fmt::Debug for HopSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HopSocket").field("generation", &self.generation).finish_non_exhaustive()
@@ -146,12 +181,15 @@ impl AsyncUdpSocket for HopSocket {
                     for member in state.members.iter_mut().filter(|member| member.generation < newest) {
                         member.left.get_or_insert(now);
                     }
+                    state.progress.send_modify(|progress| progress.sending = newest);
                 }
                 let Some(newest) = state.members.last() else { return Ok(()) };
                 newest.socket.try_send(transmit)
             }
             Route::Older(generation) => {
-                state.undone += 1;
+                if self.generation == state.ledger.newest() {
+                    state.progress.send_modify(|progress| progress.kept += 1);
+                }
                 if let Some(older) = state.members.iter().find(|member| member.generation == generation) {
                     // quinn waits for the newest socket, so a full buffer here is a loss.
                     let _ = older.socket.try_send(transmit);

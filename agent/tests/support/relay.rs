@@ -1,0 +1,124 @@
+//! A relay between clients and a server: delays each datagram, keeps the client's addresses apart, and takes down what an
+//! observer sees.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+const ID_LENGTH: usize = 8;
+
+#[derive(Default)]
+pub(crate) struct Sightings {
+    /// Connection IDs of short headers, by direction, and the client addresses they were seen at.
+    pub(crate) ids: BTreeMap<(bool, Vec<u8>), BTreeSet<SocketAddr>>,
+    /// Client addresses that long headers were seen at.
+    pub(crate) handshakes: BTreeSet<SocketAddr>,
+    /// Client sources in the order of appearance.
+    pub(crate) sources: Vec<SocketAddr>,
+    /// Datagrams from a source after a later one appeared.
+    pub(crate) late: usize,
+}
+
+impl Sightings {
+    fn note(&mut self, up: bool, client: SocketAddr, datagram: &[u8]) {
+        if up && self.sources.last() != Some(&client) {
+            if self.sources.contains(&client) {
+                self.late += 1;
+            } else {
+                self.sources.push(client);
+            }
+        }
+        if datagram[0] & 0x80 != 0 {
+            self.handshakes.insert(client);
+        } else if let Some(id) = datagram.get(1..=ID_LENGTH) {
+            self.ids.entry((up, id.to_vec())).or_default().insert(client);
+        }
+    }
+
+    /// Fails if two addresses can be linked by a connection ID, a port, or a handshake.
+    pub(crate) fn assert_unlinkable(&self) {
+        for ((up, id), at) in &self.ids {
+            assert_eq!(at.len(), 1, "{} ID {id:02x?} seen at {at:?}", if *up { "server's" } else { "client's" });
+        }
+        assert_eq!(self.handshakes.len(), 1, "handshake at {:?}", self.handshakes);
+        let ports: BTreeSet<u16> = self.sources.iter().map(SocketAddr::port).collect();
+        let addresses: BTreeSet<IpAddr> = self.sources.iter().map(SocketAddr::ip).collect();
+        assert_eq!(ports.len(), self.sources.len(), "a port was used twice");
+        assert_eq!(addresses.len(), self.sources.len(), "an address was used twice");
+        assert_eq!(self.late, 0, "an old address sent again");
+    }
+}
+
+/// Starts a relay to `server` that delays by `one_way`; `lose` says which datagrams (direction, number) are lost.
+pub(crate) async fn start(
+    server: SocketAddr,
+    one_way: Duration,
+    lose: fn(bool, u64) -> bool,
+) -> (SocketAddr, Arc<Mutex<Sightings>>) {
+    let front = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap());
+    let address = front.local_addr().unwrap();
+    let sightings = Arc::new(Mutex::new(Sightings::default()));
+    let seen = sightings.clone();
+    tokio::spawn(async move {
+        let mut paths: HashMap<SocketAddr, mpsc::UnboundedSender<(Instant, Vec<u8>)>> = HashMap::new();
+        let mut buffer = vec![0; 65536];
+        let mut count = 0;
+        loop {
+            let (length, client) = front.recv_from(&mut buffer).await.unwrap();
+            let datagram = buffer[..length].to_vec();
+            seen.lock().unwrap().note(true, client, &datagram);
+            count += 1;
+            if lose(true, count) {
+                continue;
+            }
+            let path = paths.entry(client).or_insert_with(|| path(front.clone(), client, server, one_way, lose, seen.clone()));
+            path.send((Instant::now() + one_way, datagram)).unwrap();
+        }
+    });
+    (address, sightings)
+}
+
+/// One client source: a socket of its own towards the server.
+fn path(
+    front: Arc<UdpSocket>,
+    client: SocketAddr,
+    server: SocketAddr,
+    one_way: Duration,
+    lose: fn(bool, u64) -> bool,
+    seen: Arc<Mutex<Sightings>>,
+) -> mpsc::UnboundedSender<(Instant, Vec<u8>)> {
+    let (up, mut upward) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
+    let (down, mut downward) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
+    tokio::spawn(async move {
+        let back = Arc::new(UdpSocket::bind((client.ip(), 0)).await.unwrap());
+        back.connect(server).await.unwrap();
+        let receiving = back.clone();
+        tokio::spawn(async move {
+            let mut buffer = vec![0; 65536];
+            let mut count = 0;
+            while let Ok(length) = receiving.recv(&mut buffer).await {
+                count += 1;
+                if !lose(false, count) {
+                    down.send((Instant::now() + one_way, buffer[..length].to_vec())).unwrap();
+                }
+            }
+        });
+        tokio::spawn(async move {
+            while let Some((at, datagram)) = downward.recv().await {
+                tokio::time::sleep_until(at).await;
+                seen.lock().unwrap().note(false, client, &datagram);
+                let _ = front.send_to(&datagram, client).await;
+            }
+        });
+        while let Some((at, datagram)) = upward.recv().await {
+            tokio::time::sleep_until(at).await;
+            let _ = back.send(&datagram).await;
+        }
+    });
+    up
+}

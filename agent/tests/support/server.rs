@@ -1,0 +1,122 @@
+//! HTTP/3 servers: quinn in this process, aioquic as a child. `/N` is answered with N bytes.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use h3_quinn::quinn;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+/// A self-signed certificate for `localhost`.
+pub(crate) struct Identity {
+    pub(crate) directory: tempfile::TempDir,
+}
+
+impl Identity {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        std::fs::write(directory.path().join("cert.pem"), made.cert.pem()).unwrap();
+        std::fs::write(directory.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+        Self { directory }
+    }
+
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.directory.path().join("cert.pem")
+    }
+
+    pub(crate) fn key(&self) -> PathBuf {
+        self.directory.path().join("key.pem")
+    }
+}
+
+/// Starts quinn with h3; `migration` false sends `disable_active_migration`.
+pub(crate) fn quinn_server(identity: &Identity, migration: bool) -> SocketAddr {
+    let chain = vec![CertificateDer::from_pem_file(identity.certificate()).unwrap()];
+    let key = PrivateKeyDer::from_pem_file(identity.key()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    tls.alpn_protocols = vec![b"h3".to_vec()];
+    let crypto = quinn::crypto::rustls::QuicServerConfig::try_from(tls).unwrap();
+    let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+    config.migration(migration);
+    let endpoint = quinn::Endpoint::server(config, (Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let address = endpoint.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Some(incoming) = endpoint.accept().await {
+            tokio::spawn(async move {
+                if let Ok(connection) = incoming.await {
+                    serve(connection).await;
+                }
+            });
+        }
+    });
+    address
+}
+
+async fn serve(connection: quinn::Connection) {
+    let Ok(mut h3) = h3::server::Connection::<_, Bytes>::new(h3_quinn::Connection::new(connection)).await else { return };
+    while let Ok(Some(resolver)) = h3.accept().await {
+        tokio::spawn(async move {
+            let (request, mut stream) = resolver.resolve_request().await?;
+            let size: usize = request.uri().path().trim_start_matches('/').parse().unwrap_or(0);
+            stream.send_response(http::Response::new(())).await?;
+            stream.send_data(Bytes::from(vec![b'Z'; size])).await?;
+            stream.finish().await
+        });
+    }
+}
+
+/// aioquic's own example server, or why there is none.
+pub(crate) struct Aioquic {
+    pub(crate) address: SocketAddr,
+    child: tokio::process::Child,
+}
+
+impl Aioquic {
+    /// `MIMIQ_AIOQUIC` names the directory that `agent/tests/aioquic.sh` made.
+    pub(crate) async fn start(identity: &Identity) -> Option<Self> {
+        let directory = std::env::var_os("MIMIQ_AIOQUIC").map_or_else(
+            || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/venv/aioquic"),
+            PathBuf::from,
+        );
+        let python = directory.join("bin/python");
+        let script = directory.join("examples/http3_server.py");
+        if !python.exists() || !script.exists() {
+            eprintln!("SKIPPED: no aioquic in {}: run agent/tests/aioquic.sh", directory.display());
+            return None;
+        }
+        let port = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let mut child = tokio::process::Command::new(python)
+            .arg(&script)
+            .args(["--host", "127.0.0.1", "--port", &port.to_string()])
+            .arg("--certificate")
+            .arg(identity.certificate())
+            .arg("--private-key")
+            .arg(identity.key())
+            .arg("-v")
+            .current_dir(directory.join("examples"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        // It says nothing when it is ready; a client's first flight is repeated until it is.
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Some(Self { address: (Ipv4Addr::LOCALHOST, port).into(), child })
+    }
+
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+}
