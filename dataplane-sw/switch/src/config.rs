@@ -1,6 +1,6 @@
 //! The configuration file.
 
-use std::{collections::HashSet, fs, net::SocketAddr, path::Path};
+use std::{collections::HashSet, net::SocketAddr};
 
 use mimiq_contract::PortId;
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -66,16 +66,8 @@ fn address<'de, D: Deserializer<'de>>(field: &str, deserializer: D) -> Result<So
 /// Why a configuration was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("{file}: {source}")]
-    Read {
-        /// The file.
-        file: String,
-        /// Why.
-        source: std::io::Error,
-    },
     /// It is no YAML, or has unknown, missing or mistyped fields.
-    #[error("{0}")]
+    #[error(transparent)]
     Syntax(#[from] serde_yaml::Error),
     /// A value is out of range or conflicts with another.
     #[error("{field}: {value}: {problem}")]
@@ -90,16 +82,6 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads a file.
-    ///
-    /// # Errors
-    /// If it cannot be read, or as [`Config::parse`].
-    pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(file)
-            .map_err(|source| ConfigError::Read { file: file.display().to_string(), source })?;
-        Self::parse(&text)
-    }
-
     /// Reads YAML and checks the values.
     ///
     /// # Errors

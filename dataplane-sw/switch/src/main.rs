@@ -2,7 +2,12 @@
 
 mod forwarding;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
@@ -62,11 +67,20 @@ enum ConfigCommand {
     },
 }
 
-fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
+fn main() -> ExitCode {
+    match execute(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mimiq-switch: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(cli: Cli) -> anyhow::Result<()> {
     match (cli.command, cli.run.config) {
         (Some(Command::Config(ConfigCommand::Check { file })), _) => {
-            let config = Config::load(&file)?;
+            let config = load(&file)?;
             println!("{}: valid: device {}, {} ports", file.display(), config.device_id, config.ports.len());
             Ok(())
         }
@@ -74,10 +88,15 @@ fn main() -> anyhow::Result<()> {
             let filter = EnvFilter::try_new(&cli.run.log).with_context(|| format!("--log {}", cli.run.log))?;
             let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
             tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(terminal).init();
-            run(Config::load(&file).with_context(|| file.display().to_string())?)
+            run(load(&file)?)
         }
         (None, None) => anyhow::bail!("--config FILE is required"),
     }
+}
+
+fn load(file: &Path) -> anyhow::Result<Config> {
+    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    Config::parse(&text).with_context(|| file.display().to_string())
 }
 
 #[tokio::main]
@@ -97,9 +116,6 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let shutdown = mimiq_io::Shutdown::new()?;
     let mut forwarding = forwarding::start(&config, reader, drops.clone(), shutdown.clone())?;
-    for port in &forwarding.monitors {
-        info!(port = port.id.0, interface = port.interface, mode = port.mode, "port");
-    }
     let monitors = forwarding.monitors.clone();
     let metering = tokio::spawn(meter(server.clone(), drops, monitors));
 

@@ -1,4 +1,5 @@
 //! Arbitration against a reference model that keeps the history and derives everything from it.
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
 
 use mimiq_switch::arbitration::{Arbitration, ArbitrationError, MAX_ROLES, MAX_STREAMS, Notice, Standing, StreamId};
 use proptest::prelude::*;

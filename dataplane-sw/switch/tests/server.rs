@@ -1,4 +1,5 @@
 //! P4Runtime over gRPC on loopback: what controllers see.
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Write and Read on the device itself, without gRPC.
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
 
 mod common;
 
