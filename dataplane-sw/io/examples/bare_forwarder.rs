@@ -24,7 +24,6 @@ fn main() -> anyhow::Result<()> {
     let mut ports = xdp::open(&[port(0, &a), port(1, &b)])?;
     println!("forwarding between {a} and {b}");
     forward(&mut ports, &DropCounters::default(), &Shutdown::new()?, |packets, verdicts| {
-        verdicts.clear();
         verdicts.extend(packets.iter().map(|packet| Verdict::Send(PortId(1 - packet.port.0))));
     })?;
     Ok(())

@@ -37,7 +37,7 @@ pub enum OpenError {
         max: usize,
     },
     /// The kernel refused.
-    #[error("interface {interface}: {action}: {source}{hint}")]
+    #[error("interface {interface}: {action}: {error}{hint}")]
     Refused {
         /// The interface.
         interface: String,
@@ -46,14 +46,14 @@ pub enum OpenError {
         /// What may help, or nothing.
         hint: &'static str,
         /// The kernel's answer.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
 impl OpenError {
     /// The kernel refused `action`; the hint follows from the error number.
-    pub(crate) fn refused(interface: &str, action: &'static str, source: io::Error) -> Self {
-        let hint = match source.raw_os_error() {
+    pub(crate) fn refused(interface: &str, action: &'static str, error: io::Error) -> Self {
+        let hint = match error.raw_os_error() {
             Some(libc::EPERM | libc::EACCES) => "; needs root, or CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF",
             Some(libc::EAFNOSUPPORT | libc::ENOSYS | libc::ENOPROTOOPT) => {
                 "; the kernel lacks it: AF_XDP needs Linux 5.11 with CONFIG_XDP_SOCKETS"
@@ -64,13 +64,13 @@ impl OpenError {
             Some(libc::ENOBUFS | libc::ENOMEM) => "; out of memory: raise RLIMIT_MEMLOCK or give CAP_IPC_LOCK",
             _ => "",
         };
-        Self::Refused { interface: interface.into(), action, hint, source }
+        Self::Refused { interface: interface.into(), action, hint, error }
     }
 
     /// The kernel's error number, if it was the kernel that refused `action`.
     pub(crate) fn errno_of(&self, wanted: &str) -> Option<i32> {
         match self {
-            Self::Refused { action, source, .. } if *action == wanted => source.raw_os_error(),
+            Self::Refused { action, error, .. } if *action == wanted => error.raw_os_error(),
             _ => None,
         }
     }

@@ -131,7 +131,7 @@ impl Shutdown {
 }
 
 /// Forwards frames as `process` decides, until `shutdown`; it belongs on a thread of its own. `process` gets up to
-/// [`BATCH`] packets of one ingress port and pushes one verdict each. A frame whose egress port does not exist or is
+/// [`BATCH`] packets of one ingress port and no verdicts, and adds one verdict each. A frame whose egress port does not exist or is
 /// full is counted in `drops` as [`DropReason::Egress`](mimiq_contract::DropReason::Egress).
 ///
 /// An interface that fails or vanishes is logged; the other ports go on.

@@ -3,7 +3,9 @@
 
 mod common;
 
-use common::{Host, Running, cross, exchange, in_namespace, ip, veth};
+use std::process::Command;
+
+use common::{Host, Running, cross, exchange, frame, in_namespace, ip, veth};
 use mimiq_io::{KernelStatistics, Port, PortMonitor, Ports, packet, xdp};
 
 /// Exchanges frames of all `lengths` both ways and checks the counters and that no frame is lost.
@@ -77,15 +79,26 @@ fn all_queues_are_served() {
         ip("link add sw1 numrxqueues 4 type veth peer name h1 numtxqueues 4");
         ip("link set sw1 up");
         ip("link set h1 up");
+        // Otherwise the host's end sends all flows to the first queue.
+        match Command::new("ethtool").args(["-L", "h1", "tx", "4"]).status() {
+            Ok(status) => assert!(status.success(), "ethtool -L h1 tx 4"),
+            Err(error) => return println!("skipped: needs the command `ethtool`: {error}"),
+        }
         let one = mimiq_io::PortConfig { id: mimiq_contract::PortId(1), interface: "sw1".into() };
         let ports = xdp::open(&[one, veth(2, 1500)]).unwrap();
         assert_eq!(mode(&ports), "AF_XDP, native mode, copied, 4 queue(s), chunks of 2048 bytes");
         let running = Running::start(ports, cross);
         let (mut one, mut two) = (Host::new(1), Host::new(2));
-        // The order between queues is not kept, so one frame at a time.
         for seed in 0..200 {
-            exchange(&mut one, &mut two, std::iter::once(64 + seed));
-            exchange(&mut two, &mut one, std::iter::once(64 + seed));
+            // The kernel spreads flows over the queues. Order is not kept between them, so one frame at a time.
+            let mut sent = frame(100, 0);
+            sent[12..20].copy_from_slice(&[0x86, 0xdd, 0x60, 0, 0, 0, 0, 46]);
+            sent[20] = 17;
+            sent[22..38].copy_from_slice(&std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, seed).octets());
+            one.send(&sent);
+            assert_eq!(two.receive().as_ref(), Some(&sent));
+            two.send(&sent);
+            assert_eq!(one.receive().as_ref(), Some(&sent));
         }
         let ports = running.stop();
         let counters = &ports.monitors()[0].counters;

@@ -62,7 +62,6 @@ fn a_loop_that_is_never_idle_stops() {
     let end = ends.remove(0);
     end.send(&frame(64, 0));
     let running = Running::start(ports, move |packets, verdicts| {
-        verdicts.clear();
         for packet in packets {
             end.send(packet.frame());
             verdicts.push(Verdict::Drop(DropReason::NoRoute));
@@ -75,7 +74,6 @@ fn a_loop_that_is_never_idle_stops() {
 fn headers_go_into_the_headroom() {
     let (ports, ends) = memory::open(&IDS, 256, 10).unwrap();
     let running = Running::start(ports, |packets, verdicts| {
-        verdicts.clear();
         for packet in packets {
             packet.start -= HEADROOM;
             packet.len += HEADROOM;
@@ -99,7 +97,6 @@ proptest! {
         // Fewer frames than a batch, and wires that fill up.
         let (ports, ends) = memory::open(&IDS, 40, 50).unwrap();
         let running = Running::start(ports, |packets, verdicts| {
-            verdicts.clear();
             for packet in packets {
                 let (egress, cut) = (packet.frame()[0], usize::from(packet.frame()[1]));
                 packet.start += cut;
