@@ -38,6 +38,8 @@ pub const RETRY: Duration = Duration::from_secs(1);
 pub struct Book {
     state: Mutex<State>,
     start: Instant,
+    /// There may be a nearer deadline.
+    changed: Notify,
 }
 
 struct State {
@@ -52,10 +54,10 @@ struct State {
 #[derive(Debug, thiserror::Error)]
 pub enum PoolError {
     /// The layout of the addresses.
-    #[error("pool: {0}")]
+    #[error("pool")]
     Codec(#[from] CodecError),
     /// The lifetimes.
-    #[error("timing: {0}")]
+    #[error("timing")]
     Policy(#[from] PolicyError),
 }
 
@@ -68,7 +70,7 @@ impl Book {
         let codec = AliasCodec::new(config.pool.prefix, config.pool.alias_bits)?;
         let pool = AliasPool::new(codec, epoch_policy(config), lease_policy(config))?;
         let state = State { pool, rng: StdRng::from_os_rng(), clients: Clients::default(), resting: Vec::new() };
-        Ok(Self { state: Mutex::new(state), start: Instant::now() })
+        Ok(Self { state: Mutex::new(state), start: Instant::now(), changed: Notify::new() })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -114,8 +116,6 @@ pub struct Allocator {
     codec: AliasCodec,
     /// k × t_sid.
     validity: Duration,
-    /// There may be a nearer deadline.
-    changed: Notify,
     grace: Duration,
     mtu: u16,
 }
@@ -163,7 +163,7 @@ impl Allocator {
         let (grace, mtu) = (config.timing.t_remove, config.client_mtu());
         let codec = *book.lock().pool.codec();
         let validity = epoch_policy(config).validity();
-        Self { book, switches, edges, tunnels, store, codec, validity, changed: Notify::new(), grace, mtu }
+        Self { book, switches, edges, tunnels, store, codec, validity, grace, mtu }
     }
 
     /// The client with this name, which is at `location` now and reached over `connection`. If it was elsewhere before,
@@ -180,7 +180,7 @@ impl Allocator {
             let ended = revoked.iter().filter_map(|address| state.pool.revoke(now, *address)).collect::<Vec<_>>();
             self.stop_sending(&ended);
             clients::push_revoke(connection, &revoked);
-            self.changed.notify_one();
+            self.book.changed.notify_one();
         }
         client
     }
@@ -203,7 +203,7 @@ impl Allocator {
             state.clients.holds(client, set.addresses.iter().map(|(address, _)| *address));
             set
         };
-        self.changed.notify_one();
+        self.book.changed.notify_one();
         let addresses: Vec<Ipv6Addr> = set.addresses.into_iter().map(|(address, _)| address).collect();
         let written = switch.set(rules::entries(location, &addresses)).await;
 
@@ -224,7 +224,7 @@ impl Allocator {
             state.clients.lost(client, address);
         }
         drop(switch.remove(rules::keys(location, &addresses)));
-        self.changed.notify_one();
+        self.book.changed.notify_one();
         Err(denial)
     }
 
@@ -240,7 +240,7 @@ impl Allocator {
             }
         }
         self.stop_sending(&ended);
-        self.changed.notify_one();
+        self.book.changed.notify_one();
         ended.len() as u32
     }
 
@@ -252,7 +252,7 @@ impl Allocator {
         let state = &mut *self.book.lock();
         let now = self.book.now();
         let expires = state.pool.renew(now, &mut state.rng, client, &addresses)?;
-        self.changed.notify_one();
+        self.book.changed.notify_one();
         Ok(Granted { addresses, lifetime: expires.since(now), grace: self.grace, mtu: self.mtu })
     }
 

@@ -19,7 +19,7 @@ use serde::Deserialize;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{path}: {source}")]
+    #[error("{path}", path = .path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -28,7 +28,7 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is no such YAML; says line, field and value.
-    #[error("{0}")]
+    #[error(transparent)]
     Yaml(#[from] serde_yaml::Error),
     /// A value that is not allowed, alone or together with others.
     #[error("{field}: {value}: {problem}")]
@@ -47,13 +47,14 @@ pub enum ConfigError {
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Where the switches send wrapped frames to: an address of the fabric and the relay port.
+    #[serde(deserialize_with = "values::parsed")]
     pub relay: SocketAddrV6,
     /// What must survive a restart.
     pub state_file: PathBuf,
     /// The controller's identity.
     pub pki: Pki,
     /// Where Prometheus metrics are served, if at all.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "values::some_parsed")]
     pub metrics: Option<SocketAddr>,
     /// The addresses given to clients.
     pub pool: Pool,
@@ -83,6 +84,7 @@ pub struct Pki {
 #[serde(deny_unknown_fields)]
 pub struct Pool {
     /// The prefix.
+    #[serde(deserialize_with = "values::parsed")]
     pub prefix: Ipv6Network,
     /// Bits of an alias.
     pub alias_bits: u8,
@@ -155,10 +157,13 @@ pub struct Switch {
     #[serde(deserialize_with = "values::mac")]
     pub mac: MacAddr,
     /// Its internal address, source and destination of tunnels.
+    #[serde(deserialize_with = "values::parsed")]
     pub tunnel_addr: Ipv6Addr,
     /// Source of its ICMPv6 errors.
+    #[serde(deserialize_with = "values::parsed")]
     pub icmp_addr_v6: Ipv6Addr,
     /// Source of its ICMP errors.
+    #[serde(deserialize_with = "values::parsed")]
     pub icmp_addr_v4: Ipv4Addr,
     /// The largest IP packet that the fabric carries, bytes.
     pub fabric_mtu: u16,
@@ -171,7 +176,7 @@ pub struct Switch {
     #[serde(default)]
     pub routes: Vec<Route>,
     /// Sources that must not arrive from the Internet, besides the pool; edge switches only.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "values::all_parsed")]
     pub denied_sources: Vec<IpNetwork>,
 }
 
@@ -194,6 +199,7 @@ pub struct Gateway {
     #[serde(deserialize_with = "values::role")]
     pub role: Role,
     /// The address asked for.
+    #[serde(deserialize_with = "values::parsed")]
     pub address: IpAddr,
     /// The answer; the switch's own without it.
     #[serde(default, deserialize_with = "values::some_mac")]
@@ -205,6 +211,7 @@ pub struct Gateway {
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// The destinations.
+    #[serde(deserialize_with = "values::parsed")]
     pub prefix: IpNetwork,
     /// The egress port.
     pub port: u16,

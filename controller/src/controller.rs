@@ -32,7 +32,7 @@ pub enum StartError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The state file cannot be used.
-    #[error("state_file: {path}: {source}", path = .path.display())]
+    #[error("state_file: {path}", path = .path.display())]
     Store {
         /// The file.
         path: std::path::PathBuf,
@@ -41,7 +41,7 @@ pub enum StartError {
         source: Box<redb::Error>,
     },
     /// The relay address cannot be bound.
-    #[error("relay: {address}: {source}")]
+    #[error("relay: {address}")]
     Relay {
         /// The address.
         address: std::net::SocketAddrV6,

@@ -20,6 +20,7 @@ pub mod pki;
 pub mod relay;
 pub mod service;
 pub mod store;
+pub mod telemetry;
 pub mod tls;
 
 pub use controller::{Controller, StartError};

@@ -26,7 +26,7 @@ pub enum PkiError {
     )]
     Name(String),
     /// A file cannot be read or written; nothing is ever overwritten.
-    #[error("{path}: {source}", path = .path.display())]
+    #[error("{path}", path = .path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -35,7 +35,7 @@ pub enum PkiError {
         source: io::Error,
     },
     /// A certificate cannot be made or read.
-    #[error("certificate: {0}")]
+    #[error("certificate")]
     Certificate(#[from] rcgen::Error),
 }
 

@@ -2,9 +2,15 @@
 
 mod request;
 
-use std::{net::Ipv6Addr, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    net::Ipv6Addr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use metrics::{counter, gauge, histogram};
+use mimiq_addressing::{Refusal, RenewError};
 use mimiq_api::allocation::{
     AddressSet, ClientRequest, MAX_MESSAGE, RefusalReason, Refused, Released, ServerReply, server_reply::Reply,
 };
@@ -20,7 +26,6 @@ use crate::{
     relay::Peer,
     tls,
 };
-use mimiq_addressing::{Refusal, RenewError};
 use request::{Invalid, Valid};
 
 /// Handshakes at a time: each costs some milliseconds of CPU.
@@ -34,19 +39,32 @@ mod close {
 
     pub(super) const NO_NAME: VarInt = VarInt::from_u32(1);
     pub(super) const STOPPING: VarInt = VarInt::from_u32(2);
+    pub(super) const TOO_MANY: VarInt = VarInt::from_u32(3);
 }
+
+/// Connections of one client at a time: an agent has one, and for a while those that it lost.
+const CONNECTIONS: usize = 8;
+
+/// How many connections each client has.
+type Connections = Arc<Mutex<HashMap<Arc<str>, usize>>>;
 
 /// The allocation service.
 pub struct Service {
     endpoint: Endpoint,
     allocator: Arc<Allocator>,
     handshakes: Arc<Semaphore>,
+    connections: Connections,
 }
 
 impl Service {
     /// Serves clients on this endpoint.
     pub fn new(endpoint: Endpoint, allocator: Arc<Allocator>) -> Self {
-        Self { endpoint, allocator, handshakes: Arc::new(Semaphore::new(HANDSHAKES)) }
+        Self {
+            endpoint,
+            allocator,
+            handshakes: Arc::new(Semaphore::new(HANDSHAKES)),
+            connections: Connections::default(),
+        }
     }
 
     /// Accepts connections until the endpoint is closed.
@@ -77,14 +95,14 @@ impl Service {
             }
             return;
         };
-        let allocator = self.allocator.clone();
+        let (allocator, connections) = (self.allocator.clone(), self.connections.clone());
         tokio::spawn(async move {
             let connection = timeout(PATIENCE, async { incoming.await }).await;
             drop(permit);
             let result = match connection {
                 Ok(Ok(connection)) => {
                     counter!("mimiq_controller_handshakes_total", "result" => "ok").increment(1);
-                    return serve(connection, allocator).await;
+                    return serve(connection, allocator, &connections).await;
                 }
                 Ok(Err(error)) => {
                     tracing::debug!(%error, "handshake failed");
@@ -97,14 +115,22 @@ impl Service {
     }
 }
 
-async fn serve(connection: Connection, allocator: Arc<Allocator>) {
+async fn serve(connection: Connection, allocator: Arc<Allocator>, connections: &Connections) {
     let Some(name) = tls::client_name(&connection) else {
         tracing::info!("a client's certificate has no common name");
         return connection.close(close::NO_NAME, b"the certificate has no common name");
     };
-    tracing::info!(client = name, "client connected");
-    gauge!("mimiq_controller_connections").increment(1.0);
     let name: Arc<str> = name.into();
+    let count = || connections.lock().unwrap_or_else(PoisonError::into_inner);
+    match count().entry(name.clone()).or_default() {
+        &mut CONNECTIONS => {
+            tracing::info!(client = %name, "a client has too many connections");
+            return connection.close(close::TOO_MANY, b"too many connections of this client");
+        }
+        number => *number += 1,
+    }
+    tracing::info!(client = %name, "client connected");
+    gauge!("mimiq_controller_connections").increment(1.0);
     let ended = loop {
         match connection.accept_bi().await {
             // Not cancelled when the connection ends: a lease must be settled with its switch.
@@ -113,6 +139,12 @@ async fn serve(connection: Connection, allocator: Arc<Allocator>) {
         };
     };
     gauge!("mimiq_controller_connections").decrement(1.0);
+    if let Entry::Occupied(mut number) = count().entry(name.clone()) {
+        *number.get_mut() -= 1;
+        if *number.get() == 0 {
+            number.remove();
+        }
+    }
     tracing::info!(client = %name, reason = %ended, "client disconnected");
 }
 

@@ -25,7 +25,7 @@ const INCOMING: usize = 4096;
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
-    #[error("pki: {path}: {source}")]
+    #[error("pki: {path}", path = .path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -34,13 +34,13 @@ pub enum TlsError {
         source: rustls_pki_types::pem::Error,
     },
     /// The files do not fit together.
-    #[error("pki: {0}")]
+    #[error("pki")]
     Tls(#[from] rustls::Error),
     /// The authority cannot verify clients.
-    #[error("pki.ca: {0}")]
+    #[error("pki.ca")]
     Verifier(#[from] rustls::server::VerifierBuilderError),
     /// No cipher suite for QUIC's initial packets.
-    #[error("pki: {0}")]
+    #[error("pki")]
     Quic(#[from] quinn::crypto::rustls::NoInitialCipherSuite),
 }
 

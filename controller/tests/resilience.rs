@@ -1,4 +1,5 @@
 //! Switches that restart or stay away, controllers that restart, clients that misbehave.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests count as no tests
 
 mod common;
 
@@ -6,8 +7,9 @@ use std::{collections::HashSet, net::Ipv6Addr};
 
 use common::{Network, Options, client::Client, eventually, relay::mac_at};
 use mimiq_api::allocation::{MAX_MESSAGE, RefusalReason, server_reply::Reply};
-use mimiq_contract::{EntryKey, PortId, tables::*};
+use mimiq_contract::{Entry, EntryKey, PortId, Role, tables::*};
 use mimiq_controller::{Controller, network::static_entries, pki};
+use p4runtime::v1::update::Type;
 use tokio::time::timeout;
 
 fn rules(port: u16, address: Ipv6Addr) -> [EntryKey; 2] {
@@ -47,6 +49,23 @@ async fn a_switch_that_restarts_is_refilled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_others_changed_is_mended_when_the_switch_is_read_again() {
+    let network = Network::start(Options::default()).await;
+    let controller = network.controller().await;
+    let switch = &network.access[0];
+    let before = switch.entries().await;
+    let route = before.values().find(|entry| matches!(entry, Entry::RouteV6(..))).unwrap().key();
+    let action = PortRoleAction::SetRole { role: Role::Upstream };
+    let foreign = Entry::PortRole(PortRoleKey { port: PortId(99) }, action);
+    switch.meddle(vec![(Type::Insert, foreign.to_p4()), (Type::Delete, route.to_p4())]).await;
+    let meddled = switch.entries().await;
+    assert!(meddled.contains_key(&foreign.key()) && !meddled.contains_key(&route));
+    switch.server().close_streams();
+    eventually("mended", || switch.entries(), |now| *now == before).await;
+    controller.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_switch_that_is_away_refuses_only_its_own_clients() {
     let mut network = Network::start(Options::default()).await;
     let controller = network.controller().await;
@@ -58,7 +77,7 @@ async fn a_switch_that_is_away_refuses_only_its_own_clients() {
     assert!(refused.message.contains("access2") && refused.retry_after_ms > 0, "{}", refused.message);
     assert_eq!(near.acquire(2).await.len(), 2);
     network.access[1].revive().await;
-    eventually("served again", || far.try_acquire(1), Result::is_ok).await;
+    eventually("served again", || far.try_acquire(1), Result::is_ok).await.unwrap();
     controller.stop().await;
 }
 
@@ -101,7 +120,8 @@ async fn edges_have_new_aliases_before_their_use() {
         || client.try_acquire(1),
         |set| set.as_ref().is_ok_and(|set| !known.contains(&alias_of(common::client::addresses(&set.addresses)[0]))),
     )
-    .await;
+    .await
+    .unwrap();
     controller.stop().await;
 }
 

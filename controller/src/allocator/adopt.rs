@@ -36,6 +36,7 @@ pub fn adopt_leases(book: &Book, sid: u16, entries: &[Entry]) -> HashSet<EntryKe
         }
     }
     if !keep.is_empty() {
+        book.changed.notify_one();
         tracing::info!(sid, entries = keep.len(), "entries of an earlier life are kept until their leases end");
     }
     keep

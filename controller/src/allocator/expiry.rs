@@ -29,7 +29,7 @@ impl Allocator {
                 self.report(&state.pool.occupancy());
                 state.pool.next_deadline()
             };
-            let changed = self.changed.notified();
+            let changed = self.book.changed.notified();
             match deadline {
                 // One millisecond later: the pool counts whole ones.
                 Some(deadline) => {
@@ -83,7 +83,7 @@ impl Allocator {
                     for address in addresses {
                         state.pool.rules_removed(now, address);
                     }
-                    this.changed.notify_one();
+                    this.book.changed.notify_one();
                 }
             });
         }
@@ -103,7 +103,7 @@ impl Allocator {
                     state.pool.alias_deleted(now, alias);
                     state.resting.push((now + this.validity, sid, alias));
                 }
-                this.changed.notify_one();
+                this.book.changed.notify_one();
             }
         });
     }

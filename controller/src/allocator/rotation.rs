@@ -75,7 +75,7 @@ impl Allocator {
             new.aliases.iter().filter_map(|(sid, alias)| self.alias_entry(*sid, *alias)).collect();
         join_all(self.edges.iter().map(|edge| push(edge.clone(), &entries))).await;
         self.book.lock().pool.confirm(self.book.now(), new.epoch);
-        self.changed.notify_one();
+        self.book.changed.notify_one();
         gauge!("mimiq_controller_alias_epoch_pending").set(0.0);
         counter!("mimiq_controller_alias_epochs_total").increment(1);
         tracing::info!(aliases = entries.len(), "new aliases are in use");

@@ -37,14 +37,14 @@ enum Pki {
 }
 
 fn main() -> ExitCode {
-    let result = match Args::parse().command {
-        Command::Pki(Pki::Init { dir }) => pki::init(&dir),
-        Command::Pki(Pki::Enrol { dir, name }) => pki::enrol(&dir, &name),
+    let result: anyhow::Result<()> = match Args::parse().command {
+        Command::Pki(Pki::Init { dir }) => pki::init(&dir).map_err(Into::into),
+        Command::Pki(Pki::Enrol { dir, name }) => pki::enrol(&dir, &name).map_err(Into::into),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("mimiqctl: {error}");
+            eprintln!("mimiqctl: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -1,15 +1,70 @@
-//! Values that YAML has no type for.
+//! Values that YAML has no type for. Their messages say the value; the place is added by the reader.
 
-use std::time::Duration;
+use std::{
+    fmt::{self, Display},
+    str::FromStr,
+    time::Duration,
+};
 
 use mimiq_contract::{MacAddr, Role};
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, Visitor},
+};
+
+/// Reads a text and what it stands for. The parser runs inside the deserializer's call, which alone knows the field.
+fn text<'de, T, D: Deserializer<'de>>(
+    deserializer: D,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<T, D::Error> {
+    struct Text<P>(P);
+
+    impl<T, P: FnOnce(&str) -> Result<T, String>> Visitor<'_> for Text<P> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a text")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+            self.0(text).map_err(E::custom)
+        }
+    }
+
+    deserializer.deserialize_str(Text(parse))
+}
+
+/// Anything that is written as text: addresses, prefixes.
+pub(super) fn parsed<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    text(deserializer, |text| text.parse().map_err(|error| format!("{text:?}: {error}")))
+}
+
+pub(super) fn some_parsed<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    parsed(deserializer).map(Some)
+}
+
+pub(super) fn all_parsed<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    struct Parsed<T>(T);
+
+    impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Parsed<T> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            parsed(deserializer).map(Self)
+        }
+    }
+
+    let all = Vec::<Parsed<T>>::deserialize(deserializer)?;
+    Ok(all.into_iter().map(|parsed| parsed.0).collect())
+}
 
 /// `30s`, `1500ms`, `10m`, `2h`.
 pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    parse_duration(&text)
-        .ok_or_else(|| D::Error::custom(format!("{text:?} is no duration (a number with ms, s, m or h, like 30s)")))
+    text(deserializer, |text| {
+        parse_duration(text).ok_or_else(|| format!("{text:?} is no duration (a number with ms, s, m or h, like 30s)"))
+    })
 }
 
 fn parse_duration(text: &str) -> Option<Duration> {
@@ -26,7 +81,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
 }
 
 pub(super) fn mac<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MacAddr, D::Error> {
-    String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    text(deserializer, str::parse)
 }
 
 pub(super) fn some_mac<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<MacAddr>, D::Error> {
@@ -34,18 +89,19 @@ pub(super) fn some_mac<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
 }
 
 pub(super) fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Role, D::Error> {
-    match String::deserialize(deserializer)?.as_str() {
+    text(deserializer, |text| match text {
         "client" => Ok(Role::Client),
         "fabric" => Ok(Role::Fabric),
         "upstream" => Ok(Role::Upstream),
-        other => Err(D::Error::custom(format!("{other:?} is no role (client, fabric, upstream)"))),
-    }
+        other => Err(format!("{other:?} is no role (client, fabric, upstream)")),
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn durations() {

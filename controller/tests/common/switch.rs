@@ -7,7 +7,10 @@ use std::{
 use mimiq_contract::{Entry, EntryKey, P4INFO_TEXT, TableSchema as _, tables::SwitchInfo};
 use mimiq_pipeline::DropCounters;
 use mimiq_switch::{Device, pipeline_config::PipelineConfig, server::Server, tables};
-use p4runtime::v1::{Entity, ReadRequest, TableEntry, entity, p4_runtime_client::P4RuntimeClient};
+use p4runtime::v1::{
+    Entity, MasterArbitrationUpdate, ReadRequest, StreamMessageRequest, TableEntry, Uint128, Update, WriteRequest,
+    entity, p4_runtime_client::P4RuntimeClient, stream_message_request, stream_message_response, update,
+};
 use tokio::runtime::Runtime;
 use tokio_stream::wrappers::TcpListenerStream;
 
@@ -63,6 +66,29 @@ impl Switch {
             }
         }
         Some(entries)
+    }
+
+    /// Writes as the present primary would.
+    pub async fn meddle(&self, updates: Vec<(update::Type, TableEntry)>) {
+        let mut client = P4RuntimeClient::connect(format!("http://{}", self.address)).await.unwrap();
+        // A backup is told the primary's election ID.
+        let arbitration = MasterArbitrationUpdate {
+            device_id: self.device_id,
+            election_id: Some(Uint128 { high: 0, low: 1 }),
+            ..Default::default()
+        };
+        let hello = StreamMessageRequest { update: Some(stream_message_request::Update::Arbitration(arbitration)) };
+        // The stream ends with the request side, and is needed no longer.
+        let mut stream = client.stream_channel(tokio_stream::once(hello)).await.unwrap().into_inner();
+        let answer = stream.message().await.unwrap().unwrap().update.unwrap();
+        let stream_message_response::Update::Arbitration(answer) = answer else { panic!("{answer:?}") };
+        let update = |(kind, entry): (update::Type, TableEntry)| Update {
+            r#type: kind as i32,
+            entity: Some(Entity { entity: Some(entity::Entity::TableEntry(entry)) }),
+        };
+        let updates = updates.into_iter().map(update).collect();
+        let (device_id, election_id) = (self.device_id, answer.election_id);
+        client.write(WriteRequest { device_id, election_id, updates, ..Default::default() }).await.unwrap();
     }
 
     pub async fn entries(&self) -> HashMap<EntryKey, Entry> {
