@@ -75,7 +75,17 @@ impl Pipeline {
         }
         for (job, packet) in jobs.iter_mut().zip(&*packets) {
             if let (_, Ok(Ingress::Forward(job))) = job {
-                job.look_up_clients(context.tables, packet.port);
+                job.look_up_source(context.tables, packet.port);
+            }
+        }
+        for job in &mut jobs {
+            if let (_, Ok(Ingress::Forward(job))) = job {
+                job.look_up_client(context.tables);
+            }
+        }
+        for job in &mut jobs {
+            if let (_, Ok(Ingress::Forward(job))) = job {
+                job.look_up_pool(context.tables);
             }
         }
         for job in &mut jobs {

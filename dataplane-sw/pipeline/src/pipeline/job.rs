@@ -27,84 +27,81 @@ pub(super) struct Job<'t> {
     decapsulated: bool,
     source_guard: Option<&'t Counters>,
     client: Option<Hit<'t, (PortId, MacAddr)>>,
-    pool: Option<Hit<'t, Tunnel<'t>>>,
-}
-
-/// What a pool's table says.
-#[derive(Clone, Copy)]
-enum Tunnel<'t> {
-    To(Ipv6Addr, &'t Counters),
-    Miss(DropReason),
+    /// Of either family: pools of IPv4 are binding pools.
+    pool: Option<Hit<'t, PoolV6Action>>,
+    tunnel: Option<Hit<'t, Ipv6Addr>>,
 }
 
 impl<'t> Job<'t> {
     #[inline]
     pub(super) fn new(role: Role, frame: Ethernet, ip: Ip, decapsulated: bool) -> Self {
-        Self { role, frame, ip, decapsulated, source_guard: None, client: None, pool: None }
+        Self { role, frame, ip, decapsulated, source_guard: None, client: None, pool: None, tunnel: None }
     }
 
-    /// Looks up both addresses among the clients: the source where it must be one's, the destination.
+    /// Looks up the source where it must be a client's.
     #[inline]
-    pub(super) fn look_up_clients(&mut self, tables: &'t Tables, port: PortId) {
-        let at = location(port, self.frame.src);
-        let guarded = self.role == Role::Client;
-        match &self.ip.header {
-            Header::V4(ip) => {
-                if guarded {
-                    self.source_guard = tables.source_guard_v4.find((at, ip.src.to_bits())).map(|slot| &slot.counters);
-                }
-                self.client = tables.client_v4.find(ip.dst.to_bits()).map(|slot| {
-                    let ClientV4Action::Deliver { port, mac } = slot.action;
-                    ((port, mac), &slot.counters)
-                });
-            }
-            Header::V6(ip) => {
-                if guarded {
-                    let key = (at, ip.src.to_bits().into());
-                    self.source_guard = tables.source_guard_v6.find(key).map(|slot| &slot.counters);
-                }
-                self.client = tables.client_v6.find(ip.dst.to_bits().into()).map(|slot| {
-                    let ClientV6Action::Deliver { port, mac } = slot.action;
-                    ((port, mac), &slot.counters)
-                });
-            }
+    pub(super) fn look_up_source(&mut self, tables: &'t Tables, port: PortId) {
+        if self.role != Role::Client {
+            return;
         }
+        let at = location(port, self.frame.src);
+        self.source_guard = match &self.ip.header {
+            Header::V4(ip) => tables.source_guard_v4.find((at, ip.src.to_bits())).map(|slot| &slot.counters),
+            Header::V6(ip) => tables.source_guard_v6.find((at, ip.src.to_bits().into())).map(|slot| &slot.counters),
+        };
     }
 
-    /// Looks up the tunnel of a destination that is no client of this switch.
+    /// Looks up the destination among the clients of this switch.
     #[inline]
-    pub(super) fn look_up_tunnel(&mut self, tables: &'t Tables) {
+    pub(super) fn look_up_client(&mut self, tables: &'t Tables) {
+        self.client = match &self.ip.header {
+            Header::V4(ip) => tables.client_v4.find(ip.dst.to_bits()).map(|slot| {
+                let ClientV4Action::Deliver { port, mac } = slot.action;
+                ((port, mac), &slot.counters)
+            }),
+            Header::V6(ip) => tables.client_v6.find(ip.dst.to_bits().into()).map(|slot| {
+                let ClientV6Action::Deliver { port, mac } = slot.action;
+                ((port, mac), &slot.counters)
+            }),
+        };
+    }
+
+    /// Looks up the pool of a destination that is no client of this switch.
+    #[inline]
+    pub(super) fn look_up_pool(&mut self, tables: &'t Tables) {
         if self.client.is_some() || self.decapsulated {
             return;
         }
         self.pool = match &self.ip.header {
-            Header::V4(ip) => tables.pool_v4.find(u128::from(ip.dst.to_bits())).map(|pool| {
-                let PoolV4Action::BindingPool {} = pool.action;
-                let tunnel = tables.binding_v4.find(ip.dst.to_bits()).map(|slot| {
-                    let BindingV4Action::Tunnel { switch_addr } = slot.action;
-                    Tunnel::To(switch_addr, &slot.counters)
-                });
-                (tunnel.unwrap_or(Tunnel::Miss(DropReason::BindingMiss)), &pool.counters)
+            Header::V4(ip) => tables.pool_v4.find(u128::from(ip.dst.to_bits())).map(|slot| {
+                let PoolV4Action::BindingPool {} = slot.action;
+                (PoolV6Action::BindingPool {}, &slot.counters)
             }),
-            Header::V6(ip) => tables.pool_v6.find(ip.dst.to_bits()).map(|pool| {
-                let tunnel = match pool.action {
-                    PoolV6Action::AliasPool { mask } => tables
-                        .alias
-                        .find((ip.dst.to_bits() & mask.to_bits()).into())
-                        .map_or(Tunnel::Miss(DropReason::AliasMiss), |slot| {
-                            let AliasAction::Tunnel { switch_addr } = slot.action;
-                            Tunnel::To(switch_addr, &slot.counters)
-                        }),
-                    PoolV6Action::BindingPool {} => tables.binding_v6.find(ip.dst.to_bits().into()).map_or(
-                        Tunnel::Miss(DropReason::BindingMiss),
-                        |slot| {
-                            let BindingV6Action::Tunnel { switch_addr } = slot.action;
-                            Tunnel::To(switch_addr, &slot.counters)
-                        },
-                    ),
-                };
-                (tunnel, &pool.counters)
+            Header::V6(ip) => tables.pool_v6.find(ip.dst.to_bits()).map(|slot| (slot.action, &slot.counters)),
+        };
+    }
+
+    /// Looks up the tunnel of a destination in a pool.
+    #[inline]
+    pub(super) fn look_up_tunnel(&mut self, tables: &'t Tables) {
+        let Some((pool, _)) = self.pool else { return };
+        self.tunnel = match (&self.ip.header, pool) {
+            (Header::V4(ip), _) => tables.binding_v4.find(ip.dst.to_bits()).map(|slot| {
+                let BindingV4Action::Tunnel { switch_addr } = slot.action;
+                (switch_addr, &slot.counters)
             }),
+            (Header::V6(ip), PoolV6Action::BindingPool {}) => {
+                tables.binding_v6.find(ip.dst.to_bits().into()).map(|slot| {
+                    let BindingV6Action::Tunnel { switch_addr } = slot.action;
+                    (switch_addr, &slot.counters)
+                })
+            }
+            (Header::V6(ip), PoolV6Action::AliasPool { mask }) => {
+                tables.alias.find((ip.dst.to_bits() & mask.to_bits()).into()).map(|slot| {
+                    let AliasAction::Tunnel { switch_addr } = slot.action;
+                    (switch_addr, &slot.counters)
+                })
+            }
         };
     }
 
@@ -130,17 +127,16 @@ impl<'t> Job<'t> {
             context.tally.client.hit(counters, packet.len);
             return forward::deliver(context, packet, &self.ip, client);
         }
-        let Some((tunnel, counters)) = self.pool else {
+        let Some((pool, counters)) = self.pool else {
             return forward::route(context, packet, &self.ip);
         };
         context.tally.pool.hit(counters, packet.len);
-        match tunnel {
-            Tunnel::To(switch_addr, counters) => {
-                context.tally.tunnel.hit(counters, packet.len);
-                forward::tunnel(context, packet, &self.ip, switch_addr)
-            }
-            Tunnel::Miss(reason) => Err(reason.into()),
-        }
+        let (switch_addr, counters) = self.tunnel.ok_or(match pool {
+            PoolV6Action::AliasPool { .. } => DropReason::AliasMiss,
+            PoolV6Action::BindingPool {} => DropReason::BindingMiss,
+        })?;
+        context.tally.tunnel.hit(counters, packet.len);
+        forward::tunnel(context, packet, &self.ip, switch_addr)
     }
 
     /// Line 6.

@@ -1,10 +1,12 @@
+use std::hash::BuildHasher;
+
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::{HashTable, hash_table::Entry};
 
 use super::{Table, Visitor, key::ExactSchema};
 use crate::counters::Counters;
 
-/// What stands behind a key. Key, action and counters lie together, so that counting a hit needs no further cache line.
+/// What stands behind a key.
 #[derive(Debug)]
 pub(crate) struct Slot<A> {
     pub(crate) action: A,
@@ -17,13 +19,24 @@ impl<A> Slot<A> {
     }
 }
 
+/// Key, action and counters of an entry on one cache line, so that a hit and its counting cost one miss.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Line<T: ExactSchema> {
+    key: T::Packed,
+    slot: Slot<T::Action>,
+}
+
 /// An exact table.
 #[derive(Debug)]
-pub(crate) struct Exact<T: ExactSchema>(HashMap<T::Packed, Slot<T::Action>, RandomState>);
+pub(crate) struct Exact<T: ExactSchema> {
+    lines: HashTable<Line<T>>,
+    hasher: RandomState,
+}
 
 impl<T: ExactSchema> Default for Exact<T> {
     fn default() -> Self {
-        Self(HashMap::default())
+        Self { lines: HashTable::new(), hasher: RandomState::default() }
     }
 }
 
@@ -31,32 +44,48 @@ impl<T: ExactSchema> Exact<T> {
     /// The entry with this packed key.
     #[inline]
     pub(crate) fn find(&self, key: T::Packed) -> Option<&Slot<T::Action>> {
-        self.0.get(&key)
+        if self.lines.is_empty() {
+            return None;
+        }
+        self.lines.find(self.hasher.hash_one(key), |line| line.key == key).map(|line| &line.slot)
     }
 }
 
 impl<T: ExactSchema> Table<T> for Exact<T> {
     fn get(&self, key: &T::Key) -> Option<(T::Action, &Counters)> {
-        self.0.get(&T::pack(key)).map(|slot| (slot.action, &slot.counters))
+        self.find(T::pack(key)).map(|slot| (slot.action, &slot.counters))
     }
 
     fn put(&mut self, key: &T::Key, action: T::Action) {
-        self.0.entry(T::pack(key)).and_modify(|slot| slot.action = action).or_insert_with(|| Slot::new(action));
+        let (key, hasher) = (T::pack(key), &self.hasher);
+        match self.lines.entry(hasher.hash_one(key), |line| line.key == key, |line| hasher.hash_one(line.key)) {
+            Entry::Occupied(mut line) => line.get_mut().slot.action = action,
+            Entry::Vacant(vacant) => {
+                vacant.insert(Line { key, slot: Slot::new(action) });
+            }
+        }
     }
 
     fn remove(&mut self, key: &T::Key) -> bool {
-        self.0.remove(&T::pack(key)).is_some()
+        let key = T::pack(key);
+        match self.lines.find_entry(self.hasher.hash_one(key), |line| line.key == key) {
+            Ok(line) => {
+                line.remove();
+                true
+            }
+            Err(_) => false,
+        }
     }
 
     fn len(&self) -> usize {
-        self.0.len()
+        self.lines.len()
     }
 
     fn clear(&mut self) {
-        self.0 = HashMap::default();
+        *self = Self::default();
     }
 
     fn for_each(&self, visit: &mut Visitor<'_, T>) {
-        self.0.iter().for_each(|(key, slot)| visit(T::unpack(*key), slot.action, &slot.counters));
+        self.lines.iter().for_each(|line| visit(T::unpack(line.key), line.slot.action, &line.slot.counters));
     }
 }

@@ -12,11 +12,13 @@ use super::{Table, Visitor, exact::Slot, key::Bits128};
 use crate::counters::Counters;
 
 /// An address as a number, for masks.
-pub(crate) trait Address: Copy + mimiq_contract::ParamField {
+pub(crate) trait Address: Copy + Debug + mimiq_contract::ParamField {
     /// How it is kept as a key.
     type Packed: Copy + Eq + Hash + Debug;
     /// The `len` leading bits of it, packed.
     fn leading(bits: u128, len: u8) -> Self::Packed;
+    /// 64 bits that tell prefixes of one length apart.
+    fn mix(packed: Self::Packed) -> u64;
     /// The address.
     fn unpack(packed: Self::Packed) -> Self;
 }
@@ -26,6 +28,10 @@ impl Address for Ipv6Addr {
     #[inline]
     fn leading(bits: u128, len: u8) -> Bits128 {
         (bits & !u128::MAX.checked_shr(u32::from(len)).unwrap_or(0)).into()
+    }
+    #[inline]
+    fn mix(packed: Bits128) -> u64 {
+        packed.mix()
     }
     fn unpack(packed: Bits128) -> Self {
         packed.addr()
@@ -37,6 +43,10 @@ impl Address for Ipv4Addr {
     #[inline]
     fn leading(bits: u128, len: u8) -> u32 {
         bits as u32 & !u32::MAX.checked_shr(u32::from(len)).unwrap_or(0)
+    }
+    #[inline]
+    fn mix(packed: u32) -> u64 {
+        packed.into()
     }
     fn unpack(packed: u32) -> Self {
         Self::from_bits(packed)
@@ -79,8 +89,28 @@ pub(crate) struct Lpm<T: LpmSchema> {
     lengths: Vec<Length<T>>,
 }
 
-type Length<T> =
-    (u8, HashMap<<<T as LpmSchema>::Addr as Address>::Packed, Slot<<T as TableSchema>::Action>, RandomState>);
+/// The prefixes of one length.
+#[derive(Debug)]
+struct Length<T: LpmSchema> {
+    len: u8,
+    /// A bit for each [`filter_bit`] of a prefix here: most lengths do not contain an address, and one bit tells most of
+    /// those without a hash look-up. Bits stay when prefixes leave, until the last does.
+    filter: [u64; 8],
+    slots: HashMap<<T::Addr as Address>::Packed, Slot<T::Action>, RandomState>,
+}
+
+impl<T: LpmSchema> Length<T> {
+    fn new(len: u8) -> Self {
+        Self { len, filter: [0; 8], slots: HashMap::default() }
+    }
+}
+
+/// Word and bit of a prefix in a filter, by a multiplicative hash.
+#[inline]
+fn filter_bit(prefix: u64) -> (usize, u64) {
+    let bit = prefix.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 55;
+    ((bit >> 6) as usize & 7, 1 << (bit & 63))
+}
 
 impl<T: LpmSchema> Default for Lpm<T> {
     fn default() -> Self {
@@ -92,12 +122,16 @@ impl<T: LpmSchema> Lpm<T> {
     /// The entry with the longest prefix that contains the address.
     #[inline]
     pub(crate) fn find(&self, addr: u128) -> Option<&Slot<T::Action>> {
-        self.lengths.iter().find_map(|(len, slots)| slots.get(&T::Addr::leading(addr, *len)))
+        self.lengths.iter().find_map(|length| {
+            let prefix = T::Addr::leading(addr, length.len);
+            let (word, bit) = filter_bit(T::Addr::mix(prefix));
+            if length.filter[word] & bit == 0 { None } else { length.slots.get(&prefix) }
+        })
     }
 
     /// Where the length is, or should be.
     fn position(&self, len: u8) -> Result<usize, usize> {
-        self.lengths.binary_search_by(|(l, _)| len.cmp(l))
+        self.lengths.binary_search_by(|length| len.cmp(&length.len))
     }
 }
 
@@ -108,35 +142,38 @@ fn packed<A: Address>(prefix: &Prefix<A>) -> A::Packed {
 impl<T: LpmSchema> Table<T> for Lpm<T> {
     fn get(&self, key: &T::Key) -> Option<(T::Action, &Counters)> {
         let prefix = T::prefix(key);
-        let (_, slots) = self.lengths.get(self.position(prefix.len()).ok()?)?;
-        slots.get(&packed(&prefix)).map(|slot| (slot.action, &slot.counters))
+        let length = self.lengths.get(self.position(prefix.len()).ok()?)?;
+        length.slots.get(&packed(&prefix)).map(|slot| (slot.action, &slot.counters))
     }
 
     fn put(&mut self, key: &T::Key, action: T::Action) {
         let prefix = T::prefix(key);
         let at = self.position(prefix.len()).unwrap_or_else(|at| {
-            self.lengths.insert(at, (prefix.len(), HashMap::default()));
+            self.lengths.insert(at, Length::new(prefix.len()));
             at
         });
-        if let Some((_, slots)) = self.lengths.get_mut(at) {
-            slots.entry(packed(&prefix)).and_modify(|slot| slot.action = action).or_insert_with(|| Slot::new(action));
+        if let Some(length) = self.lengths.get_mut(at) {
+            let prefix = packed(&prefix);
+            let (word, bit) = filter_bit(T::Addr::mix(prefix));
+            length.filter[word] |= bit;
+            length.slots.entry(prefix).and_modify(|slot| slot.action = action).or_insert_with(|| Slot::new(action));
         }
     }
 
     fn remove(&mut self, key: &T::Key) -> bool {
         let prefix = T::prefix(key);
         let Ok(at) = self.position(prefix.len()) else { return false };
-        let Some((_, slots)) = self.lengths.get_mut(at) else { return false };
-        let found = slots.remove(&packed(&prefix)).is_some();
+        let Some(length) = self.lengths.get_mut(at) else { return false };
+        let found = length.slots.remove(&packed(&prefix)).is_some();
         // An empty length would still cost each look-up a probe.
-        if slots.is_empty() {
+        if length.slots.is_empty() {
             self.lengths.remove(at);
         }
         found
     }
 
     fn len(&self) -> usize {
-        self.lengths.iter().map(|(_, slots)| slots.len()).sum()
+        self.lengths.iter().map(|length| length.slots.len()).sum()
     }
 
     fn clear(&mut self) {
@@ -144,9 +181,9 @@ impl<T: LpmSchema> Table<T> for Lpm<T> {
     }
 
     fn for_each(&self, visit: &mut Visitor<'_, T>) {
-        for (len, slots) in &self.lengths {
-            for (addr, slot) in slots {
-                if let Some(prefix) = Prefix::new(T::Addr::unpack(*addr), *len) {
+        for length in &self.lengths {
+            for (addr, slot) in &length.slots {
+                if let Some(prefix) = Prefix::new(T::Addr::unpack(*addr), length.len) {
                     visit(T::key(prefix), slot.action, &slot.counters);
                 }
             }
