@@ -123,6 +123,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     // A controller that vanished without a word must not stay primary.
     let serving = tonic::transport::Server::builder()
+        .concurrency_limit_per_connection(16)
         .http2_keepalive_interval(Some(Duration::from_secs(10)))
         .http2_keepalive_timeout(Some(Duration::from_secs(5)))
         .add_service(server.service())

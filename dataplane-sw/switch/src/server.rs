@@ -22,8 +22,11 @@ use crate::{batch_status, device::Device, metrics::WRITES, stream::Shared};
 /// The version of the specification that the messages are from.
 pub const API_VERSION: &str = "1.4.1";
 
-/// Largest request, bytes: some 40,000 entries in one Write.
-pub const MAX_REQUEST: usize = 4 << 20;
+/// Largest request, bytes. Decoding takes up to some 200 times as much memory: each two bytes may be an empty entity.
+pub const MAX_REQUEST: usize = 2 << 20;
+
+/// Most updates of a Write, or entities of a Read.
+pub const MAX_ITEMS: usize = 20_000;
 
 /// The P4Runtime service of one device; clones share it.
 #[derive(Clone)]
@@ -84,6 +87,7 @@ impl P4Runtime for Server {
 
     async fn write(&self, request: Request<WriteRequest>) -> Result<Response<WriteResponse>, Status> {
         let request = request.into_inner();
+        check_items("updates", request.updates.len())?;
         let count = request.updates.len() as u64;
         let refused = |status: Status| {
             counter!(WRITES, "code" => code_name(status.code())).increment(count);
@@ -105,6 +109,7 @@ impl P4Runtime for Server {
 
     async fn read(&self, request: Request<ReadRequest>) -> Result<Response<Self::ReadStream>, Status> {
         let request = request.into_inner();
+        check_items("entities", request.entities.len())?;
         let outcome = self.with_device(move |device| device.read(&request)).await.and_then(|r| r)?;
         let failure = batch_status(&outcome.results).map(Err);
         let messages = outcome.into_messages().map(Ok).chain(failure);
@@ -148,6 +153,13 @@ impl P4Runtime for Server {
         }
         Ok(Response::new(CapabilitiesResponse { p4runtime_api_version: API_VERSION.into(), experimental: None }))
     }
+}
+
+fn check_items(field: &str, count: usize) -> Result<(), Status> {
+    if count <= MAX_ITEMS {
+        return Ok(());
+    }
+    Err(Status::invalid_argument(format!("{field}: {count} in one request, at most {MAX_ITEMS}")))
 }
 
 /// The code's name as in the gRPC specification.

@@ -164,3 +164,48 @@ fn stream_error(update: stream_message_request::Update) -> StreamMessageResponse
     };
     StreamMessageResponse { update: Some(stream_message_response::Update::Error(error)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use mimiq_pipeline::DropCounters;
+    use p4runtime::config::v1::P4Info;
+
+    use super::*;
+    use crate::{pipeline_config::PipelineConfig, tables::Tables};
+
+    fn arbitration(id: u64) -> StreamMessageRequest {
+        let update = MasterArbitrationUpdate {
+            device_id: 1,
+            election_id: Some(Uint128 { high: 0, low: id }),
+            ..MasterArbitrationUpdate::default()
+        };
+        StreamMessageRequest { update: Some(stream_message_request::Update::Arbitration(update)) }
+    }
+
+    #[test]
+    fn a_controller_that_does_not_read_loses_its_stream_and_primacy() {
+        let (writer, _) = mimiq_pipeline::tables(&mimiq_pipeline::TableSizes::uniform(1));
+        let tables = Tables::new(writer, Arc::new(DropCounters::default()), &P4Info::default());
+        let mut shared = Shared::new(Device::new(1, PipelineConfig::new(P4Info::default()), tables));
+        let (backup, mut backup_inbox) = shared.open();
+        let (primary, primary_inbox) = shared.open();
+        assert!(shared.receive(backup, arbitration(1)));
+        assert!(shared.receive(primary, arbitration(2)));
+        while shared.receive(primary, arbitration(2)) {
+            assert!(primary_inbox.len() <= BACKLOG);
+        }
+        assert!(!shared.device.arbitration.is_primary("", 2));
+        let mut last = None;
+        while let Ok(message) = backup_inbox.try_recv() {
+            last = Some(message);
+        }
+        let Some(Ok(StreamMessageResponse { update: Some(stream_message_response::Update::Arbitration(update)) })) =
+            last
+        else {
+            panic!("{last:?}");
+        };
+        assert_eq!(update.status.map(|s| s.code), Some(Code::NotFound as i32));
+    }
+}

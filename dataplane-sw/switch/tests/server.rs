@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::{DEVICE, client, contract, rig, set_config, update, write};
-use mimiq_switch::server::{API_VERSION, Server};
+use mimiq_switch::server::{API_VERSION, MAX_ITEMS, Server};
 use p4runtime::{
     rpc,
     v1::{
@@ -262,6 +262,8 @@ async fn capabilities_and_limits() {
     let mut huge = write(Vec::new());
     huge.role = "x".repeat(5 << 20);
     assert_eq!(client.write(huge).await.unwrap_err().code(), Code::OutOfRange, "tonic refuses it before decoding");
+    let many = client.write(write(vec![Default::default(); MAX_ITEMS + 1])).await.unwrap_err();
+    assert_eq!((many.code(), many.message().contains("updates: 20001")), (Code::InvalidArgument, true));
     let mut controller = primary(&client).await;
     server.close_streams();
     assert_eq!(controller.next().await.unwrap(), None, "the stream ends in good order");
