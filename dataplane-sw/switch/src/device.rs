@@ -7,8 +7,9 @@ use tonic::Status;
 use crate::{
     arbitration::Arbitration,
     error::ItemError,
+    outcome::Outcome,
     pipeline_config::{Effect, PipelineConfig},
-    read::{self, Outcome},
+    read,
     tables::Tables,
 };
 

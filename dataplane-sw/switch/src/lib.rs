@@ -19,9 +19,11 @@
 pub mod arbitration;
 pub mod config;
 mod device;
+mod differences;
 mod error;
 pub mod metrics;
 mod operation;
+mod outcome;
 pub mod pipeline_config;
 mod read;
 pub mod server;
@@ -29,5 +31,6 @@ mod stream;
 pub mod tables;
 
 pub use device::Device;
+pub use differences::differences;
 pub use error::{ItemError, MAX_DETAILS, batch_status};
-pub use read::Outcome;
+pub use outcome::Outcome;

@@ -4,20 +4,15 @@ use std::collections::HashSet;
 
 use mimiq_contract::{Entry, EntryKey, ids};
 use mimiq_pipeline::EntryCounters;
-use p4runtime::v1::{
-    Action, CounterData, CounterEntry, DirectCounterEntry, Entity, Index, ReadResponse, TableAction, TableEntry,
-    entity, table_action,
-};
+use p4runtime::v1::{Entity, TableEntry, entity, table_action};
 use tonic::Code;
 
 use crate::{
     error::ItemError,
     operation::{DROP_COUNTER_SIZE, counter_index, entity_of, table_name, unknown_counter, unsupported},
+    outcome::{Found, Outcome},
     tables::Tables,
 };
-
-/// Entities in one message: some 100 to 250 bytes each, far below gRPC's 4 MiB.
-const CHUNK: usize = 1_000;
 
 /// What one entity of a read asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -34,33 +29,6 @@ enum Selection {
     Table { id: u32, defaults: bool },
     Key(EntryKey),
     Nothing,
-}
-
-/// One entity found, small enough to collect by the million.
-#[derive(Debug, Clone, Copy)]
-enum Found {
-    Entry(Entry, Option<EntryCounters>),
-    Default { table: u32, action: u32 },
-    DirectCounter(EntryKey, EntryCounters),
-    DropCounter(usize, EntryCounters),
-}
-
-/// What a read found: messages to be sent in turn, and one result an entity of the request.
-pub struct Outcome {
-    found: Vec<Found>,
-    /// One result an entity of the request.
-    pub results: Vec<Result<(), ItemError>>,
-}
-
-impl Outcome {
-    /// The messages, each well below gRPC's size limit.
-    pub fn into_messages(self) -> impl Iterator<Item = ReadResponse> {
-        let mut found = self.found.into_iter();
-        std::iter::from_fn(move || {
-            let entities: Vec<_> = found.by_ref().take(CHUNK).map(Found::into_entity).collect();
-            if entities.is_empty() { None } else { Some(ReadResponse { entities }) }
-        })
-    }
 }
 
 /// Answers a read as of now. Equal entities of the request are answered once, so that an answer is bounded by the
@@ -231,37 +199,4 @@ fn action_id(entry: &Entry) -> u32 {
         Some(table_action::Type::Action(action)) => action.action_id,
         _ => 0,
     }
-}
-
-impl Found {
-    fn into_entity(self) -> Entity {
-        let entity = match self {
-            Self::Entry(entry, counters) => {
-                entity::Entity::TableEntry(TableEntry { counter_data: counters.map(counter_data), ..entry.to_p4() })
-            }
-            Self::Default { table, action } => {
-                let action = Action { action_id: action, params: Vec::new() };
-                entity::Entity::TableEntry(TableEntry {
-                    table_id: table,
-                    action: Some(TableAction { r#type: Some(table_action::Type::Action(action)) }),
-                    is_default_action: true,
-                    ..TableEntry::default()
-                })
-            }
-            Self::DirectCounter(key, c) => entity::Entity::DirectCounterEntry(DirectCounterEntry {
-                table_entry: Some(key.to_p4()),
-                data: Some(counter_data(c)),
-            }),
-            Self::DropCounter(index, c) => entity::Entity::CounterEntry(CounterEntry {
-                counter_id: ids::COUNTER_DROP_REASON,
-                index: Some(Index { index: index as i64 }),
-                data: Some(counter_data(c)),
-            }),
-        };
-        Entity { entity: Some(entity) }
-    }
-}
-
-fn counter_data(counters: EntryCounters) -> CounterData {
-    CounterData { byte_count: counters.bytes as i64, packet_count: counters.packets as i64 }
 }

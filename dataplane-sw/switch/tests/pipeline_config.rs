@@ -4,7 +4,7 @@
 mod common;
 
 use common::contract;
-use mimiq_switch::pipeline_config::differences;
+use mimiq_switch::differences;
 use p4runtime::config::v1::{P4Info, PkgInfo, Register, match_field};
 
 type Change = fn(&mut P4Info);
