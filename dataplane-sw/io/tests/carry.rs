@@ -5,7 +5,7 @@ mod common;
 
 use std::process::Command;
 
-use common::{Host, Running, cross, exchange, frame, in_namespace, ip, veth};
+use common::{Host, Running, await_link, cross, exchange, frame, in_namespace, ip, veth};
 use mimiq_io::{KernelStatistics, Port, PortMonitor, Ports, packet, xdp};
 
 /// Exchanges frames of all `lengths` both ways and checks the counters and that no frame is lost.
@@ -84,6 +84,7 @@ fn all_queues_are_served() {
             Ok(status) => assert!(status.success(), "ethtool -L h1 tx 4"),
             Err(error) => return println!("skipped: needs the command `ethtool`: {error}"),
         }
+        await_link(1);
         let one = mimiq_io::PortConfig { id: mimiq_contract::PortId(1), interface: "sw1".into() };
         let ports = xdp::open(&[one, veth(2, 1500)]).unwrap();
         assert_eq!(mode(&ports), "AF_XDP, native mode, copied, 4 queue(s), chunks of 2048 bytes");

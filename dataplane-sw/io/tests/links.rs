@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Host, Running, cross, exchange, frame, in_namespace, ip, veth};
+use common::{Host, Running, await_link, cross, exchange, frame, in_namespace, ip, veth};
 use mimiq_contract::{DropReason, PortId};
 use mimiq_io::{Port, Ports, packet, xdp};
 use mimiq_pipeline::Verdict;
@@ -59,8 +59,7 @@ fn recovers_from_a_link_that_was_down<P: Port + 'static>(ports: Ports<P>) {
         (0..20).for_each(|seed| one.send(&frame(64, seed)));
         ip("link set sw2 up");
     }
-    // The kernel starts the queues of both ends a moment after it has brought up the link.
-    while !["sw2", "h2"].iter().all(|end| ip(&format!("link show {end}")).contains("state UP")) {}
+    await_link(2);
     // What was queued when the link went down may be late.
     let last = frame(1000, 7);
     one.send(&last);
