@@ -86,11 +86,12 @@ pub(crate) struct ClientIds {
 impl ClientIds {
     const MOST: u64 = 8;
 
-    /// How many the server has in reserve, if it was given `issued` in all, keeps up to `limit`, and sees `moves` hops.
-    pub(crate) fn spare(&mut self, issued: u64, limit: u64, moves: u64) -> u64 {
+    /// How many the server has in reserve, if it was given `issued` in all, got `arrived` of them, keeps up to `limit`, and
+    /// sees `moves` hops.
+    pub(crate) fn spare(&mut self, (issued, arrived): (u64, u64), limit: u64, moves: u64) -> u64 {
         let retired = issued.saturating_sub(limit.min(Self::MOST));
         self.without_hop = self.without_hop.max(retired.saturating_sub(moves));
-        issued.saturating_sub(1 + moves + self.without_hop)
+        arrived.saturating_sub(1 + moves + self.without_hop)
     }
 }
 
@@ -147,11 +148,12 @@ mod tests {
     #[test]
     fn a_server_that_uses_an_id_by_itself_is_found_out() {
         let mut ids = ClientIds::default();
-        assert_eq!(ids.spare(5, 5, 0), 4);
-        assert_eq!(ids.spare(6, 5, 0), 4, "one used without a hop, retired and replaced");
-        assert_eq!(ids.spare(6, 5, 4), 0);
-        assert_eq!(ids.spare(10, 5, 4), 4);
-        assert_eq!(ClientIds::default().spare(1, 2, 3), 0);
+        assert_eq!(ids.spare((5, 5), 5, 0), 4);
+        assert_eq!(ids.spare((6, 5), 5, 0), 3, "one used without a hop and retired; its replacement is on the way");
+        assert_eq!(ids.spare((6, 6), 5, 0), 4);
+        assert_eq!(ids.spare((6, 6), 5, 4), 0);
+        assert_eq!(ids.spare((10, 10), 5, 4), 4);
+        assert_eq!(ClientIds::default().spare((1, 1), 2, 3), 0);
     }
 
     proptest! {

@@ -169,12 +169,15 @@ impl Inner {
         if turn.last.elapsed() > parts.connection.rtt() * REST_ROUND_TRIPS + REST {
             turn.reserve.rested();
         }
+        // A packet from the new address may overtake the one that brings an ID, or that may be lost: give it a round trip.
+        let now = Instant::now();
+        let arrived = now.checked_sub(parts.connection.rtt()).unwrap_or(now);
         Evidence {
             closed: parts.connection.close_reason().is_some(),
             confirmed: frames.handshake_done > 0,
             forbidden: parts.peer.forbids_migration(),
             server_ids: turn.reserve.spare(),
-            client_ids: turn.client_ids.spare(parts.issued.count(), parts.peer.id_limit(), ids.moves),
+            client_ids: turn.client_ids.spare(parts.issued.count(arrived), parts.peer.id_limit(), ids.moves),
         }
     }
 

@@ -1,9 +1,8 @@
 //! The client's connection IDs: random, and counted; and their stateless reset tokens.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use quinn::crypto::{CryptoError, HmacKey};
 use quinn::{ConnectionId, ConnectionIdGenerator};
@@ -11,14 +10,25 @@ use quinn::{ConnectionId, ConnectionIdGenerator};
 /// Length of the IDs that the client issues, bytes.
 pub(crate) const LENGTH: usize = 8;
 
+/// How many of the youngest IDs and tokens are remembered: more than quinn issues at a time.
+const RECENT: usize = 16;
+
 /// How many IDs were issued, the handshake's included. Unlike quinn's frame statistics it does not count repetitions.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Issued(Arc<AtomicU64>);
+pub(crate) struct Issued(Arc<Mutex<Times>>);
+
+#[derive(Debug, Default)]
+struct Times {
+    count: u64,
+    recent: VecDeque<Instant>,
+}
 
 impl Issued {
-    /// So far.
-    pub(crate) fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+    /// So far, and of those until `before`.
+    pub(crate) fn count(&self, before: Instant) -> (u64, u64) {
+        let times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let young = times.recent.iter().filter(|at| **at > before).count() as u64;
+        (times.count, times.count - young)
     }
 
     pub(crate) fn generator(&self) -> Box<dyn ConnectionIdGenerator> {
@@ -30,7 +40,12 @@ struct Generator(Issued);
 
 impl ConnectionIdGenerator for Generator {
     fn generate_cid(&mut self) -> ConnectionId {
-        self.0.0.fetch_add(1, Ordering::Relaxed);
+        let mut times = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        times.count += 1;
+        if times.recent.len() == RECENT {
+            times.recent.pop_front();
+        }
+        times.recent.push_back(Instant::now());
         ConnectionId::new(&rand::random::<[u8; LENGTH]>())
     }
 
@@ -45,8 +60,6 @@ impl ConnectionIdGenerator for Generator {
 
 /// Length of a stateless reset token (RFC 9000 §10.3), bytes.
 pub(crate) const TOKEN: usize = 16;
-/// A reset is sent right after its token is made; a few more may be made meanwhile.
-const RECENT: usize = 16;
 
 /// Recognises stateless resets, which quinn sends when a packet comes late for a connection ID that the server has retired:
 /// for a client with a single connection they say nothing, and would leave from the new address.

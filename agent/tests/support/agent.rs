@@ -1,6 +1,6 @@
 //! A real daemon core on a real Unix socket; the allocation server is a counter.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,18 +11,26 @@ use mimiq_agent::daemon::{Daemon, Event};
 use mimiq_agent::local;
 use mimiq_agent::session::Request;
 use mimiq_agent::stock::{Grant, Marks};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 pub(crate) struct TestAgent {
     pub(crate) socket: PathBuf,
     pub(crate) events: mpsc::Sender<Event>,
     /// How many addresses came back.
     pub(crate) released: Arc<AtomicU32>,
+    came_back: Arc<Notify>,
     _directory: tempfile::TempDir,
 }
 
 impl TestAgent {
+    /// With addresses of 127.0.0.0/8, not the same ones in two runs.
     pub(crate) fn start(lifetime: Duration) -> Self {
+        let first = Ipv4Addr::from_bits(u32::from(Ipv4Addr::new(127, 1, 0, 0)) + rand::random_range(0..0x40_0000));
+        Self::start_at(first.into(), lifetime)
+    }
+
+    /// With addresses from `first` on.
+    pub(crate) fn start_at(first: IpAddr, lifetime: Duration) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("agent.sock");
         let listener = local::bind(&socket).unwrap();
@@ -30,30 +38,46 @@ impl TestAgent {
         let (requests, mut outbox) = mpsc::unbounded_channel();
         tokio::spawn(local::serve(listener, events.clone()));
         let released = Arc::new(AtomicU32::new(0));
-        let (counter, grants) = (released.clone(), events.clone());
+        let came_back = Arc::new(Notify::new());
+        let (counter, notify, grants) = (released.clone(), came_back.clone(), events.clone());
         tokio::spawn(async move {
-            // Not two runs in a row with the same addresses.
-            let mut next = u32::from(Ipv4Addr::new(127, 1, 0, 0)) + rand::random_range(0..0x40_0000);
+            let mut next = first;
             while let Some(request) = outbox.recv().await {
                 match request {
                     Request::Acquire(version, count) => {
-                        let addresses = (next..next + count).map(|bits| IpAddr::V4(bits.into())).collect();
-                        next += count;
+                        let mut addresses = Vec::new();
+                        for _ in 0..count {
+                            addresses.push(next);
+                            next = after(next);
+                        }
                         let grant = Grant { addresses, lifetime, grace: Duration::from_secs(1), mtu: 1500 };
                         grants.send(Event::Granted(version, grant)).await.unwrap();
                     }
                     Request::Release(addresses) => {
                         counter.fetch_add(addresses.len() as u32, Ordering::Relaxed);
+                        notify.notify_one();
                     }
                 }
             }
         });
         tokio::spawn(async move {
-            let mut daemon = Daemon::new(&[(IpVersion::V4, Marks { low: 8, high: 32 })], None, requests);
+            let mut daemon = Daemon::new(&[(IpVersion::from(first), Marks { low: 8, high: 32 })], None, requests);
             daemon.serve(inbox).await;
         });
         let connected = events.clone();
         tokio::spawn(async move { connected.send(Event::Connected).await });
-        Self { socket, events, released, _directory: directory }
+        Self { socket, events, released, came_back, _directory: directory }
+    }
+
+    /// Waits until an address came back.
+    pub(crate) async fn back(&self) {
+        self.came_back.notified().await;
+    }
+}
+
+fn after(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() + 1).into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() + 1).into(),
     }
 }

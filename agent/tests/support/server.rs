@@ -9,7 +9,6 @@ use bytes::Bytes;
 use h3_quinn::quinn;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 /// A self-signed certificate for `localhost`.
 pub(crate) struct Identity {
@@ -79,44 +78,34 @@ async fn serve(connection: quinn::Connection) {
 /// aioquic's own example server, or why there is none.
 pub(crate) struct Aioquic {
     pub(crate) address: SocketAddr,
-    child: tokio::process::Child,
+    _child: tokio::process::Child,
 }
 
 impl Aioquic {
-    /// `MIMIQ_AIOQUIC` names the directory that `agent/tests/aioquic.sh` made.
-    pub(crate) async fn start(identity: &Identity) -> Option<Self> {
-        let directory = std::env::var_os("MIMIQ_AIOQUIC").map_or_else(
-            || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/venv/aioquic"),
-            PathBuf::from,
-        );
-        let python = directory.join("bin/python");
-        let script = directory.join("examples/http3_server.py");
-        if !python.exists() || !script.exists() {
-            eprintln!("SKIPPED: no aioquic in {}: run agent/tests/aioquic.sh", directory.display());
+    /// Uses what `scripts/setup.sh` fetched.
+    pub(crate) fn start(identity: &Identity) -> Option<Self> {
+        let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
+        let python = target.join("venv/testbed/bin/python");
+        let examples = target.join("testbed/aioquic-1.7.2/examples");
+        if !python.exists() || !examples.exists() {
+            eprintln!("SKIPPED: aioquic is not in {}: run scripts/setup.sh", target.display());
             return None;
         }
         let port = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let mut child = tokio::process::Command::new(python)
-            .arg(&script)
+        let child = tokio::process::Command::new(python)
+            .arg("http3_server.py")
             .args(["--host", "127.0.0.1", "--port", &port.to_string()])
             .arg("--certificate")
             .arg(identity.certificate())
             .arg("--private-key")
             .arg(identity.key())
-            .arg("-v")
-            .current_dir(directory.join("examples"))
+            .current_dir(examples)
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
+            .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        // It says nothing when it is ready; a client's first flight is repeated until it is.
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Some(Self { address: (Ipv4Addr::LOCALHOST, port).into(), child })
-    }
-
-    pub(crate) fn id(&self) -> Option<u32> {
-        self.child.id()
+        // It does not say when it is ready: a client's first flight is repeated until it is.
+        Some(Self { address: (Ipv4Addr::LOCALHOST, port).into(), _child: child })
     }
 }
