@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::{collections::HashSet, net::Ipv6Addr, sync::mpsc, time::Duration};
+use std::{collections::HashSet, net::Ipv6Addr, time::Duration};
 
 use common::{Network, Options, client::addresses, eventually, relay::mac_at, switch::Switch};
 use mimiq_api::allocation::{RefusalReason, Revoke, server_push::Push, server_reply::Reply};
@@ -33,17 +33,10 @@ async fn every_switch_has_the_rules_before_the_reply() {
     let client = network.client("alice", 1, 1).await;
 
     // While the switch does not take the rules, there is no reply.
-    let (release, blocked) = mpsc::channel::<()>();
-    let server = network.access[0].server().clone();
-    let (held_sender, held) = tokio::sync::oneshot::channel();
-    let holder = tokio::spawn(async move {
-        server.with_device(move |_| (held_sender.send(()), blocked.recv())).await.unwrap().1.unwrap();
-    });
-    held.await.unwrap();
+    let held = network.access[0].hold().await;
     let mut asking = Box::pin(client.try_acquire(3));
     assert!(timeout(Duration::from_millis(300), &mut asking).await.is_err(), "a reply before the rules");
-    release.send(()).unwrap();
-    holder.await.unwrap();
+    drop(held);
     let set = asking.await.unwrap();
 
     let entries = network.access[0].entries().await;

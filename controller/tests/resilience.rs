@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::{collections::HashSet, net::Ipv6Addr};
+use std::{collections::HashSet, net::Ipv6Addr, time::Duration};
 
 use common::{Network, Options, client::Client, eventually, relay::mac_at};
 use mimiq_api::allocation::{MAX_MESSAGE, RefusalReason, server_reply::Reply};
@@ -78,6 +78,44 @@ async fn a_switch_that_is_away_refuses_only_its_own_clients() {
     assert_eq!(near.acquire(2).await.len(), 2);
     network.access[1].revive().await;
     eventually("served again", || far.try_acquire(1), Result::is_ok).await.unwrap();
+    controller.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_switch_that_dies_while_it_writes_refuses_and_keeps_nothing() {
+    let mut network = Network::start(Options::default()).await;
+    let controller = network.controller().await;
+    let client = network.client("alice", 1, 1).await;
+    let before = network.access[0].entries().await;
+    let held = network.access[0].hold().await;
+    let mut asking = Box::pin(client.try_acquire(2));
+    assert!(timeout(Duration::from_millis(300), &mut asking).await.is_err(), "a reply before the rules");
+    network.access[0].kill();
+    drop(held);
+    assert_eq!(asking.await.unwrap_err().reason(), RefusalReason::SwitchUnavailable);
+    network.access[0].revive().await;
+    eventually("refilled", || network.access[0].try_entries(), |now| now.as_ref() == Some(&before)).await;
+    assert_eq!(client.acquire(2).await.len(), 2);
+    controller.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_set_that_does_not_fit_the_switch_is_taken_back_entirely() {
+    let network = Network::start(Options { guards: Some(4), ..Options::default() }).await;
+    let controller = network.controller().await;
+    let client = network.client("alice", 1, 1).await;
+    let kept = client.acquire(3).await;
+    let refused = client.try_acquire(3).await.unwrap_err();
+    assert_eq!(refused.reason(), RefusalReason::SwitchUnavailable, "{}", refused.message);
+    let expected: HashSet<EntryKey> = kept.iter().flat_map(|address| rules(1, *address)).collect();
+    let of_leases = |key: &&EntryKey| matches!(key, EntryKey::SourceGuardV6(_) | EntryKey::ClientV6(_));
+    eventually(
+        "only the first set's rules",
+        || network.access[0].entries(),
+        |now| now.keys().filter(of_leases).copied().collect::<HashSet<_>>() == expected,
+    )
+    .await;
+    assert_eq!(client.acquire(1).await.len(), 1);
     controller.stop().await;
 }
 

@@ -31,11 +31,13 @@ pub struct Options {
     pub t_sid: &'static str,
     pub cool_down: &'static str,
     pub quota: u32,
+    /// Room in `source_guard_v6` of the first switch.
+    pub guards: Option<i64>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { t_ip: "60s", t_remove: "1s", t_sid: "60s", cool_down: "1s", quota: 64 }
+        Self { t_ip: "60s", t_remove: "1s", t_sid: "60s", cool_down: "1s", quota: 64, guards: None }
     }
 }
 
@@ -61,11 +63,11 @@ impl Network {
     pub async fn start(options: Options) -> Self {
         let dir = tempfile::tempdir().unwrap();
         pki::init(&dir.path().join("pki")).unwrap();
-        let access = [Switch::start(1), Switch::start(2)];
+        let access = [Switch::start_with(1, options.guards), Switch::start(2)];
         let edges = [Switch::start(8), Switch::start(9)];
         let (controller, tunnels) = (loopback(), [loopback(), loopback()]);
         let relays = [Relay::start(1, tunnels[0], controller).await, Relay::start(2, tunnels[1], controller).await];
-        let Options { t_ip, t_remove, t_sid, cool_down, quota } = options;
+        let Options { t_ip, t_remove, t_sid, cool_down, quota, .. } = options;
         let mut text = format!(
             "relay: '[::ffff:{controller}]:54172'\n\
              state_file: state.redb\n\

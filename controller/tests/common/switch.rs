@@ -1,10 +1,13 @@
 use std::{
     collections::HashMap,
     net::{SocketAddr, TcpListener},
-    sync::Arc,
+    sync::{Arc, mpsc},
 };
 
-use mimiq_contract::{Entry, EntryKey, P4INFO_TEXT, TableSchema as _, tables::SwitchInfo};
+use mimiq_contract::{
+    Entry, EntryKey, P4INFO_TEXT, TableSchema as _,
+    tables::{SourceGuardV6, SwitchInfo},
+};
 use mimiq_pipeline::DropCounters;
 use mimiq_switch::{Device, pipeline_config::PipelineConfig, server::Server, tables};
 use p4runtime::v1::{
@@ -18,14 +21,20 @@ use tokio_stream::wrappers::TcpListenerStream;
 pub struct Switch {
     pub device_id: u64,
     pub address: SocketAddr,
+    guards: Option<i64>,
     running: Option<(Runtime, Server)>,
 }
 
 impl Switch {
     pub fn start(device_id: u64) -> Self {
+        Self::start_with(device_id, None)
+    }
+
+    /// With room for so many entries in `source_guard_v6`, and no word about it.
+    pub fn start_with(device_id: u64, guards: Option<i64>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        Self { device_id, address, running: Some(serve(device_id, listener)) }
+        Self { device_id, address, guards, running: Some(serve(device_id, guards, listener)) }
     }
 
     /// Ends it at once; connections break and entries are lost.
@@ -40,7 +49,7 @@ impl Switch {
         assert!(self.running.is_none(), "is running");
         // The old listener goes when its runtime has ended.
         let listener = super::eventually("address free", || async { TcpListener::bind(self.address) }, |l| l.is_ok());
-        self.running = Some(serve(self.device_id, listener.await.unwrap()));
+        self.running = Some(serve(self.device_id, self.guards, listener.await.unwrap()));
     }
 
     pub fn server(&self) -> &Server {
@@ -66,6 +75,17 @@ impl Switch {
             }
         }
         Some(entries)
+    }
+
+    /// Does nothing until the returned sender is used or dropped.
+    pub async fn hold(&self) -> mpsc::Sender<()> {
+        let (release, released) = mpsc::channel();
+        let (held, holding) = tokio::sync::oneshot::channel();
+        let server = self.server().clone();
+        // Both ends of the wait are the test's to break off.
+        tokio::spawn(async move { server.with_device(move |_| (held.send(()), released.recv())).await.map(drop) });
+        holding.await.unwrap();
+        release
     }
 
     /// Writes as the present primary would.
@@ -96,9 +116,15 @@ impl Switch {
     }
 }
 
-fn serve(device_id: u64, listener: TcpListener) -> (Runtime, Server) {
+fn serve(device_id: u64, guards: Option<i64>, listener: TcpListener) -> (Runtime, Server) {
     let contract = p4runtime::p4info_from_text(P4INFO_TEXT).unwrap();
-    let (writer, _) = mimiq_pipeline::tables(&tables::sizes(&contract));
+    let mut actual = contract.clone();
+    for table in &mut actual.tables {
+        if table.preamble.as_ref().unwrap().id == SourceGuardV6::ID {
+            table.size = guards.unwrap_or(table.size);
+        }
+    }
+    let (writer, _) = mimiq_pipeline::tables(&tables::sizes(&actual));
     let tables = tables::Tables::new(writer, Arc::new(DropCounters::default()), &contract);
     let server = Server::new(Device::new(device_id, PipelineConfig::new(contract), tables));
     let service = server.service();
