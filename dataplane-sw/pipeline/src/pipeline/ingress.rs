@@ -2,7 +2,12 @@
 
 use mimiq_contract::{DropReason, MacAddr, PortId, Role, tables::*};
 
-use super::{Context, arp, ip::Ip, job::Job, neighbour, relay};
+use super::{
+    Context, arp,
+    ip::{Header, Ip},
+    job::Job,
+    neighbour, relay,
+};
 use crate::{
     Packet,
     tables::ExactSchema,
@@ -30,45 +35,32 @@ pub(super) fn classify<'t>(context: &mut Context<'t>, packet: &mut Packet<'_>) -
         return Err(DropReason::BadSourceMac);
     }
     let range = packet.start + ethernet::LEN..packet.start + packet.len;
-    match frame.ether_type {
-        ethernet::IPV6 => {
-            let (ip, header) = Ip::parse_v6(packet.buf, range)?;
-            classify_v6(context, packet, role, (frame, ip, header))
+    let ip = match frame.ether_type {
+        ethernet::IPV6 => Ip::parse_v6(packet.buf, range)?,
+        ethernet::IPV4 => Ip::parse_v4(packet.buf, range)?,
+        ethernet::ARP => return arp::answer(context, packet, role, &frame).map(Ingress::Send),
+        _ => return Err(DropReason::EtherType),
+    };
+    if let Header::V6(header) = &ip.header {
+        if let Some(message_type) = neighbour::message_type(packet, &ip, header) {
+            return neighbour::answer(context, packet, role, (&frame, &ip, header), message_type).map(Ingress::Send);
         }
-        ethernet::IPV4 => {
-            let ip = Ip::parse_v4(packet.buf, range)?;
-            Ok(Ingress::Forward(Job::new(role, frame, ip, false)))
-        }
-        ethernet::ARP => arp::answer(context, packet, role, &frame).map(Ingress::Send),
-        _ => Err(DropReason::EtherType),
-    }
-}
-
-#[inline]
-fn classify_v6<'t>(
-    context: &mut Context<'t>,
-    packet: &mut Packet<'_>,
-    role: Role,
-    (frame, ip, header): (Ethernet, Ip, Ipv6),
-) -> Result<Ingress<'t>, DropReason> {
-    if let Some(message_type) = neighbour::message_type(packet, &ip, &header) {
-        return neighbour::answer(context, packet, role, (&frame, &ip, &header), message_type).map(Ingress::Send);
-    }
-    match role {
-        Role::Client => {
-            if let Some(sent) = relay::to_controller(context, packet, &ip, &header) {
-                return sent.map(Ingress::Send);
+        match role {
+            Role::Client => {
+                if let Some(sent) = relay::to_controller(context, packet, &ip, header) {
+                    return sent.map(Ingress::Send);
+                }
             }
-        }
-        Role::Fabric => {
-            if let Some(inner) = decapsulate(context, packet, &ip, &header) {
-                return Ok(Ingress::Forward(Job::new(role, frame, inner?, true)));
+            Role::Fabric => {
+                if let Some(inner) = decapsulate(context, packet, &ip, header) {
+                    return Ok(Ingress::Forward(Job::new(role, frame, inner?, true)));
+                }
+                if let Some(sent) = relay::to_client(context, packet, &ip, header) {
+                    return sent.map(Ingress::Send);
+                }
             }
-            if let Some(sent) = relay::to_client(context, packet, &ip, &header) {
-                return sent.map(Ingress::Send);
-            }
+            Role::Upstream => {}
         }
-        Role::Upstream => {}
     }
     Ok(Ingress::Forward(Job::new(role, frame, ip, false)))
 }
@@ -90,7 +82,7 @@ fn decapsulate(
     let range = outer.at + ipv6::LEN..outer.at + outer.len();
     let inner = match header.next_header {
         ipv6::IPV4 => Ip::parse_v4(packet.buf, range),
-        _ => Ip::parse_v6(packet.buf, range).map(|(ip, _)| ip),
+        _ => Ip::parse_v6(packet.buf, range),
     };
     Some(inner.map_err(|_| DropReason::MalformedTunnel))
 }

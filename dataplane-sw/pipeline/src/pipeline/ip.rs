@@ -29,10 +29,9 @@ impl Ip {
 
     /// As [`Self::parse_v4`], for IPv6.
     #[inline]
-    pub(super) fn parse_v6(buf: &[u8], range: Range<usize>) -> Result<(Self, Ipv6), DropReason> {
+    pub(super) fn parse_v6(buf: &[u8], range: Range<usize>) -> Result<Self, DropReason> {
         let at = range.start;
-        let header = Ipv6::parse(buf.get(range).unwrap_or_default())?;
-        Ok((Self { header: Header::V6(header), at }, header))
+        Ok(Self { header: Header::V6(Ipv6::parse(buf.get(range).unwrap_or_default())?), at })
     }
 
     /// Header and payload, bytes.

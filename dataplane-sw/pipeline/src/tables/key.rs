@@ -22,11 +22,6 @@ impl Bits128 {
         u128::from(self.0) << 64 | u128::from(self.1)
     }
 
-    #[inline]
-    pub(super) fn mix(self) -> u64 {
-        self.0 ^ self.1
-    }
-
     pub(super) fn addr(self) -> Ipv6Addr {
         Ipv6Addr::from_bits(self.bits())
     }

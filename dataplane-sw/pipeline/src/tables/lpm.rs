@@ -17,8 +17,6 @@ pub(crate) trait Address: Copy + Debug + mimiq_contract::ParamField {
     type Packed: Copy + Eq + Hash + Debug;
     /// The `len` leading bits of it, packed.
     fn leading(bits: u128, len: u8) -> Self::Packed;
-    /// 64 bits that tell prefixes of one length apart.
-    fn mix(packed: Self::Packed) -> u64;
     /// The address.
     fn unpack(packed: Self::Packed) -> Self;
 }
@@ -28,10 +26,6 @@ impl Address for Ipv6Addr {
     #[inline]
     fn leading(bits: u128, len: u8) -> Bits128 {
         (bits & !u128::MAX.checked_shr(u32::from(len)).unwrap_or(0)).into()
-    }
-    #[inline]
-    fn mix(packed: Bits128) -> u64 {
-        packed.mix()
     }
     fn unpack(packed: Bits128) -> Self {
         packed.addr()
@@ -43,10 +37,6 @@ impl Address for Ipv4Addr {
     #[inline]
     fn leading(bits: u128, len: u8) -> u32 {
         bits as u32 & !u32::MAX.checked_shr(u32::from(len)).unwrap_or(0)
-    }
-    #[inline]
-    fn mix(packed: u32) -> u64 {
-        packed.into()
     }
     fn unpack(packed: u32) -> Self {
         Self::from_bits(packed)
@@ -93,23 +83,7 @@ pub(crate) struct Lpm<T: LpmSchema> {
 #[derive(Debug)]
 struct Length<T: LpmSchema> {
     len: u8,
-    /// A bit for each [`filter_bit`] of a prefix here: most lengths do not contain an address, and one bit tells most of
-    /// those without a hash look-up. Bits stay when prefixes leave, until the last does.
-    filter: [u64; 8],
     slots: HashMap<<T::Addr as Address>::Packed, Slot<T::Action>, RandomState>,
-}
-
-impl<T: LpmSchema> Length<T> {
-    fn new(len: u8) -> Self {
-        Self { len, filter: [0; 8], slots: HashMap::default() }
-    }
-}
-
-/// Word and bit of a prefix in a filter, by a multiplicative hash.
-#[inline]
-fn filter_bit(prefix: u64) -> (usize, u64) {
-    let bit = prefix.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 55;
-    ((bit >> 6) as usize & 7, 1 << (bit & 63))
 }
 
 impl<T: LpmSchema> Default for Lpm<T> {
@@ -122,11 +96,7 @@ impl<T: LpmSchema> Lpm<T> {
     /// The entry with the longest prefix that contains the address.
     #[inline]
     pub(crate) fn find(&self, addr: u128) -> Option<&Slot<T::Action>> {
-        self.lengths.iter().find_map(|length| {
-            let prefix = T::Addr::leading(addr, length.len);
-            let (word, bit) = filter_bit(T::Addr::mix(prefix));
-            if length.filter[word] & bit == 0 { None } else { length.slots.get(&prefix) }
-        })
+        self.lengths.iter().find_map(|length| length.slots.get(&T::Addr::leading(addr, length.len)))
     }
 
     /// Where the length is, or should be.
@@ -149,14 +119,15 @@ impl<T: LpmSchema> Table<T> for Lpm<T> {
     fn put(&mut self, key: &T::Key, action: T::Action) {
         let prefix = T::prefix(key);
         let at = self.position(prefix.len()).unwrap_or_else(|at| {
-            self.lengths.insert(at, Length::new(prefix.len()));
+            self.lengths.insert(at, Length { len: prefix.len(), slots: HashMap::default() });
             at
         });
         if let Some(length) = self.lengths.get_mut(at) {
-            let prefix = packed(&prefix);
-            let (word, bit) = filter_bit(T::Addr::mix(prefix));
-            length.filter[word] |= bit;
-            length.slots.entry(prefix).and_modify(|slot| slot.action = action).or_insert_with(|| Slot::new(action));
+            length
+                .slots
+                .entry(packed(&prefix))
+                .and_modify(|slot| slot.action = action)
+                .or_insert_with(|| Slot::new(action));
         }
     }
 
