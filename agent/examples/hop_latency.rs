@@ -1,6 +1,6 @@
 //! What a hop on every request adds to a small reply's latency: no hop, quinn's own `Endpoint::rebind`, the SDK.
 //!
-//! `hop_latency --server ADDR:PORT --ca FILE --first ADDRESS [--rtt-ms N]` prints JSON. The addresses from FIRST on must be
+//! `hop_latency [--server ADDR:PORT --ca FILE] [--first ADDRESS] [--rtt-ms N]` prints JSON. The addresses from FIRST on must be
 //! local (127.1.0.0 always is; else `ip -6 route add local PREFIX/64 dev lo`). With `--rtt-ms` a relay in this process delays;
 //! without, the path has the delay. The server answers /N with N bytes over HTTP/3 and has a certificate for `localhost`.
 
@@ -10,24 +10,26 @@ mod agent;
 #[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/support/relay.rs"]
 mod relay;
+#[allow(dead_code, reason = "the tests use more of it")]
+#[path = "../tests/support/server.rs"]
+mod server;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use clap::Parser;
 use h3_quinn::quinn;
 use mimiq_agent::get::{self, HopPolicy, Options, Timing, percentile};
 
 #[derive(Parser)]
 struct Arguments {
-    /// The HTTP/3 server.
-    #[arg(long)]
-    server: SocketAddr,
+    /// The HTTP/3 server; quinn in this process if absent.
+    #[arg(long, requires = "ca")]
+    server: Option<SocketAddr>,
     /// Its certificate (PEM).
     #[arg(long)]
-    ca: PathBuf,
+    ca: Option<PathBuf>,
     /// The first of the addresses to hop to.
     #[arg(long, default_value = "127.1.0.0")]
     first: IpAddr,
@@ -45,9 +47,11 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
+    let identity = server::Identity::new();
+    let server = arguments.server.unwrap_or_else(|| server::quinn_server(&identity, true));
     let server = match arguments.rtt_ms {
-        Some(rtt) => relay::start(arguments.server, Duration::from_micros(rtt * 500), |_, _| false).await.0,
-        None => arguments.server,
+        Some(rtt) => relay::start(server, Duration::from_micros(rtt * 500), |_, _| false).await.0,
+        None => server,
     };
     let agent = agent::TestAgent::start_at(arguments.first, Duration::from_secs(600));
     let options = Options {
@@ -55,7 +59,7 @@ async fn main() -> anyhow::Result<()> {
         server,
         server_name: "localhost".into(),
         uri: format!("https://localhost/{}", arguments.size).parse()?,
-        roots: get::roots(&arguments.ca)?,
+        roots: get::roots(&arguments.ca.unwrap_or_else(|| identity.certificate()))?,
         requests: arguments.requests,
         interval: Duration::ZERO,
         timeout: Duration::from_secs(10),
@@ -98,7 +102,7 @@ async fn stock(options: &Options, agent: &agent::TestAgent) -> anyhow::Result<(V
     let endpoint = quinn::Endpoint::new(quinn::EndpointConfig::default(), None, socket, runtime)?;
     let connection = endpoint.connect_with(config, options.server, "localhost")?.await?;
     let (mut driver, mut sender) =
-        h3::client::new::<_, _, Bytes>(h3_quinn::Connection::new(connection)).await?;
+        h3::client::new(h3_quinn::Connection::new(connection)).await?;
     tokio::spawn(async move { std::future::poll_fn(|cx| driver.poll_close(cx)).await });
     let (mut latencies, mut failed) = (Vec::new(), 0);
     for number in 0..options.requests {

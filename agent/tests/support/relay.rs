@@ -77,7 +77,7 @@ pub(crate) async fn start(
                 continue;
             }
             let path = paths.entry(client).or_insert_with(|| path(front.clone(), client, server, one_way, lose, seen.clone()));
-            path.send((Instant::now() + one_way, datagram)).unwrap();
+            let _ = path.send((Instant::now() + one_way, datagram));
         }
     });
     (address, sightings)
@@ -101,10 +101,12 @@ fn path(
         tokio::spawn(async move {
             let mut buffer = vec![0; 65536];
             let mut count = 0;
-            while let Ok(length) = receiving.recv(&mut buffer).await {
+            loop {
+                // Refused while the server starts.
+                let Ok(length) = receiving.recv(&mut buffer).await else { continue };
                 count += 1;
                 if !lose(false, count) {
-                    down.send((Instant::now() + one_way, buffer[..length].to_vec())).unwrap();
+                    let _ = down.send((Instant::now() + one_way, buffer[..length].to_vec()));
                 }
             }
         });
