@@ -2,8 +2,11 @@
 
 mod connection;
 mod diff;
+mod handle;
 mod session;
+mod write;
 
 pub use connection::{ElectionId, Target};
 pub use diff::{Operation, diff};
-pub use session::{Adopt, SwitchHandle, WriteError, start};
+pub use handle::{SwitchHandle, WriteError};
+pub use session::{Adopt, start};

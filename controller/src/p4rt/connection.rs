@@ -1,14 +1,13 @@
+mod pipeline;
+
 use std::{sync::Arc, time::Duration};
 
-use mimiq_contract::{Entry, P4INFO_TEXT, TableSchema as _, tables::SwitchInfo};
+use mimiq_contract::{Entry, TableSchema as _, tables::SwitchInfo};
 use p4runtime::{
-    config::v1::P4Info,
     rpc,
     v1::{
-        Entity, ForwardingPipelineConfig, GetForwardingPipelineConfigRequest, MasterArbitrationUpdate, ReadRequest,
-        SetForwardingPipelineConfigRequest, StreamMessageRequest, StreamMessageResponse, TableEntry, Uint128, Update,
-        WriteRequest, entity, forwarding_pipeline_config::Cookie, get_forwarding_pipeline_config_request::ResponseType,
-        p4_runtime_client::P4RuntimeClient, set_forwarding_pipeline_config_request::Action, stream_message_request,
+        Entity, MasterArbitrationUpdate, ReadRequest, StreamMessageRequest, StreamMessageResponse, TableEntry, Uint128,
+        Update, WriteRequest, entity, p4_runtime_client::P4RuntimeClient, stream_message_request,
         stream_message_response, update,
     },
 };
@@ -61,24 +60,25 @@ pub struct Target {
 pub(super) enum Lost {
     #[error("{0}")]
     Transport(#[from] tonic::transport::Error),
-    #[error("{call}: {status}")]
-    Call { call: &'static str, status: Box<Status> },
+    #[error("{call}: {code:?}: {message}")]
+    Call { call: &'static str, code: Code, message: String },
     #[error("{0}: no answer in time")]
     Timeout(&'static str),
     #[error("arbitration: not primary with election_id {}: {message}", .election_id.0)]
     NotPrimary { election_id: ElectionId, message: String },
     #[error("{0}: the switch closed the stream")]
     Closed(&'static str),
-    #[error("write: an answer without the error of each update: {0}")]
-    NoDetails(Box<Status>),
-    #[error("the switch refused to delete an entry: {code:?}: {message}")]
-    Undeleted { code: Code, message: String },
+    /// Without the message, which may name a client's address.
+    #[error("write: {0:?} without the error of each update")]
+    NoDetails(Code),
+    #[error("the switch refused to delete an entry: {code:?}")]
+    Undeleted { code: Code },
     #[error(transparent)]
     P4Info(#[from] p4runtime::TextError),
 }
 
 fn call(call: &'static str) -> impl Fn(Status) -> Lost {
-    move |status| Lost::Call { call, status: Box::new(status) }
+    move |status| Lost::Call { call, code: status.code(), message: status.message().to_owned() }
 }
 
 /// What became of one update: `None`, or the error with its code and message.
@@ -153,40 +153,6 @@ impl Connection {
         }
     }
 
-    async fn set_pipeline(&mut self) -> Result<(), Lost> {
-        let Target { device_id, election_id, .. } = self.target;
-        let cookie = cookie();
-        let request = GetForwardingPipelineConfigRequest { device_id, response_type: ResponseType::CookieOnly as i32 };
-        let known = timeout(CALL, self.client.get_forwarding_pipeline_config(request))
-            .await
-            .map_err(|_| Lost::Timeout("get pipeline config"))?;
-        match known {
-            Ok(response) => {
-                if response.into_inner().config.and_then(|c| c.cookie).is_some_and(|c| c.cookie == cookie) {
-                    return Ok(());
-                }
-            }
-            // There is none yet.
-            Err(status) if matches!(status.code(), Code::FailedPrecondition | Code::NotFound) => {}
-            Err(status) => return Err(call("get pipeline config")(status)),
-        }
-        tracing::info!(switch = %self.target.name, "setting the pipeline configuration");
-        let config =
-            ForwardingPipelineConfig { p4info: Some(p4info()?), cookie: Some(Cookie { cookie }), ..Default::default() };
-        let request = SetForwardingPipelineConfigRequest {
-            device_id,
-            election_id: Some(election_id.into()),
-            action: Action::VerifyAndCommit as i32,
-            config: Some(config),
-            ..Default::default()
-        };
-        timeout(CALL, self.client.set_forwarding_pipeline_config(request))
-            .await
-            .map_err(|_| Lost::Timeout("set pipeline config"))?
-            .map_err(call("set pipeline config"))?;
-        Ok(())
-    }
-
     /// All entries of all tables.
     pub(super) async fn read(&mut self) -> Result<Vec<Entry>, Lost> {
         timeout(READ, self.read_tables()).await.map_err(|_| Lost::Timeout("read"))?
@@ -227,7 +193,7 @@ impl Connection {
         // §12.3: one p4.v1.Error for each update, the good ones included.
         let details = rpc::Status::decode(status.details()).map(|s| s.details).unwrap_or_default();
         if details.len() != operations.len() {
-            return Err(Lost::NoDetails(Box::new(status)));
+            return Err(Lost::NoDetails(status.code()));
         }
         let outcomes = details.iter().map(|any| p4runtime::v1::Error::decode(any.value.as_slice()).ok());
         let outcomes: Option<Vec<Outcome>> = outcomes
@@ -235,7 +201,7 @@ impl Connection {
                 error.map(|e| Some((Code::from_i32(e.canonical_code), e.message)).filter(|(c, _)| *c != Code::Ok))
             })
             .collect();
-        outcomes.ok_or_else(|| Lost::NoDetails(Box::new(status)))
+        outcomes.ok_or_else(|| Lost::NoDetails(status.code()))
     }
 }
 
@@ -250,15 +216,4 @@ fn to_update(operation: &Operation) -> Update {
         Operation::Delete(key) => (update::Type::Delete, key.to_p4()),
     };
     Update { r#type: kind as i32, entity: Some(entity(entry)) }
-}
-
-fn p4info() -> Result<P4Info, p4runtime::TextError> {
-    p4runtime::p4info_from_text(P4INFO_TEXT)
-}
-
-/// Names the contract's p4info: FNV-1a of its text.
-fn cookie() -> u64 {
-    P4INFO_TEXT
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

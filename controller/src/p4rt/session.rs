@@ -1,25 +1,23 @@
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
     time::Duration,
 };
 
-use metrics::{counter, gauge, histogram};
+use metrics::{counter, gauge};
 use mimiq_contract::{Entry, EntryKey};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, sleep_until, timeout_at},
 };
-use tonic::Code;
 
 use super::{
-    Operation, Target,
-    connection::{Connection, Lost, Outcome},
+    Operation, SwitchHandle, Target, WriteError,
+    connection::{Connection, Lost},
     diff,
+    handle::Request,
+    write::{BATCH, write},
 };
 
-/// Updates per write: the errors of a whole batch must fit a trailer, and gRPC limits it to 8 KiB.
-const BATCH: usize = 100;
 /// How long the first request of a batch waits for others.
 const LINGER: Duration = Duration::from_millis(1);
 /// Between attempts to connect: doubled from the first to the second.
@@ -29,74 +27,6 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 /// them in this process' life.
 pub type Adopt = Box<dyn FnOnce(&[Entry]) -> HashSet<EntryKey> + Send + Sync>;
 
-/// Why entries were not set.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum WriteError {
-    /// The switch is not connected or not in sync.
-    #[error("switch {0} is not available")]
-    Unavailable(Arc<str>),
-    /// The switch refused an entry.
-    #[error("switch {switch} refused an entry: {code:?}: {message}")]
-    Refused {
-        /// Its name.
-        switch: Arc<str>,
-        /// P4Runtime's code.
-        code: Code,
-        /// What the switch says.
-        message: String,
-    },
-}
-
-enum Request {
-    Set { entries: Vec<Entry>, done: oneshot::Sender<Result<(), WriteError>> },
-    Remove { keys: Vec<EntryKey>, done: oneshot::Sender<()> },
-}
-
-/// A switch, as the rest of the controller sees it.
-#[derive(Debug, Clone)]
-pub struct SwitchHandle {
-    name: Arc<str>,
-    /// Unbounded, so that requests keep their order without waiting: there are no more than leases and aliases.
-    requests: mpsc::UnboundedSender<Request>,
-    synced: watch::Receiver<bool>,
-}
-
-impl SwitchHandle {
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Adds entries, and keeps them there across restarts of the switch. Done when the switch has them.
-    ///
-    /// # Errors
-    /// If the switch is not available or refuses one. Then some may be in the switch: [`remove`](Self::remove) them all.
-    pub async fn set(&self, entries: Vec<Entry>) -> Result<(), WriteError> {
-        let (done, result) = oneshot::channel();
-        let unavailable = || WriteError::Unavailable(self.name.clone());
-        self.requests.send(Request::Set { entries, done }).map_err(|_| unavailable())?;
-        result.await.map_err(|_| unavailable())?
-    }
-
-    /// Removes entries. Done when the switch surely has none of them, nor those of earlier removals, however long it
-    /// takes it to come back; `false` if the session ends before. Requested even if the future is dropped.
-    pub fn remove(&self, keys: Vec<EntryKey>) -> impl Future<Output = bool> + use<> {
-        let (done, result) = oneshot::channel();
-        let sent = self.requests.send(Request::Remove { keys, done }).is_ok();
-        async move { sent && result.await.is_ok() }
-    }
-
-    /// Whether the switch is connected and has all that it should.
-    pub fn is_synced(&self) -> bool {
-        *self.synced.borrow()
-    }
-
-    /// Waits until the switch is in sync; `false` if the session has ended.
-    pub async fn synced(&mut self) -> bool {
-        self.synced.wait_for(|synced| *synced).await.is_ok()
-    }
-}
-
 /// Starts the session of one switch with the entries it must always have. It ends when the last handle is dropped.
 pub fn start(target: Target, always: Vec<Entry>, adopt: Adopt) -> SwitchHandle {
     let (sender, requests) = mpsc::unbounded_channel();
@@ -105,7 +35,7 @@ pub fn start(target: Target, always: Vec<Entry>, adopt: Adopt) -> SwitchHandle {
     let desired = always.into_iter().map(|entry| (entry.key(), entry)).collect();
     let session = Session { target, desired, adopt: Some(adopt), removed: Vec::new(), requests, synced: synced_sender };
     tokio::spawn(session.run());
-    SwitchHandle { name, requests: sender, synced }
+    SwitchHandle::new(name, sender, synced)
 }
 
 struct Session {
@@ -207,12 +137,14 @@ impl Session {
             tracing::info!(switch = %self.target.name, entries, changes, "reconciling");
         }
         let mut all_deleted = true;
-        for (operation, outcome) in operations.iter().zip(self.write(connection, &operations).await?) {
+        for (operation, outcome) in operations.iter().zip(write(&self.target, connection, &operations).await?) {
             if let Some((code, message)) = outcome {
                 all_deleted &= !matches!(operation, Operation::Delete(_));
                 // What the operator configured and the switch refuses is the operator's to mend; the rest goes on.
                 let table = operation.key().table_id();
-                tracing::error!(switch = %self.target.name, table, ?code, message, "switch refused an entry");
+                tracing::error!(switch = %self.target.name, table, ?code, "switch refused an entry");
+                // It may name a client's address.
+                tracing::debug!(message, "refused because");
                 counter!("mimiq_controller_switch_refusals_total", "switch" => self.target.name.to_string())
                     .increment(1);
             }
@@ -271,7 +203,7 @@ impl Session {
                 })),
             }
         }
-        let result = self.write(connection, &operations).await;
+        let result = write(&self.target, connection, &operations).await;
         let (mut outcomes, mut lost) = match result {
             Ok(outcomes) => (outcomes.into_iter(), None),
             Err(lost) => (Vec::new().into_iter(), Some(lost)),
@@ -298,8 +230,9 @@ impl Session {
                 Request::Remove { keys, done } => {
                     let refused = outcomes.by_ref().take(keys.len()).flatten().reduce(|first, _| first);
                     if let Some((code, message)) = refused {
+                        tracing::debug!(message, "refused because");
                         // Removals are confirmed in the order of their requests: reconcile before any later one.
-                        lost = lost.or(Some(Lost::Undeleted { code, message }));
+                        lost = lost.or(Some(Lost::Undeleted { code }));
                     }
                     if lost.is_none() {
                         let _ = done.send(());
@@ -314,52 +247,4 @@ impl Session {
             None => Ok(()),
         }
     }
-
-    /// Writes operations of any number; their outcomes are in the same order. An entry that is there already, or gone
-    /// already, is no error: what counts is the state afterwards.
-    async fn write(&self, connection: &mut Connection, operations: &[Operation]) -> Result<Vec<Outcome>, Lost> {
-        let mut outcomes = Vec::with_capacity(operations.len());
-        let mut rest = operations;
-        while !rest.is_empty() {
-            let (batch, behind) = rest.split_at(batch_len(rest));
-            rest = behind;
-            let mut results = self.timed_write(connection, batch).await?;
-            let (mut again, mut places) = (Vec::new(), Vec::new());
-            for (place, (operation, result)) in batch.iter().zip(&mut results).enumerate() {
-                let code = result.as_ref().map(|(code, _)| *code);
-                match (operation, code) {
-                    (Operation::Insert(entry), Some(Code::AlreadyExists)) => again.push(Operation::Modify(*entry)),
-                    (Operation::Modify(entry), Some(Code::NotFound)) => again.push(Operation::Insert(*entry)),
-                    (Operation::Delete(_), Some(Code::NotFound)) => {
-                        *result = None;
-                        continue;
-                    }
-                    _ => continue,
-                }
-                places.push(place);
-            }
-            if !again.is_empty() {
-                for (place, result) in places.into_iter().zip(self.timed_write(connection, &again).await?) {
-                    results[place] = result;
-                }
-            }
-            outcomes.append(&mut results);
-        }
-        Ok(outcomes)
-    }
-
-    async fn timed_write(&self, connection: &mut Connection, batch: &[Operation]) -> Result<Vec<Outcome>, Lost> {
-        let start = Instant::now();
-        let result = connection.write(batch).await;
-        let switch = self.target.name.to_string();
-        histogram!("mimiq_controller_write_seconds", "switch" => switch.clone()).record(start.elapsed());
-        histogram!("mimiq_controller_write_updates", "switch" => switch).record(batch.len() as f64);
-        result
-    }
-}
-
-/// How many of the operations go into the next write: at most [`BATCH`], and none for the same entry twice.
-fn batch_len(operations: &[Operation]) -> usize {
-    let mut keys = HashSet::new();
-    operations.iter().take(BATCH).take_while(|operation| keys.insert(operation.key())).count()
 }
