@@ -4,13 +4,13 @@
 //! local (127.1.0.0 always is; else `ip -6 route add local PREFIX/64 dev lo`). With `--rtt-ms` a relay in this process delays;
 //! without, the path has the delay. The server answers /N with N bytes over HTTP/3 and has a certificate for `localhost`.
 
-#[allow(dead_code, reason = "the tests use more of it")]
+#[allow(dead_code, clippy::unwrap_used, reason = "the tests use more of it and fail by panicking")]
 #[path = "../tests/support/agent.rs"]
 mod agent;
-#[allow(dead_code, reason = "the tests use more of it")]
+#[allow(dead_code, clippy::unwrap_used, reason = "the tests use more of it and fail by panicking")]
 #[path = "../tests/support/relay.rs"]
 mod relay;
-#[allow(dead_code, reason = "the tests use more of it")]
+#[allow(dead_code, clippy::unwrap_used, reason = "the tests use more of it and fail by panicking")]
 #[path = "../tests/support/server.rs"]
 mod server;
 
@@ -101,8 +101,7 @@ async fn stock(options: &Options, agent: &agent::TestAgent) -> anyhow::Result<(V
     let socket = bind(leases[0].address())?;
     let endpoint = quinn::Endpoint::new(quinn::EndpointConfig::default(), None, socket, runtime)?;
     let connection = endpoint.connect_with(config, options.server, "localhost")?.await?;
-    let (mut driver, mut sender) =
-        h3::client::new(h3_quinn::Connection::new(connection)).await?;
+    let (mut driver, mut sender) = h3::client::new(h3_quinn::Connection::new(connection)).await?;
     tokio::spawn(async move { std::future::poll_fn(|cx| driver.poll_close(cx)).await });
     let (mut latencies, mut failed) = (Vec::new(), 0);
     for number in 0..options.requests {

@@ -107,7 +107,8 @@ impl Config {
         if !self.socket.is_absolute() {
             return refuse("socket", &self.socket.display(), "not an absolute path");
         }
-        let stocks = [("stock.low", "stock.high", Some(self.stock)), ("stock_ipv4.low", "stock_ipv4.high", self.stock_ipv4)];
+        let stocks =
+            [("stock.low", "stock.high", Some(self.stock)), ("stock_ipv4.low", "stock_ipv4.high", self.stock_ipv4)];
         for (low, high, stock) in stocks {
             let Some(stock) = stock else { continue };
             if stock.low == 0 {

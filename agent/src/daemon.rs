@@ -10,10 +10,10 @@ use tokio::sync::{mpsc, watch};
 
 use crate::address::{self, IpVersion};
 use crate::config::{Config, StockConfig};
+use crate::local;
 use crate::netlink::{Netlink, NetlinkError};
 use crate::session::{self, Request, SessionError};
 use crate::stock::{AppId, Command, Grant, Marks, Stock};
-use crate::local;
 
 /// How long the daemon tries to release everything when it stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);

@@ -106,7 +106,11 @@ mod tests {
     fn a_set_is_a_grant() {
         let address = "2001:db8::1".parse::<IpAddr>().unwrap();
         let set = set(vec![address::to_bytes(address)]);
-        let Event::Granted(IpVersion::V6, grant) = granted(reply(server_reply::Reply::AddressSet(set)), IpVersion::V6, 4) else { panic!() };
+        let Event::Granted(IpVersion::V6, grant) =
+            granted(reply(server_reply::Reply::AddressSet(set)), IpVersion::V6, 4)
+        else {
+            panic!()
+        };
         assert_eq!(grant.addresses, [address]);
         assert_eq!((grant.lifetime, grant.grace), (Duration::from_secs(60), Duration::from_secs(5)));
     }

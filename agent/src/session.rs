@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mimiq_api::allocation::{
-    self, Acquire, ClientRequest, Family, Release, ServerPush, ServerReply, client_request, server_push,
-    server_reply,
+    self, Acquire, ClientRequest, Family, Release, ServerPush, ServerReply, client_request, server_push, server_reply,
 };
 use mimiq_contract::wellknown::{CONTROL_PORT, GATEWAY};
 use prost::Message as _;

@@ -1,4 +1,5 @@
 //! The daemon as a process in a network namespace of its own, against an allocation server on the other end of a veth pair.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddrV6};
 use std::path::{Path, PathBuf};
@@ -229,7 +230,12 @@ fn answer(request: &client_request::Request, next: &AtomicU16) -> server_reply::
                 Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, number).octets().to_vec()
             };
             let addresses = (0..acquire.count).map(one).collect();
-            server_reply::Reply::AddressSet(AddressSet { addresses, lifetime_ms: 3_600_000, grace_ms: 60_000, mtu: 1460 })
+            server_reply::Reply::AddressSet(AddressSet {
+                addresses,
+                lifetime_ms: 3_600_000,
+                grace_ms: 60_000,
+                mtu: 1460,
+            })
         }
         client_request::Request::Release(release) => {
             server_reply::Reply::Released(Released { count: release.addresses.len() as u32 })
@@ -295,7 +301,10 @@ async fn from_the_first_address_to_the_last() {
     assert_ne!(first.address(), second.address());
     assert_eq!(first.mtu(), 1460);
     let refused = agent.take(4, Duration::ZERO).await.unwrap_err();
-    assert!(matches!(&refused, AgentError::Refused { message, .. } if message.contains("take.ip_version")), "{refused}");
+    assert!(
+        matches!(&refused, AgentError::Refused { message, .. } if message.contains("take.ip_version")),
+        "{refused}"
+    );
 
     // What comes back is released.
     let address = second.address();
@@ -358,7 +367,8 @@ async fn leftovers_of_a_killed_agent_are_removed() {
 fn config_check_names_what_is_wrong() {
     let pki = Pki::new();
     let check = |file: &Path| {
-        let output = Command::new(env!("CARGO_BIN_EXE_mimiq-agent")).args(["config", "check"]).arg(file).output().unwrap();
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_mimiq-agent")).args(["config", "check"]).arg(file).output().unwrap();
         (output.status.success(), String::from_utf8(output.stderr).unwrap())
     };
     let file = pki.configuration("eth0");

@@ -1,4 +1,5 @@
 //! Hops against real servers, as an observer between them sees them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -69,8 +70,7 @@ async fn hops_faster_than_a_round_trip(identity: &Identity, server: SocketAddr, 
     let agent = TestAgent::start(Duration::from_secs(600));
     let (through, seen) = relay::start(server, Duration::from_millis(10), lose).await;
     let tls = get::tls(get::roots(&identity.certificate()).unwrap()).unwrap();
-    let connector =
-        Connector::new(Agent::connect(&agent.socket).await.unwrap(), tls, Padding::Http3).unwrap();
+    let connector = Connector::new(Agent::connect(&agent.socket).await.unwrap(), tls, Padding::Http3).unwrap();
     let hopping = connector.connect(through, "localhost").await.unwrap();
     let (mut driver, mut sender) =
         h3::client::new(h3_quinn::Connection::new(hopping.connection().clone())).await.unwrap();
@@ -147,7 +147,8 @@ async fn a_server_that_forbids_migration_is_not_migrated() {
 async fn without_a_policy_it_stays_and_without_need_it_does_not_take() {
     let (agent, identity) = (TestAgent::start(Duration::from_secs(600)), Identity::new());
     let server = quinn_server(&identity, true);
-    let report = get::run(Options { requests: 5, ..options(&agent, &identity, server, HopPolicy::Never) }).await.unwrap();
+    let report =
+        get::run(Options { requests: 5, ..options(&agent, &identity, server, HopPolicy::Never) }).await.unwrap();
     assert_all_ok(&report, 5);
     assert_eq!((report.hops.len(), report.addresses.len()), (0, 1));
     // When the connection is closed, the address goes back.
@@ -160,8 +161,7 @@ async fn an_address_that_ends_is_left() {
     let (agent, identity) = (TestAgent::start(Duration::from_secs(600)), Identity::new());
     let server = quinn_server(&identity, true);
     let tls = get::tls(get::roots(&identity.certificate()).unwrap()).unwrap();
-    let connector =
-        Connector::new(Agent::connect(&agent.socket).await.unwrap(), tls, Padding::Http3).unwrap();
+    let connector = Connector::new(Agent::connect(&agent.socket).await.unwrap(), tls, Padding::Http3).unwrap();
     let hopping = connector.connect(server, "localhost").await.unwrap();
     let first = hopping.source().unwrap();
     agent.events.send(Event::Revoked(vec![first.ip()])).await.unwrap();

@@ -135,8 +135,8 @@ struct Client {
 impl Client {
     async fn request(&mut self, number: usize, count: usize, policy: HopPolicy) {
         let (before, early) = match policy {
-            HopPolicy::Every(every, Timing::Before) => (number > 0 && number % every == 0, false),
-            HopPolicy::Every(every, Timing::Early) => (false, (number + 1) % every == 0 && number + 1 < count),
+            HopPolicy::Every(every, Timing::Before) => (number > 0 && number.is_multiple_of(every), false),
+            HopPolicy::Every(every, Timing::Early) => (false, (number + 1).is_multiple_of(every) && number + 1 < count),
             HopPolicy::Never => (false, false),
         };
         if before {
@@ -200,7 +200,10 @@ impl Client {
     }
 }
 
-async fn exchange(mut sender: SendRequest<OpenStreams, Bytes>, uri: http::Uri) -> anyhow::Result<(http::StatusCode, u64)> {
+async fn exchange(
+    mut sender: SendRequest<OpenStreams, Bytes>,
+    uri: http::Uri,
+) -> anyhow::Result<(http::StatusCode, u64)> {
     let mut stream = sender.send_request(http::Request::get(uri).body(())?).await?;
     stream.finish().await?;
     let response = stream.recv_response().await?;

@@ -96,7 +96,8 @@ pub struct Hopping(Arc<Inner>);
 
 impl Hopping {
     pub(crate) fn start(parts: Parts) -> Self {
-        let turn = Mutex::new(Turn { reserve: Reserve::default(), client_ids: ClientIds::default(), last: Instant::now() });
+        let turn =
+            Mutex::new(Turn { reserve: Reserve::default(), client_ids: ClientIds::default(), last: Instant::now() });
         let inner = Arc::new(Inner { parts, turn, hops: AtomicU64::new(0), hopped: Notify::new() });
         tokio::spawn(inner.clone().maintain());
         Self(inner)

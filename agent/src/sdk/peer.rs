@@ -129,7 +129,8 @@ fn read(parameters: &TransportParameters) -> Parameters {
     parameters.write(&mut bytes);
     let mut rest = bytes.as_slice();
     while let (Ok(id), Ok(length)) = (VarInt::decode(&mut rest), VarInt::decode(&mut rest)) {
-        let Some((mut value, next)) = usize::try_from(length.into_inner()).ok().and_then(|at| rest.split_at_checked(at))
+        let Some((mut value, next)) =
+            usize::try_from(length.into_inner()).ok().and_then(|at| rest.split_at_checked(at))
         else {
             break;
         };

@@ -102,11 +102,7 @@ impl Sockets {
     pub(crate) fn ids(&self) -> Ids {
         let state = self.lock();
         let ledger = &state.ledger;
-        Ids {
-            server_used: ledger.server_ids_used(),
-            moves: ledger.moves(),
-            links_seen: ledger.links_seen(),
-        }
+        Ids { server_used: ledger.server_ids_used(), moves: ledger.moves(), links_seen: ledger.links_seen() }
     }
 
     /// Follows the hops.

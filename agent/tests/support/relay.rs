@@ -76,7 +76,8 @@ pub(crate) async fn start(
             if lose(true, count) {
                 continue;
             }
-            let path = paths.entry(client).or_insert_with(|| path(front.clone(), client, server, one_way, lose, seen.clone()));
+            let path =
+                paths.entry(client).or_insert_with(|| path(front.clone(), client, server, one_way, lose, seen.clone()));
             let _ = path.send((Instant::now() + one_way, datagram));
         }
     });

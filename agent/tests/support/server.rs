@@ -63,7 +63,9 @@ pub(crate) fn quinn_server(identity: &Identity, migration: bool) -> SocketAddr {
 }
 
 async fn serve(connection: quinn::Connection) {
-    let Ok(mut h3) = h3::server::Connection::<_, Bytes>::new(h3_quinn::Connection::new(connection)).await else { return };
+    let Ok(mut h3) = h3::server::Connection::<_, Bytes>::new(h3_quinn::Connection::new(connection)).await else {
+        return;
+    };
     while let Ok(Some(resolver)) = h3.accept().await {
         tokio::spawn(async move {
             let (request, mut stream) = resolver.resolve_request().await?;

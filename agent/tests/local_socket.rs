@@ -1,0 +1,96 @@
+//! What an application may do wrong on the Unix socket.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[allow(dead_code, reason = "each test uses some of it")]
+#[path = "support/agent.rs"]
+mod agent;
+
+use std::time::Duration;
+
+use agent::TestAgent;
+use mimiq_agent::sdk::{Agent, AgentError};
+use mimiq_api::framing;
+use mimiq_api::local::{AgentMessage, AppRequest, Return, Take, agent_message, app_request};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{UnixListener, UnixStream};
+
+async fn message(stream: &mut UnixStream) -> agent_message::Message {
+    framing::read::<AgentMessage>(stream).await.unwrap().unwrap().message.unwrap()
+}
+
+async fn refusal(stream: &mut UnixStream) -> String {
+    match message(stream).await {
+        agent_message::Message::Refused(refused) => refused.message,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn send(stream: &mut UnixStream, request: app_request::Request) {
+    framing::write(stream, &AppRequest { request: Some(request) }).await.unwrap();
+}
+
+#[tokio::test]
+async fn broken_frames_are_refused_and_end_the_connection() {
+    let agent = TestAgent::start(Duration::from_secs(600));
+    for (bytes, expected) in [
+        (&[0xff, 0xff, 0xff, 0xff][..], "frame length: 4294967295"),
+        (&[0, 0, 0, 3, 0xff, 0xff, 0xff][..], "frame of 3 bytes"),
+    ] {
+        let mut stream = UnixStream::connect(&agent.socket).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        let refused = refusal(&mut stream).await;
+        assert!(refused.contains(expected), "{refused}");
+        assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
+    }
+    // Nobody else is affected.
+    let other = Agent::connect(&agent.socket).await.unwrap();
+    other.take(4, Duration::from_secs(5)).await.unwrap();
+}
+
+#[tokio::test]
+async fn requests_that_make_no_sense_are_refused_by_field_and_value() {
+    let agent = TestAgent::start(Duration::from_secs(600));
+    let mut stream = UnixStream::connect(&agent.socket).await.unwrap();
+    for (request, expected) in [
+        (app_request::Request::Take(Take { ip_version: 5, wait_ms: 0 }), "take.ip_version: 5"),
+        (app_request::Request::Take(Take { ip_version: 6, wait_ms: 0 }), "take.ip_version: V6"),
+        (app_request::Request::Return(Return { address: vec![1, 2] }), "return.address: 2 bytes"),
+        (app_request::Request::Return(Return { address: vec![127, 0, 0, 1] }), "127.0.0.1 is not held"),
+        (app_request::Request::Return(Return { address: vec![0; 16] }), ":: is not held"),
+    ] {
+        send(&mut stream, request).await;
+        let refused = refusal(&mut stream).await;
+        assert!(refused.contains(expected), "{refused}");
+    }
+    framing::write(&mut stream, &AppRequest { request: None }).await.unwrap();
+    assert!(refusal(&mut stream).await.contains("request: missing"));
+    send(&mut stream, app_request::Request::Take(Take { ip_version: 4, wait_ms: 5000 })).await;
+    assert!(matches!(message(&mut stream).await, agent_message::Message::Taken(_)));
+}
+
+#[tokio::test]
+async fn answers_come_in_the_order_of_the_requests() {
+    let agent = TestAgent::start(Duration::from_secs(600));
+    let mut stream = UnixStream::connect(&agent.socket).await.unwrap();
+    for _ in 0..20 {
+        send(&mut stream, app_request::Request::Take(Take { ip_version: 4, wait_ms: 5000 })).await;
+        send(&mut stream, app_request::Request::Return(Return { address: vec![9] })).await;
+    }
+    let mut addresses = std::collections::HashSet::new();
+    for _ in 0..20 {
+        let agent_message::Message::Taken(taken) = message(&mut stream).await else { panic!() };
+        assert!(addresses.insert(taken.address), "given twice");
+        assert!(refusal(&mut stream).await.contains("1 bytes"));
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_talks_nonsense_is_given_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("agent.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let client = Agent::connect(&path).await.unwrap();
+    let (mut stream, _) = listener.accept().await.unwrap();
+    stream.write_all(&[0, 0, 0, 2, 0xff, 0xff]).await.unwrap();
+    assert!(matches!(client.take(6, Duration::ZERO).await, Err(AgentError::Gone)));
+}
