@@ -1,5 +1,6 @@
 """The demo's result: the observer's view from the capture, crossed with what the clients say they did."""
 
+import json
 import math
 import statistics
 from collections import Counter
@@ -24,6 +25,22 @@ class Fetch:
     @property
     def name(self):
         return self.client if self.hopping else f"{self.client} without hops"
+
+    @classmethod
+    def load(cls, path, hopping):
+        """From the report that `mimiq-get` wrote."""
+        document = json.loads(path.read_text())
+        requests = document["requests"]
+        return cls(
+            client=document["client"],
+            hopping=hopping,
+            requests=len(requests),
+            ok=sum(request["ok"] for request in requests),
+            hops=len(document["hops"]),
+            addresses=[used["address"] for used in document["addresses"]],
+            latencies_ms=[request["latency_us"] / 1000 for request in requests if request["ok"]],
+            errors=[request["error"] for request in requests if request["error"]],
+        )
 
 
 @dataclass

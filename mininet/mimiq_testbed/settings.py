@@ -58,3 +58,14 @@ def _controlled(plan, switch):
         "routes": [{"prefix": p.INSIDE} | to_router, {"prefix": "::/0"} | to_server],
         "denied_sources": [p.INSIDE],
     }
+
+
+def agent(interface, pki, client, socket):
+    """Of one `mimiq-agent`; `pki` is the folder in which `mimiqctl pki enrol` put the client's certificate."""
+    return {
+        "interface": interface,
+        "socket": str(socket),
+        "pki": {"ca": str(pki / "ca.pem"), "certificate": str(pki / f"{client}.pem"), "key": str(pki / f"{client}.key")},
+        "stock": {"low": 16, "high": 48},
+        "metrics": f"[::1]:{p.METRICS_PORT}",
+    }

@@ -134,9 +134,8 @@ class Testbed:
         started = []
         for switch in self.plan.switches:
             for client in switch.clients:
-                identity = self.directory / client
-                self.net["c0"].run(binary("mimiqctl"), "pki", "enrol", self.pki, client, identity)
-                document = settings.agent(client, f"{client}-{switch.name}", self.pki, identity, self.socket(client))
+                self.net["c0"].run(binary("mimiqctl"), "pki", "enrol", self.pki, client)
+                document = settings.agent(f"{client}-{switch.name}", self.pki, client, self.socket(client))
                 config = settings.write(self.directory / f"{client}.yaml", document)
                 started.append(self._daemon(self.net[client], "mimiq-agent", config))
         for daemon in started:
@@ -148,7 +147,8 @@ class Testbed:
         return self.sockets / f"{client}.sock"
 
     def _daemon(self, node, program, config):
-        command = [binary(program), "--config", config]
+        # A switch has nothing else to do than to run.
+        command = [binary(program), *([] if program == "mimiq-switch" else ["run"]), "--config", config]
         return node.spawn(f"{program} on {node.name}", command, self.directory / f"{program}-{node.name}.log")
 
     def stop(self):

@@ -1,0 +1,47 @@
+"""Command line: `python -m mimiq_testbed demo`."""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+from . import demo
+from .paths import TARGET
+from .process import TestbedError
+
+
+def main():
+    """Returns the exit status: 0 only if every property held."""
+    parser = argparse.ArgumentParser(prog="mimiq_testbed", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    options = commands.add_parser("demo", help="a small ISP, three hopping clients, an observer's report")
+    options.add_argument("--requests", type=int, default=200, help="objects each client fetches (default: 200)")
+    options.add_argument("--size", type=int, default=2700, help="bytes of an object (default: 2700)")
+    options.add_argument("--hop-every", type=int, default=3, help="hop once in so many requests (default: 3)")
+    options.add_argument("--rtt-ms", type=float, default=20.0, help="round-trip time to the server (default: 20)")
+    options.add_argument("--out", type=Path, default=TARGET / "demo", help="where results go (default: target/demo)")
+    chosen = parser.parse_args()
+    # Both end the testbed's `with`, which cleans up.
+    signal.signal(signal.SIGINT, _interrupted)
+    signal.signal(signal.SIGTERM, _interrupted)
+    # Shown at once, also through a pipe.
+    sys.stdout.reconfigure(line_buffering=True)
+    try:
+        held = demo.run(
+            chosen.out, requests=chosen.requests, size=chosen.size, hop_every=chosen.hop_every, rtt_ms=chosen.rtt_ms
+        )
+    except TestbedError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("demo: interrupted; everything is stopped and removed", file=sys.stderr)
+        return 130
+    return 0 if held else 1
+
+
+def _interrupted(_number, _frame):
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
