@@ -37,6 +37,8 @@ const GENERATOR_MAC: MacAddr = MacAddr([2, 0, 0, 0, 1, 1]);
 const NEAR_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 const FAR_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 2]);
 const SINK_MAC: MacAddr = MacAddr([2, 0, 0, 0, 2, 1]);
+/// Not the sink's, so that its kernel drops the frames of all contenders at once instead of answering some with ICMP.
+const NEXT_HOP_MAC: MacAddr = MacAddr([2, 0, 0, 0, 2, 2]);
 
 const SERVER: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 1);
 
@@ -115,7 +117,7 @@ impl Lab {
         // For the kernel; frames that the XDP sockets get never come so far.
         middle.sysctl("ipv6/conf/all/forwarding", "1")?;
         middle.ip(&format!("route add {SERVER} dev far"))?;
-        middle.ip(&format!("neigh add {SERVER} lladdr {SINK_MAC} dev far nud permanent"))?;
+        middle.ip(&format!("neigh add {SERVER} lladdr {NEXT_HOP_MAC} dev far nud permanent"))?;
         let source =
             |i: usize| Ipv6Addr::from_bits(0x2001_0db8_0001_0000_0000_0000_0000_0000 | (i as u128 * 0x9e37_79b9));
         let sources: Vec<_> = (1..=SOURCES).map(source).collect();
@@ -179,7 +181,7 @@ impl Lab {
         std::fs::write(file.path(), config)?;
         let path = file.path().to_str().context("path of the configuration")?;
         let process = self.middle.start("mimiq-switch", &["--config", path], "ready")?;
-        let entries = rules::entries(GENERATOR_MAC, &self.sources, FAR_MAC, SINK_MAC)?;
+        let entries = rules::entries(GENERATOR_MAC, &self.sources, FAR_MAC, NEXT_HOP_MAC)?;
         let writing = self.middle.thread(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(rules::write(listen, &entries))
