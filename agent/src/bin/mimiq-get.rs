@@ -16,7 +16,7 @@ use mimiq_agent::get::{self, HopPolicy, Options, Timing};
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// What to ask for, such as https://server.example:4433/2700.
+    /// What to ask for, such as `https://server.example:4433/2700`.
     url: http::Uri,
     /// The agent's Unix socket.
     #[arg(long, default_value = "/run/mimiq/agent.sock")]
@@ -24,7 +24,7 @@ struct Arguments {
     /// Who may have signed the server's certificate (PEM).
     #[arg(long)]
     ca: PathBuf,
-    /// Where to connect to, if not where the URL's host name leads; such as [2001:db8::1]:4433.
+    /// Where to connect to, if not where the URL's host name leads; such as `[2001:db8::1]:4433`.
     #[arg(long)]
     connect: Option<SocketAddr>,
     /// The name in the server's certificate, if not the URL's host.

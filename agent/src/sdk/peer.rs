@@ -154,7 +154,7 @@ mod tests {
     fn parameters_are_found_between_others() {
         for (bytes, forbids_migration, id_limit) in [
             (&[0x04u8, 2, 0x40, 0x80, 0x0c, 0, 0x0e, 1, 4][..], true, 4),
-            (&[0x04, 2, 0x40, 0x0c, 0x0e, 1, 8][..], false, 8),
+            (&[0x04, 2, 0x4c, 0x0c, 0x0e, 1, 8][..], false, 8),
             (&[][..], false, 2),
         ] {
             let parameters = TransportParameters::read(Side::Client, &mut &bytes[..]).unwrap();
