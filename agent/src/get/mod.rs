@@ -19,6 +19,8 @@ pub use report::{AddressReport, HopReport, Report, RequestReport, Summary, perce
 
 use crate::sdk::{Agent, Connector, EARLY, Hopping, Padding};
 
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// When a hop happens, relative to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Timing {
@@ -118,9 +120,10 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
             break;
         }
     }
-    let links_seen = client.hopping.stats().links_seen;
-    let mut report = client.report;
-    report.finish(links_seen);
+    let Client { hopping, mut report, .. } = client;
+    report.finish(hopping.stats().links_seen);
+    // A server that does not answer is not waited for.
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, hopping.close()).await;
     Ok(report)
 }
 

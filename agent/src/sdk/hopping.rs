@@ -117,6 +117,12 @@ impl Hopping {
         self.0.hop().await
     }
 
+    /// Closes the connection and waits until its last packet is out and late ones are answered: three probe timeouts.
+    pub async fn close(self) {
+        self.0.parts.connection.close(quinn::VarInt::from_u32(0), b"");
+        self.0.parts.endpoint.wait_idle().await;
+    }
+
     /// Where packets leave from.
     #[must_use]
     pub fn source(&self) -> Option<SocketAddr> {
