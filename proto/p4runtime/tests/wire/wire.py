@@ -1,4 +1,4 @@
-"""The other implementation in the wire test: PyPI's `p4runtime`, run by wire.rs.
+"""The other implementation in the wire test: PyPI's `p4runtime`, run by peer.rs.
 
     wire.py descriptors          prints the package's FileDescriptorSet (binary)
     wire.py echo                 reads messages, prints what was seen in them and encodes them again
