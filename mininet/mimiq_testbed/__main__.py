@@ -21,9 +21,8 @@ def main():
     options.add_argument("--rtt-ms", type=float, default=20.0, help="round-trip time to the server (default: 20)")
     options.add_argument("--out", type=Path, default=TARGET / "demo", help="where results go (default: target/demo)")
     chosen = parser.parse_args()
-    # Both end the testbed's `with`, which cleans up.
-    signal.signal(signal.SIGINT, _interrupted)
-    signal.signal(signal.SIGTERM, _interrupted)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+        signal.signal(number, _interrupt)
     # Shown at once, also through a pipe.
     sys.stdout.reconfigure(line_buffering=True)
     try:
@@ -34,12 +33,16 @@ def main():
         print(f"demo: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         print("demo: interrupted; everything is stopped and removed", file=sys.stderr)
         return 130
     return 0 if held else 1
 
 
-def _interrupted(_number, _frame):
+def _interrupt(_number, _frame):
+    """Ends the testbed's `with`, which cleans up. Python swallows what is raised while it runs a destructor, so this comes
+    again until the clean-up begins, which holds signals back."""
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
     raise KeyboardInterrupt
 
 

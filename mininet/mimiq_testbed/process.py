@@ -93,6 +93,12 @@ class Daemon:
         """Whether it still runs."""
         return self.process.poll() is None
 
+    def kill(self):
+        """Ends it without a warning."""
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+
     def stop(self, timeout=5.0):
         """Ends it: SIGTERM, and SIGKILL if it is still there after `timeout` seconds. Returns its exit status."""
         if self.alive():

@@ -22,8 +22,9 @@ RTT_TOLERANCE_MS = 1.0
 
 @contextmanager
 def undisturbed():
-    """Holds SIGINT and SIGTERM back, so that cleaning up is not cut short."""
-    held = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    """Holds back what interrupts, so that cleaning up is not cut short."""
+    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGALRM
+    held = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
     try:
         yield
     finally:
@@ -119,9 +120,26 @@ class Testbed:
         for daemon in started:
             daemon.wait_ready()
         self.say(f"switches {', '.join(s.name for s in self.plan.switches)} on AF_XDP")
-        config = settings.write(self.directory / "controller.yaml", settings.controller(self.plan, self.pki, state))
-        self._daemon(controller, "mimiq-controller", config).wait_ready()
+        document = settings.controller(self.plan, self.pki, state)
+        self._controller_config = settings.write(self.directory / "controller.yaml", document)
+        self._start_controller()
         self.say("controller: switches programmed")
+
+    def _start_controller(self):
+        self._controller = self._daemon(self.net["c0"], "mimiq-controller", self._controller_config)
+        self._controller.wait_ready()
+
+    def restart_controller(self):
+        """Kills the controller without a warning and starts it again; returns when it is ready."""
+        self._controller.kill()
+        self._start_controller()
+
+    def restart_switch(self, name):
+        """Kills a switch without a warning and starts it again; returns when it serves P4Runtime."""
+        switch = next(switch for switch in self.plan.switches if switch.name == name)
+        for daemon in self.net[name].daemons:
+            daemon.kill()
+        self._start_switch(switch).wait_ready()
 
     def _start_switch(self, switch):
         node = self.net[switch.name]
