@@ -5,7 +5,7 @@ use std::{collections::HashMap, io, net::Ipv6Addr, sync::Arc, time::Duration};
 use metrics::gauge;
 use mimiq_addressing::{Alias, Sid};
 use mimiq_contract::Entry;
-use quinn::{Endpoint, EndpointConfig, TokioRuntime};
+use quinn::{Endpoint, TokioRuntime};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     relay::RelaySocket,
     service::Service,
     store::Store,
-    tls::{TlsError, server_config},
+    tls::{TlsError, endpoint_config, server_config},
 };
 
 /// How long clients have to take note that the server stops.
@@ -77,7 +77,7 @@ impl Controller {
             config.switches.iter().filter_map(|s| Some((s.sid?, s.tunnel_addr))).collect();
         let socket = RelaySocket::bind(config.relay, tunnels.clone())
             .map_err(|source| StartError::Relay { address: config.relay, source })?;
-        let (endpoint_config, runtime) = (EndpointConfig::default(), Arc::new(TokioRuntime));
+        let (endpoint_config, runtime) = (endpoint_config(&config.pki)?, Arc::new(TokioRuntime));
         let endpoint = Endpoint::new_with_abstract_socket(endpoint_config, Some(server), Arc::new(socket), runtime)
             .map_err(|source| StartError::Relay { address: config.relay, source })?;
 

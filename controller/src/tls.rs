@@ -7,7 +7,9 @@ use std::{
 };
 
 use mimiq_api::allocation::{ALPN, MAX_MESSAGE};
-use quinn::{IdleTimeout, ServerConfig, TransportConfig, VarInt, crypto::rustls::QuicServerConfig};
+use quinn::{EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt, crypto::rustls::QuicServerConfig};
+use quinn_proto::HashedConnectionIdGenerator;
+use ring::hmac;
 use rustls::{RootCertStore, server::WebPkiClientVerifier};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use x509_parser::{certificate::X509Certificate, prelude::FromDer as _};
@@ -58,8 +60,7 @@ pub fn server_config(pki: &Pki) -> Result<ServerConfig, TlsError> {
     for certificate in certificates(&pki.ca)? {
         roots.add(certificate)?;
     }
-    let key =
-        PrivateKeyDer::from_pem_file(&pki.key).map_err(|source| TlsError::File { path: pki.key.clone(), source })?;
+    let key = private_key(pki)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build()?;
     let mut tls = rustls::ServerConfig::builder_with_provider(provider)
@@ -70,6 +71,26 @@ pub fn server_config(pki: &Pki) -> Result<ServerConfig, TlsError> {
     let mut config = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
     config.max_incoming(INCOMING).transport_config(Arc::new(transport()));
     Ok(config)
+}
+
+/// The endpoint's configuration. What recognises connection IDs and signs stateless resets (RFC 9000 §10.3) comes from the
+/// private key: so a restarted server tells agents at once that it has forgotten their connections, instead of leaving
+/// them to their idle timeout.
+///
+/// # Errors
+/// If the private key cannot be read.
+pub fn endpoint_config(pki: &Pki) -> Result<EndpointConfig, TlsError> {
+    let secret = hmac::Key::new(hmac::HMAC_SHA256, private_key(pki)?.secret_der());
+    let derive = |purpose: &[u8]| hmac::sign(&secret, purpose);
+    let reset = hmac::Key::new(hmac::HMAC_SHA256, derive(b"mimiq stateless reset").as_ref());
+    let ids = derive(b"mimiq connection IDs").as_ref().iter().take(8).fold(0, |n, byte| n << 8 | u64::from(*byte));
+    let mut config = EndpointConfig::new(Arc::new(reset));
+    config.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(ids)));
+    Ok(config)
+}
+
+fn private_key(pki: &Pki) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(&pki.key).map_err(|source| TlsError::File { path: pki.key.clone(), source })
 }
 
 fn transport() -> TransportConfig {

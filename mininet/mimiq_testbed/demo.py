@@ -13,12 +13,12 @@ CAPTURE, REPORT, PICTURE = "capture.pcap", "report.json", "picture.svg"
 def run(directory, *, requests=200, size=2700, hop_every=3, rtt_ms=20.0, say=print):
     """Runs it; what it shows goes to `say`, its files to `directory`. Returns whether every property held."""
     begun = time.monotonic()
-    directory.mkdir(parents=True, exist_ok=True)
-    for name in (CAPTURE, REPORT, PICTURE):
-        (directory / name).unlink(missing_ok=True)
     step = lambda text: say(f"[{time.monotonic() - begun:5.1f} s] {text}")  # noqa: E731
     world = plan.Plan(rtt_ms=rtt_ms)
     with Testbed(directory / "run", world, step) as testbed:
+        # Nobody is to take an earlier run's results for this one's.
+        for name in (CAPTURE, REPORT, PICTURE):
+            (directory / name).unlink(missing_ok=True)
         clients = world.clients
         step(f"{', '.join(clients)} fetch {requests} objects of {size} bytes each over one connection; {clients[0]} once more without hops")
         fetches = fetch.run(testbed, clients=clients, control=clients[0], requests=requests, size=size, hop_every=hop_every)

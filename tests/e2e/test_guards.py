@@ -147,6 +147,7 @@ def test_edge_tells_the_server_what_fits(testbed, app):
     while mtu() != testbed.plan.client_mtu:
         assert time.monotonic() < deadline, f"path MTU {mtu()}, not {testbed.plan.client_mtu}"
         time.sleep(0.05)
+    server.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # the error that the ICMP message left
     server.send(bytes(room))
     assert len(client.recv(2048)) == room
 
