@@ -238,7 +238,11 @@ async fn ask(connection: quinn::Connection, request: Request, events: mpsc::Send
             let release = client_request::Request::Release(Release { addresses });
             match exchange(&connection, release).await {
                 Ok(ServerReply { reply: Some(server_reply::Reply::Released(_)) }) => {}
-                Ok(reply) => tracing::warn!(?reply, "the allocation server did not take addresses back"),
+                Ok(reply) => {
+                    tracing::warn!("the allocation server did not take addresses back");
+                    // It may contain addresses.
+                    tracing::debug!(?reply, "instead of taking addresses back");
+                }
                 // They end by themselves.
                 Err(error) => tracing::info!(%error, "addresses were not released"),
             }
