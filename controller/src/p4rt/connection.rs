@@ -173,7 +173,10 @@ impl Connection {
                     // The default entry before it was first set: the program's initial action.
                     Err(_) if entry.is_default_action => {}
                     Err(error) => {
-                        tracing::warn!(switch = %self.target.name, %error, "an entry outside the contract is left alone");
+                        let (switch, table) = (&*self.target.name, entry.table_id);
+                        tracing::warn!(switch, table, "an entry outside the contract is left alone");
+                        // It may name a client's address.
+                        tracing::debug!(switch, %error, "outside the contract because");
                     }
                 }
             }
