@@ -2,21 +2,25 @@
 # make test    everything that must hold before a commit: format, lints, docs, all tests (needs root)
 # make bench   side-by-side measurements; writes target/bench/results.json (needs root)
 
-.PHONY: demo test bench setup build lint unit conformance e2e
+.PHONY: demo test bench setup release debug lint unit conformance e2e
 
-demo: setup build
+demo: setup release
 	scripts/demo.sh
 
-test: setup lint unit conformance build e2e
+# One profile for everything, so that dependencies are built once.
+test: setup lint unit debug conformance e2e
 
-bench: setup build
-	cargo run --release --locked -p mimiq-bench -- all --out target/bench/results.json
+bench: setup release
+	target/release/mimiq-bench all --out target/bench/results.json
 
 setup:
 	scripts/setup.sh
 
-build:
+release:
 	cargo build --release --locked --workspace --bins --examples
+
+debug:
+	cargo build --locked --workspace --bins
 
 lint:
 	cargo fmt --all --check
@@ -26,8 +30,8 @@ lint:
 unit:
 	cargo test --locked --workspace
 
-conformance: build
-	tests/conformance/run.sh
+conformance:
+	MIMIQ_SWITCH=target/debug/mimiq-switch tests/conformance/run.sh
 
-e2e: build
-	tests/e2e/run.sh
+e2e:
+	MIMIQ_BIN=target/debug tests/e2e/run.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The testbed's own tests, and the end-to-end tests on network namespaces with the release builds.
+# The testbed's own tests, and the end-to-end tests on network namespaces with the release builds, or those in MIMIQ_BIN.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 python="$root/target/venv/testbed/bin/python"
