@@ -3,6 +3,7 @@
 //! [`tables()`](tables()) makes the tables: a [`TableWriter`] for the controller's entries and [`TableReader`]s for the worker
 //! threads. Each worker has a [`Pipeline`] that gives every [`Packet`] of a batch its [`Verdict`].
 
+mod bits;
 mod counters;
 mod packet;
 mod pipeline;

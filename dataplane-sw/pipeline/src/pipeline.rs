@@ -16,6 +16,7 @@ use mimiq_contract::{DropReason, tables::SwitchInfoAction};
 
 use self::{
     ingress::{Ingress, classify},
+    job::Found,
     limiter::Limiter,
 };
 use crate::{DropCounters, Packet, Tables, Verdict, tally::Tally, wire::icmp::IcmpError};
@@ -68,39 +69,35 @@ impl Pipeline {
         }
     }
 
-    fn stage(&self, context: &mut Context<'_>, packets: &mut [Packet<'_>], verdicts: &mut Vec<Verdict>) {
+    fn stage<'t>(&self, context: &mut Context<'t>, packets: &mut [Packet<'_>], verdicts: &mut Vec<Verdict>) {
         let mut jobs: [_; STAGE] = std::array::from_fn(|_| (0, Err(DropReason::NoRole)));
         for (job, packet) in jobs.iter_mut().zip(&mut *packets) {
             *job = (packet.len, classify(context, packet));
         }
-        for (job, packet) in jobs.iter_mut().zip(&*packets) {
+        let mut found = [Found::default(); STAGE];
+        for ((job, found), packet) in jobs.iter().zip(&mut found).zip(&*packets) {
             if let (_, Ok(Ingress::Forward(job))) = job {
-                job.look_up_source(context.tables, packet.port);
+                job.look_up_source(context.tables, packet.port, found);
             }
         }
-        for job in &mut jobs {
+        for (job, found) in jobs.iter().zip(&mut found) {
             if let (_, Ok(Ingress::Forward(job))) = job {
-                job.look_up_client(context.tables);
+                job.look_up_client(context.tables, found);
             }
         }
-        for job in &mut jobs {
+        for (job, found) in jobs.iter().zip(&mut found) {
             if let (_, Ok(Ingress::Forward(job))) = job {
-                job.look_up_pool(context.tables);
+                job.look_up_pool(context.tables, found);
             }
         }
-        for job in &mut jobs {
-            if let (_, Ok(Ingress::Forward(job))) = job {
-                job.look_up_tunnel(context.tables);
-            }
-        }
-        for ((bytes, job), packet) in jobs.iter().zip(packets) {
+        for (((bytes, job), found), packet) in jobs.iter().zip(&found).zip(packets) {
             let verdict = match job {
                 Ok(Ingress::Send(port)) => Verdict::Send(*port),
-                Ok(Ingress::Forward(job)) => job.run(context, packet).map_or_else(
+                Ok(Ingress::Forward(job)) => job.run(found, context, packet).map_or_else(
                     |Reject { reason, error }| {
                         self.drops.add(reason, *bytes);
                         error
-                            .and_then(|error| icmp_error::reply(context, packet, (&job.frame, &job.ip), error))
+                            .and_then(|error| icmp_error::reply(context, packet, &job.ip, error))
                             .map_or(Verdict::Drop(reason), Verdict::Send)
                     },
                     Verdict::Send,
@@ -115,19 +112,19 @@ impl Pipeline {
     }
 }
 
-impl Context<'_> {
+impl<'t> Context<'t> {
     /// The switch's own addresses, for a packet of so many bytes.
     #[inline]
-    fn switch_info(&mut self, bytes: usize) -> Result<SwitchInfoAction, DropReason> {
+    fn switch_info(&mut self, bytes: usize) -> Result<&'t SwitchInfoAction, DropReason> {
         let info = self.tables.switch_info.find().ok_or(DropReason::NoSwitchInfo)?;
         self.tally.switch_info.hit(&info.counters, bytes);
-        Ok(info.action)
+        Ok(&info.action)
     }
 
     /// The largest IP packet the fabric carries, bytes; `None` if it is not known yet.
     #[inline]
     fn fabric_mtu(&self) -> Option<u16> {
-        let SwitchInfoAction::SetSwitchInfo { fabric_mtu, .. } = self.tables.switch_info.find()?.action;
-        Some(fabric_mtu)
+        let SwitchInfoAction::SetSwitchInfo { fabric_mtu, .. } = &self.tables.switch_info.find()?.action;
+        Some(*fabric_mtu)
     }
 }

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     Packet,
+    bits::Bits128,
     wire::{
         ethernet::{self, Ethernet},
         icmp::IcmpError,
@@ -36,7 +37,7 @@ pub(super) fn deliver(
     ip: &Ip,
     (port, dst_mac): (PortId, MacAddr),
 ) -> Result<PortId, Reject> {
-    let SwitchInfoAction::SetSwitchInfo { mac, .. } = context.switch_info(packet.len)?;
+    let &SwitchInfoAction::SetSwitchInfo { mac, .. } = context.switch_info(packet.len)?;
     send(packet, ip, &NextHop { port, src_mac: mac, dst_mac }).map_err(Reject::from)
 }
 
@@ -46,9 +47,9 @@ pub(super) fn tunnel(
     context: &mut Context<'_>,
     packet: &mut Packet<'_>,
     ip: &Ip,
-    switch_addr: std::net::Ipv6Addr,
+    switch_addr: Bits128,
 ) -> Result<PortId, Reject> {
-    let SwitchInfoAction::SetSwitchInfo { tunnel_addr, fabric_mtu, .. } = context.switch_info(packet.len)?;
+    let &SwitchInfoAction::SetSwitchInfo { tunnel_addr, fabric_mtu, .. } = context.switch_info(packet.len)?;
     let len = ip.len();
     if len + ipv6::LEN > usize::from(fabric_mtu) {
         return Err(too_big(ip, fabric_mtu.saturating_sub(ipv6::LEN as u16)));
@@ -63,7 +64,7 @@ pub(super) fn tunnel(
         payload_len: len as u16,
         next_header,
         hop_limit: HOP_LIMIT,
-        src: tunnel_addr,
+        src: tunnel_addr.into(),
         dst: switch_addr,
     };
     let arrived = packet.len;
@@ -82,7 +83,7 @@ pub(super) fn encapsulate(
     outer: Ipv6,
     arrived: usize,
 ) -> Result<PortId, DropReason> {
-    let entry = context.tables.route_v6.find(outer.dst.to_bits()).ok_or(DropReason::NoRoute)?;
+    let entry = context.tables.route_v6.find(outer.dst).ok_or(DropReason::NoRoute)?;
     context.tally.route.hit(&entry.counters, arrived);
     let RouteV6Action::Forward { port, src_mac, dst_mac } = entry.action;
     packet.prepend(packet.start, outer.emit())?;
@@ -96,12 +97,12 @@ pub(super) fn route(context: &mut Context<'_>, packet: &mut Packet<'_>, ip: &Ip)
     let tables = context.tables;
     let (next_hop, counters) = match &ip.header {
         Header::V4(header) => {
-            let entry = tables.route_v4.find(u128::from(header.dst.to_bits())).ok_or(DropReason::NoRoute)?;
+            let entry = tables.route_v4.find(header.dst.into()).ok_or(DropReason::NoRoute)?;
             let RouteV4Action::Forward { port, src_mac, dst_mac } = entry.action;
             (NextHop { port, src_mac, dst_mac }, &entry.counters)
         }
         Header::V6(header) => {
-            let entry = tables.route_v6.find(header.dst.to_bits()).ok_or(DropReason::NoRoute)?;
+            let entry = tables.route_v6.find(header.dst).ok_or(DropReason::NoRoute)?;
             let RouteV6Action::Forward { port, src_mac, dst_mac } = entry.action;
             (NextHop { port, src_mac, dst_mac }, &entry.counters)
         }

@@ -13,14 +13,15 @@ use crate::{
 
 use super::{Context, forward::HOP_LIMIT};
 
-/// Turns a dropped packet into an ICMP error out of its ingress port; `frame` is the Ethernet header it arrived with. `None`
+/// Turns a dropped packet, which is still as it arrived, into an ICMP error out of its ingress port. `None`
 /// where there must be no error (RFC 4443 §2.4 (e), RFC 1122 §3.2.2), or the limit is reached.
 pub(super) fn reply(
     context: &mut Context<'_>,
     packet: &mut Packet<'_>,
-    (frame, ip): (&Ethernet, &Ip),
+    ip: &Ip,
     error: IcmpError,
 ) -> Option<PortId> {
+    let frame = Ethernet::parse(packet.frame())?;
     let info = context.tables.switch_info.find()?;
     let SwitchInfoAction::SetSwitchInfo { icmp_addr_v6, icmp_addr_v4, .. } = info.action;
     // Sources that are multicast or otherwise no host's have been dropped before.
@@ -33,7 +34,7 @@ pub(super) fn reply(
     let len = icmp::LEN + quoted;
     let icmp = match &ip.header {
         Header::V4(_) => error.emit_v4(quote),
-        Header::V6(header) => error.emit_v6(icmp_addr_v6, header.src, quote),
+        Header::V6(header) => error.emit_v6(icmp_addr_v6, header.src.addr(), quote),
     };
     (packet.start, packet.len) = (ip.at, quoted);
     packet.prepend(ip.at, icmp).ok()?;
@@ -56,7 +57,7 @@ pub(super) fn reply(
                 payload_len: len as u16,
                 next_header: ipv6::ICMPV6,
                 hop_limit: HOP_LIMIT,
-                src: icmp_addr_v6,
+                src: icmp_addr_v6.into(),
                 dst: header.src,
             };
             packet.prepend(packet.start, answer.emit()).ok()?;

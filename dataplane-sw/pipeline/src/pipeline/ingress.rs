@@ -1,6 +1,6 @@
 //! Lines 1 to 5: parses a frame and answers, wraps or unwraps it, or makes it a [`Job`].
 
-use mimiq_contract::{DropReason, MacAddr, PortId, Role, tables::*};
+use mimiq_contract::{DropReason, MacAddr, PortId, Role};
 
 use super::{
     Context, arp,
@@ -10,7 +10,6 @@ use super::{
 };
 use crate::{
     Packet,
-    tables::ExactSchema,
     wire::{
         ethernet::{self, Ethernet},
         ipv6::{self, Ipv6},
@@ -18,15 +17,15 @@ use crate::{
 };
 
 /// What the first lines make of a frame.
-pub(super) enum Ingress<'t> {
+pub(super) enum Ingress {
     /// It leaves, as it is now.
     Send(PortId),
     /// It is forwarded or dropped by the lines that follow.
-    Forward(Job<'t>),
+    Forward(Job),
 }
 
 #[inline]
-pub(super) fn classify<'t>(context: &mut Context<'t>, packet: &mut Packet<'_>) -> Result<Ingress<'t>, DropReason> {
+pub(super) fn classify(context: &mut Context<'_>, packet: &mut Packet<'_>) -> Result<Ingress, DropReason> {
     let slot = context.tables.port_role.find(packet.port).ok_or(DropReason::NoRole)?;
     context.tally.port_role.hit(&slot.counters, packet.len);
     let role = slot.action;
@@ -53,7 +52,7 @@ pub(super) fn classify<'t>(context: &mut Context<'t>, packet: &mut Packet<'_>) -
             }
             Role::Fabric => {
                 if let Some(inner) = decapsulate(context, packet, &ip, header) {
-                    return Ok(Ingress::Forward(Job::new(role, frame, inner?, true)));
+                    return Ok(Ingress::Forward(Job { role, src_mac: frame.src, ip: inner?, decapsulated: true }));
                 }
                 if let Some(sent) = relay::to_client(context, packet, &ip, header) {
                     return sent.map(Ingress::Send);
@@ -62,7 +61,7 @@ pub(super) fn classify<'t>(context: &mut Context<'t>, packet: &mut Packet<'_>) -
             Role::Upstream => {}
         }
     }
-    Ok(Ingress::Forward(Job::new(role, frame, ip, false)))
+    Ok(Ingress::Forward(Job { role, src_mac: frame.src, ip, decapsulated: false }))
 }
 
 /// Line 5, first half: the packet in a tunnel that ends here. `None` if there is none.
@@ -76,8 +75,7 @@ fn decapsulate(
     if !matches!(header.next_header, ipv6::IPV4 | ipv6::IPV6) {
         return None;
     }
-    let key = DecapKey { outer_src: header.src, outer_dst: header.dst };
-    let entry = context.tables.decap.find(Decap::pack(&key))?;
+    let entry = context.tables.decap.find((header.src, header.dst))?;
     context.tally.decap.hit(&entry.counters, packet.len);
     let range = outer.at + ipv6::LEN..outer.at + outer.len();
     let inner = match header.next_header {

@@ -38,14 +38,14 @@ pub(super) fn answer(
     context.tally.gateway.hit(&entry.counters, packet.len);
     let GatewayV6Action::Answer { mac } = entry.action;
 
-    let (dst, advertisement) = nd::advertisement(header.src, target_addr, mac);
+    let (dst, advertisement) = nd::advertisement(header.src.addr(), target_addr, mac);
     let answer = Ipv6 {
         class_and_flow: 0,
         payload_len: advertisement.len() as u16,
         next_header: ICMPV6,
         hop_limit: 255,
-        src: target_addr,
-        dst,
+        src: target_addr.into(),
+        dst: dst.into(),
     };
     let dst_mac = if dst.is_multicast() { nd::ALL_NODES_MAC } else { frame.src };
     // The answer ends where the solicitation does, and grows towards the headroom if it is longer.

@@ -10,7 +10,6 @@ use mimiq_contract::{
 use super::{Context, forward, ip::Ip};
 use crate::{
     Packet,
-    tables::ExactSchema,
     wire::{
         ethernet,
         ipv6::{self, Ipv6, UDP},
@@ -30,10 +29,9 @@ pub(super) fn to_controller(
     header: &Ipv6,
 ) -> Option<Result<PortId, DropReason>> {
     let (udp, fragmented) = datagram(packet, ip, header)?;
-    let key = ControlRelayKey { dst_addr: header.dst, udp_dst_port: udp.dst_port };
-    let entry = context.tables.control_relay.find(ControlRelay::pack(&key))?;
+    let entry = context.tables.control_relay.find((header.dst, udp.dst_port))?;
     context.tally.control_relay.hit(&entry.counters, packet.len);
-    if fragmented || !header.src.is_unicast_link_local() {
+    if fragmented || !header.src.addr().is_unicast_link_local() {
         return Some(Err(DropReason::BadControl));
     }
     Some(wrap(context, packet, entry.action))
@@ -75,8 +73,8 @@ fn wrap(context: &mut Context<'_>, packet: &mut Packet<'_>, action: ControlRelay
             payload_len: udp_len,
             next_header: UDP,
             hop_limit: forward::HOP_LIMIT,
-            src: switch_addr,
-            dst: controller_addr,
+            src: switch_addr.into(),
+            dst: controller_addr.into(),
         },
         arrived,
     )
@@ -95,8 +93,7 @@ pub(super) fn to_client(
     }
     let at = ip.at + ipv6::LEN;
     let udp = Udp::parse(packet.buf.get(at..ip.at + ip.len())?)?;
-    let key = RelayReturnKey { src_addr: header.src, dst_addr: header.dst, udp_dst_port: udp.dst_port };
-    let entry = context.tables.relay_return.find(RelayReturn::pack(&key))?;
+    let entry = context.tables.relay_return.find((header.src, header.dst, udp.dst_port))?;
     context.tally.relay_return.hit(&entry.counters, packet.len);
     Some(unwrap(context, packet, at, &udp, usize::from(header.payload_len)).ok_or(DropReason::MalformedRelay))
 }

@@ -1,31 +1,8 @@
-use std::{
-    fmt::Debug,
-    hash::Hash,
-    net::{Ipv4Addr, Ipv6Addr},
-};
+use std::{fmt::Debug, hash::Hash, net::Ipv4Addr};
 
 use mimiq_contract::{MacAddr, PortId, Role, TableSchema, tables::*};
 
-/// 128 bits with the alignment of 64, so that an entry has no padding and a hash takes two words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Bits128(u64, u64);
-
-impl From<u128> for Bits128 {
-    #[inline]
-    fn from(bits: u128) -> Self {
-        Self((bits >> 64) as u64, bits as u64)
-    }
-}
-
-impl Bits128 {
-    fn bits(self) -> u128 {
-        u128::from(self.0) << 64 | u128::from(self.1)
-    }
-
-    pub(super) fn addr(self) -> Ipv6Addr {
-        Ipv6Addr::from_bits(self.bits())
-    }
-}
+use crate::bits::Bits128;
 
 /// Port and MAC in one word.
 #[inline]
@@ -62,23 +39,23 @@ macro_rules! packed {
 }
 
 packed! {
-    SourceGuardV6(SourceGuardV6Key) = (u64, Bits128), |k| (location(k.port, k.src_mac), k.src_addr.to_bits().into()),
+    SourceGuardV6(SourceGuardV6Key) = (u64, Bits128), |k| (location(k.port, k.src_mac), k.src_addr.into()),
         |(at, addr)| { port: port_and_mac(at).0, src_mac: port_and_mac(at).1, src_addr: addr.addr() };
     SourceGuardV4(SourceGuardV4Key) = (u64, u32), |k| (location(k.port, k.src_mac), k.src_addr.to_bits()),
         |(at, addr)| { port: port_and_mac(at).0, src_mac: port_and_mac(at).1, src_addr: Ipv4Addr::from_bits(addr) };
-    ClientV6(ClientV6Key) = Bits128, |k| k.dst_addr.to_bits().into(), |p| { dst_addr: p.addr() };
+    ClientV6(ClientV6Key) = Bits128, |k| k.dst_addr.into(), |p| { dst_addr: p.addr() };
     ClientV4(ClientV4Key) = u32, |k| k.dst_addr.to_bits(), |p| { dst_addr: Ipv4Addr::from_bits(p) };
-    Alias(AliasKey) = Bits128, |k| k.alias_prefix.to_bits().into(), |p| { alias_prefix: p.addr() };
-    BindingV6(BindingV6Key) = Bits128, |k| k.dst_addr.to_bits().into(), |p| { dst_addr: p.addr() };
+    Alias(AliasKey) = Bits128, |k| k.alias_prefix.into(), |p| { alias_prefix: p.addr() };
+    BindingV6(BindingV6Key) = Bits128, |k| k.dst_addr.into(), |p| { dst_addr: p.addr() };
     BindingV4(BindingV4Key) = u32, |k| k.dst_addr.to_bits(), |p| { dst_addr: Ipv4Addr::from_bits(p) };
-    Decap(DecapKey) = (Bits128, Bits128), |k| (k.outer_src.to_bits().into(), k.outer_dst.to_bits().into()),
+    Decap(DecapKey) = (Bits128, Bits128), |k| (k.outer_src.into(), k.outer_dst.into()),
         |(src, dst)| { outer_src: src.addr(), outer_dst: dst.addr() };
-    ControlRelay(ControlRelayKey) = (Bits128, u16), |k| (k.dst_addr.to_bits().into(), k.udp_dst_port),
+    ControlRelay(ControlRelayKey) = (Bits128, u16), |k| (k.dst_addr.into(), k.udp_dst_port),
         |(dst, port)| { dst_addr: dst.addr(), udp_dst_port: port };
     RelayReturn(RelayReturnKey) = (Bits128, Bits128, u16),
-        |k| (k.src_addr.to_bits().into(), k.dst_addr.to_bits().into(), k.udp_dst_port),
+        |k| (k.src_addr.into(), k.dst_addr.into(), k.udp_dst_port),
         |(src, dst, port)| { src_addr: src.addr(), dst_addr: dst.addr(), udp_dst_port: port };
-    GatewayV6(GatewayV6Key) = (Role, Bits128), |k| (k.role, k.target_addr.to_bits().into()),
+    GatewayV6(GatewayV6Key) = (Role, Bits128), |k| (k.role, k.target_addr.into()),
         |(role, addr)| { role, target_addr: addr.addr() };
     GatewayV4(GatewayV4Key) = (Role, u32), |k| (k.role, k.target_addr.to_bits()),
         |(role, addr)| { role, target_addr: Ipv4Addr::from_bits(addr) };

@@ -2,30 +2,30 @@ use std::{
     fmt::Debug,
     hash::Hash,
     net::{Ipv4Addr, Ipv6Addr},
+    ops::BitAnd,
 };
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use mimiq_contract::{Prefix, TableSchema, tables::*};
 
-use super::{Table, Visitor, exact::Slot, key::Bits128};
-use crate::counters::Counters;
+use super::{Table, Visitor, exact::Slot};
+use crate::{bits::Bits128, counters::Counters};
 
-/// An address as a number, for masks.
+/// An address that has prefixes.
 pub(crate) trait Address: Copy + Debug + mimiq_contract::ParamField {
     /// How it is kept as a key.
-    type Packed: Copy + Eq + Hash + Debug;
-    /// The `len` leading bits of it, packed.
-    fn leading(bits: u128, len: u8) -> Self::Packed;
+    type Packed: Copy + Eq + Hash + Debug + BitAnd<Output = Self::Packed> + From<Self>;
+    /// So many leading ones.
+    fn mask(len: u8) -> Self::Packed;
     /// The address.
     fn unpack(packed: Self::Packed) -> Self;
 }
 
 impl Address for Ipv6Addr {
     type Packed = Bits128;
-    #[inline]
-    fn leading(bits: u128, len: u8) -> Bits128 {
-        (bits & !u128::MAX.checked_shr(u32::from(len)).unwrap_or(0)).into()
+    fn mask(len: u8) -> Bits128 {
+        (!u128::MAX.checked_shr(u32::from(len)).unwrap_or(0)).into()
     }
     fn unpack(packed: Bits128) -> Self {
         packed.addr()
@@ -34,9 +34,8 @@ impl Address for Ipv6Addr {
 
 impl Address for Ipv4Addr {
     type Packed = u32;
-    #[inline]
-    fn leading(bits: u128, len: u8) -> u32 {
-        bits as u32 & !u32::MAX.checked_shr(u32::from(len)).unwrap_or(0)
+    fn mask(len: u8) -> u32 {
+        !u32::MAX.checked_shr(u32::from(len)).unwrap_or(0)
     }
     fn unpack(packed: u32) -> Self {
         Self::from_bits(packed)
@@ -72,6 +71,8 @@ lpm! {
     RouteV4(RouteV4Key) dst_addr: Ipv4Addr;
 }
 
+type Packed<T> = <<T as LpmSchema>::Addr as Address>::Packed;
+
 /// A longest-prefix table: an exact table per prefix length in use, longest first. A trusted network has a handful of
 /// lengths, and an update costs no more than in an exact table.
 #[derive(Debug)]
@@ -79,11 +80,31 @@ pub(crate) struct Lpm<T: LpmSchema> {
     lengths: Vec<Length<T>>,
 }
 
-/// The prefixes of one length.
+/// The prefixes of one length, at least one.
 #[derive(Debug)]
 struct Length<T: LpmSchema> {
     len: u8,
-    slots: HashMap<<T::Addr as Address>::Packed, Slot<T::Action>, RandomState>,
+    mask: Packed<T>,
+    /// Any of them. Most lengths have no other: a comparison finds it faster than a hash.
+    first: (Packed<T>, Slot<T::Action>),
+    others: HashMap<Packed<T>, Slot<T::Action>, RandomState>,
+}
+
+impl<T: LpmSchema> Length<T> {
+    #[inline]
+    fn find(&self, prefix: &Packed<T>) -> Option<&Slot<T::Action>> {
+        let (first, slot) = &self.first;
+        if first == prefix { Some(slot) } else { self.others.get(prefix) }
+    }
+
+    fn put(&mut self, prefix: Packed<T>, action: T::Action) {
+        if self.first.0 == prefix {
+            self.first.1.action = action;
+        } else {
+            let entry = self.others.entry(prefix);
+            entry.and_modify(|slot| slot.action = action).or_insert_with(|| Slot::new(action));
+        }
+    }
 }
 
 impl<T: LpmSchema> Default for Lpm<T> {
@@ -95,8 +116,8 @@ impl<T: LpmSchema> Default for Lpm<T> {
 impl<T: LpmSchema> Lpm<T> {
     /// The entry with the longest prefix that contains the address.
     #[inline]
-    pub(crate) fn find(&self, addr: u128) -> Option<&Slot<T::Action>> {
-        self.lengths.iter().find_map(|length| length.slots.get(&T::Addr::leading(addr, length.len)))
+    pub(crate) fn find(&self, addr: Packed<T>) -> Option<&Slot<T::Action>> {
+        self.lengths.iter().find_map(|length| length.find(&(addr & length.mask)))
     }
 
     /// Where the length is, or should be.
@@ -105,46 +126,50 @@ impl<T: LpmSchema> Lpm<T> {
     }
 }
 
-fn packed<A: Address>(prefix: &Prefix<A>) -> A::Packed {
-    A::leading(prefix.addr().to_bits(), prefix.len())
+/// A prefix's address and length; the bits behind the length are zero.
+fn split<T: LpmSchema>(key: &T::Key) -> (Packed<T>, u8) {
+    let prefix = T::prefix(key);
+    (Packed::<T>::from(prefix.addr()) & T::Addr::mask(prefix.len()), prefix.len())
 }
 
 impl<T: LpmSchema> Table<T> for Lpm<T> {
     fn get(&self, key: &T::Key) -> Option<(T::Action, &Counters)> {
-        let prefix = T::prefix(key);
-        let length = self.lengths.get(self.position(prefix.len()).ok()?)?;
-        length.slots.get(&packed(&prefix)).map(|slot| (slot.action, &slot.counters))
+        let (prefix, len) = split::<T>(key);
+        let length = self.lengths.get(self.position(len).ok()?)?;
+        length.find(&prefix).map(|slot| (slot.action, &slot.counters))
     }
 
     fn put(&mut self, key: &T::Key, action: T::Action) {
-        let prefix = T::prefix(key);
-        let at = self.position(prefix.len()).unwrap_or_else(|at| {
-            self.lengths.insert(at, Length { len: prefix.len(), slots: HashMap::default() });
-            at
-        });
-        if let Some(length) = self.lengths.get_mut(at) {
-            length
-                .slots
-                .entry(packed(&prefix))
-                .and_modify(|slot| slot.action = action)
-                .or_insert_with(|| Slot::new(action));
+        let (prefix, len) = split::<T>(key);
+        match self.position(len) {
+            Ok(at) => self.lengths[at].put(prefix, action),
+            Err(at) => {
+                let first = (prefix, Slot::new(action));
+                self.lengths.insert(at, Length { len, mask: T::Addr::mask(len), first, others: HashMap::default() });
+            }
         }
     }
 
     fn remove(&mut self, key: &T::Key) -> bool {
-        let prefix = T::prefix(key);
-        let Ok(at) = self.position(prefix.len()) else { return false };
-        let Some(length) = self.lengths.get_mut(at) else { return false };
-        let found = length.slots.remove(&packed(&prefix)).is_some();
-        // An empty length would still cost each look-up a probe.
-        if length.slots.is_empty() {
-            self.lengths.remove(at);
+        let (prefix, len) = split::<T>(key);
+        let Ok(at) = self.position(len) else { return false };
+        let length = &mut self.lengths[at];
+        if length.first.0 != prefix {
+            return length.others.remove(&prefix).is_some();
         }
-        found
+        let next = length.others.keys().next().copied();
+        match next.and_then(|prefix| length.others.remove_entry(&prefix)) {
+            Some(next) => length.first = next,
+            // An empty length would still cost each look-up a probe.
+            None => {
+                self.lengths.remove(at);
+            }
+        }
+        true
     }
 
     fn len(&self) -> usize {
-        self.lengths.iter().map(|length| length.slots.len()).sum()
+        self.lengths.iter().map(|length| 1 + length.others.len()).sum()
     }
 
     fn clear(&mut self) {
@@ -153,7 +178,8 @@ impl<T: LpmSchema> Table<T> for Lpm<T> {
 
     fn for_each(&self, visit: &mut Visitor<'_, T>) {
         for length in &self.lengths {
-            for (addr, slot) in &length.slots {
+            let (first, slot) = &length.first;
+            for (addr, slot) in std::iter::once((first, slot)).chain(&length.others) {
                 if let Some(prefix) = Prefix::new(T::Addr::unpack(*addr), length.len) {
                     visit(T::key(prefix), slot.action, &slot.counters);
                 }

@@ -1,8 +1,7 @@
-use std::net::Ipv6Addr;
-
 use mimiq_contract::DropReason;
 
 use super::field::At;
+use crate::bits::Bits128;
 
 /// Length of the header, bytes.
 pub(crate) const LEN: usize = 40;
@@ -26,8 +25,8 @@ pub(crate) struct Ipv6 {
     pub(crate) payload_len: u16,
     pub(crate) next_header: u8,
     pub(crate) hop_limit: u8,
-    pub(crate) src: Ipv6Addr,
-    pub(crate) dst: Ipv6Addr,
+    pub(crate) src: Bits128,
+    pub(crate) dst: Bits128,
 }
 
 impl Ipv6 {
@@ -48,8 +47,8 @@ impl Ipv6 {
             payload_len,
             next_header: header[6],
             hop_limit: header[7],
-            src: Ipv6Addr::from(At::<8>::get(header)),
-            dst: Ipv6Addr::from(At::<24>::get(header)),
+            src: Bits128::from_be_bytes(At::<8>::get(header)),
+            dst: Bits128::from_be_bytes(At::<24>::get(header)),
         })
     }
 
@@ -60,8 +59,8 @@ impl Ipv6 {
         At::<4>::put(&mut header, self.payload_len.to_be_bytes());
         header[6] = self.next_header;
         header[7] = self.hop_limit;
-        At::<8>::put(&mut header, self.src.octets());
-        At::<24>::put(&mut header, self.dst.octets());
+        At::<8>::put(&mut header, self.src.to_be_bytes());
+        At::<24>::put(&mut header, self.dst.to_be_bytes());
         header
     }
 }
@@ -76,8 +75,10 @@ pub(crate) fn decrement_hop_limit(packet: &mut [u8]) {
 
 /// Link-local, multicast, loopback or unspecified: an address that is not forwarded.
 #[inline]
-pub(crate) fn is_local(addr: Ipv6Addr) -> bool {
-    addr.is_unicast_link_local() || addr.is_multicast() || addr.is_loopback() || addr.is_unspecified()
+pub(crate) fn is_local(addr: Bits128) -> bool {
+    let bits = addr.bits();
+    // fe80::/10, ff00::/8, ::1 and ::, without a branch for each.
+    (bits >> 118 == 0x3fa) | (bits >> 120 == 0xff) | (bits <= 1)
 }
 
 #[cfg(test)]
@@ -101,7 +102,7 @@ mod tests {
         let bytes = reference().to_bytes();
         let ours = Ipv6::parse(&bytes).unwrap();
         assert_eq!(ours.class_and_flow, 0xb8a_bcde);
-        assert_eq!((ours.src, ours.dst), (Ipv6Addr::from([1; 16]), Ipv6Addr::from([2; 16])));
+        assert_eq!((ours.src, ours.dst), (Bits128::from_be_bytes([1; 16]), Bits128::from_be_bytes([2; 16])));
         assert_eq!(ours.emit(), bytes);
         let mut decremented = bytes;
         decrement_hop_limit(&mut decremented);

@@ -31,13 +31,14 @@ const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 pub(crate) fn solicitation_target(ip: &Ipv6, icmp: &[u8]) -> Option<Ipv6Addr> {
     let (header, mut options) = icmp.split_first_chunk::<24>()?;
     let target = Ipv6Addr::from(At::<8>::get(header));
-    let sum = checksum::pseudo_sum(ip.src, ip.dst, icmp.len(), ICMPV6) + checksum::sum(icmp);
+    let (src, dst) = (ip.src.addr(), ip.dst.addr());
+    let sum = checksum::pseudo_sum(src, dst, icmp.len(), ICMPV6) + checksum::sum(icmp);
     let valid = ip.hop_limit == 255 && header[1] == 0 && checksum::fold(sum) == 0xffff && !target.is_multicast();
-    if !valid || (ip.src.is_unspecified() && !is_solicited_node(ip.dst)) {
+    if !valid || (src.is_unspecified() && !is_solicited_node(dst)) {
         return None;
     }
     while let [kind, units, ..] = options {
-        if *kind == SOURCE_LINK_LAYER_OPTION && ip.src.is_unspecified() {
+        if *kind == SOURCE_LINK_LAYER_OPTION && src.is_unspecified() {
             return None;
         }
         options = options.get(8 * usize::from(*units)..).filter(|_| *units > 0)?;
@@ -89,7 +90,7 @@ mod tests {
                 field.copy_from_slice(&(!checksum::fold(sum)).to_be_bytes());
             }
             let payload_len = len as u16;
-            let ip = Ipv6 { class_and_flow: 0, payload_len, next_header: ICMPV6, hop_limit: 255, src, dst };
+            let ip = Ipv6 { class_and_flow: 0, payload_len, next_header: ICMPV6, hop_limit: 255, src: src.into(), dst: dst.into() };
             // Whole without its option, and with it.
             assert_eq!(solicitation_target(&ip, &cut), [24, 32].contains(&len).then_some(target), "{len} bytes");
         }
