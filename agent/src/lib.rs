@@ -11,3 +11,4 @@ pub mod reply;
 pub mod sdk;
 pub mod session;
 pub mod stock;
+pub mod telemetry;

@@ -1,7 +1,7 @@
 //! The Unix socket that applications connect to. One request at a time per application; events come in between.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,14 +21,20 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Opens the socket with mode 0660, removing one that nobody listens at.
 ///
 /// # Errors
-/// If the path cannot be used, or an agent listens there already.
+/// If the path cannot be used, is another kind of file, or an agent listens there already.
 pub fn bind(path: &Path) -> io::Result<UnixListener> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)?;
     }
     match std::os::unix::net::UnixStream::connect(path) {
         Ok(_) => return Err(io::Error::new(io::ErrorKind::AddrInUse, "another agent listens here")),
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
+        // Linux refuses connections to other files as well.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
+                return Err(io::Error::new(io::ErrorKind::AlreadyExists, "a file that is no socket"));
+            }
+            std::fs::remove_file(path)?;
+        }
         Err(_) => {}
     }
     let listener = UnixListener::bind(path)?;

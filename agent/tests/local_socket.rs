@@ -8,6 +8,7 @@ mod agent;
 use std::time::Duration;
 
 use agent::TestAgent;
+use mimiq_agent::local;
 use mimiq_agent::sdk::{Agent, AgentError};
 use mimiq_api::framing;
 use mimiq_api::local::{AgentMessage, AppRequest, Return, Take, agent_message, app_request};
@@ -93,4 +94,19 @@ async fn an_agent_that_talks_nonsense_is_given_up() {
     let (mut stream, _) = listener.accept().await.unwrap();
     stream.write_all(&[0, 0, 0, 2, 0xff, 0xff]).await.unwrap();
     assert!(matches!(client.take(6, Duration::ZERO).await, Err(AgentError::Gone)));
+}
+
+#[tokio::test]
+async fn only_a_dead_agents_socket_is_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ca.pem");
+    std::fs::write(&path, "precious").unwrap();
+    assert!(local::bind(&path).unwrap_err().to_string().contains("no socket"));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+
+    let path = directory.path().join("agent.sock");
+    let alive = local::bind(&path).unwrap();
+    assert!(local::bind(&path).unwrap_err().to_string().contains("another agent"));
+    drop(alive);
+    local::bind(&path).unwrap();
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use mimiq_agent::{config::Config, daemon, session};
+use mimiq_agent::{config::Config, daemon, session, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Keeps a stock of addresses and gives them to the applications of this host.
@@ -60,10 +60,7 @@ async fn main() -> anyhow::Result<()> {
 async fn run(path: &Path) -> anyhow::Result<()> {
     let config = Config::load(path)?;
     if let Some(address) = config.metrics {
-        metrics_exporter_prometheus::PrometheusBuilder::new()
-            .with_http_listener(address)
-            .install()
-            .with_context(|| format!("metrics: {address}"))?;
+        telemetry::serve(address).with_context(|| format!("metrics: {address}"))?;
     }
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

@@ -1,0 +1,27 @@
+//! Metrics: what they are called and mean. No label has an address.
+
+use std::net::SocketAddr;
+
+use metrics::{describe_counter, describe_gauge};
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder};
+
+/// Serves all metrics at `http://ADDRESS/metrics`. Must be called within a tokio runtime.
+///
+/// # Errors
+/// If the address cannot be bound, or metrics are served already.
+pub fn serve(address: SocketAddr) -> Result<(), BuildError> {
+    PrometheusBuilder::new().with_http_listener(address).install()?;
+    describe_gauge!("mimiq_agent_stock_free", "Addresses that nobody has taken");
+    describe_gauge!("mimiq_agent_stock_held", "Addresses that applications hold");
+    for (name, text) in [
+        ("mimiq_agent_sessions_total", "Sessions with the allocation server; more than one: it was lost"),
+        ("mimiq_agent_acquires_total", "Sets of addresses asked for"),
+        ("mimiq_agent_refusals_total", "Sets not granted, and messages not understood, by reason"),
+        ("mimiq_agent_addresses_given_total", "Addresses given to applications"),
+        ("mimiq_agent_refused_takes_total", "Requests of applications for an address that were refused"),
+        ("mimiq_agent_local_errors_total", "Connections of applications that ended with an error"),
+    ] {
+        describe_counter!(name, text);
+    }
+    Ok(())
+}
