@@ -202,7 +202,7 @@ fn read_lines(stream: Option<impl Read + Send + 'static>, lines: Sender<String>)
 fn release_build(program: &str) -> anyhow::Result<PathBuf> {
     let this = std::env::current_exe()?;
     let path = this.parent().unwrap_or(Path::new(".")).join(program);
-    ensure!(path.exists(), "{}: missing, `make build` makes it", path.display());
+    ensure!(path.exists(), "{}: missing, `make release` makes it", path.display());
     Ok(path)
 }
 

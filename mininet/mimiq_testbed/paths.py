@@ -15,5 +15,5 @@ def binary(name):
     folder = Path(os.environ.get("MIMIQ_BIN") or TARGET / "release").resolve()
     path = folder / name
     if not path.exists():
-        raise TestbedError(f"{path} does not exist; build it with `make build`, or set MIMIQ_BIN to its folder")
+        raise TestbedError(f"{path} does not exist; build it with `make release`, or set MIMIQ_BIN to its folder")
     return path

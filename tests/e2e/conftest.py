@@ -1,4 +1,4 @@
-"""End-to-end tests: the demo's testbed, real namespaces, the release builds."""
+"""End-to-end tests: the demo's testbed, real namespaces, the release builds or those in MIMIQ_BIN."""
 
 import re
 import sys
