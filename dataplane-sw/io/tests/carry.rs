@@ -5,7 +5,7 @@ mod common;
 
 use std::process::Command;
 
-use common::{Host, Running, await_link, cross, exchange, frame, in_namespace, ip, veth};
+use common::{Host, Running, await_link, cross, exchange, frame, in_namespace, ip, skipped, veth};
 use mimiq_io::{KernelStatistics, Port, PortMonitor, Ports, packet, xdp};
 
 /// Exchanges frames of all `lengths` both ways and checks the counters and that no frame is lost.
@@ -82,7 +82,7 @@ fn all_queues_are_served() {
         // Otherwise the host's end sends all flows to the first queue.
         match Command::new("ethtool").args(["-L", "h1", "tx", "4"]).status() {
             Ok(status) => assert!(status.success(), "ethtool -L h1 tx 4"),
-            Err(error) => return println!("skipped: needs the command `ethtool`: {error}"),
+            Err(error) => return skipped(&format!("needs the command `ethtool`: {error}")),
         }
         await_link(1);
         let one = mimiq_io::PortConfig { id: mimiq_contract::PortId(1), interface: "sw1".into() };

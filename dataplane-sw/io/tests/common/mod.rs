@@ -3,7 +3,13 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is test code")]
 
-use std::{io, process::Command, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{
+    io::{self, Write as _},
+    process::Command,
+    sync::Arc,
+    thread::JoinHandle,
+    time::Duration,
+};
 
 use mimiq_contract::PortId;
 use mimiq_io::{Port, PortConfig, PortMonitor, Ports, Shutdown, forward};
@@ -15,6 +21,11 @@ pub const SOON: Duration = Duration::from_secs(10);
 /// How long to wait for a frame that must not come.
 pub const NEVER: Duration = Duration::from_millis(200);
 
+/// Says why a test does nothing, to the terminal: what a test that passes prints is not shown.
+pub fn skipped(why: &str) {
+    io::stderr().write_all(format!("skipped: {why}\n").as_bytes()).unwrap();
+}
+
 /// Runs a test on a thread with a network namespace of its own; says so where that is impossible.
 pub fn in_namespace(test: impl FnOnce() + Send + 'static) {
     let thread = std::thread::spawn(move || {
@@ -22,12 +33,10 @@ pub fn in_namespace(test: impl FnOnce() + Send + 'static) {
         // SAFETY: no pointers; only this thread's namespace changes.
         let result = unsafe { libc::unshare(libc::CLONE_NEWNET) };
         if result != 0 {
-            println!("skipped: needs root to make a network namespace: {}", io::Error::last_os_error());
-            return;
+            return skipped(&format!("needs root to make a network namespace: {}", io::Error::last_os_error()));
         }
         if Command::new("ip").arg("-V").output().is_err() {
-            println!("skipped: needs the command `ip` (iproute2)");
-            return;
+            return skipped("needs the command `ip` (iproute2)");
         }
         // No neighbour discovery of the kernel's own between the frames.
         std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").unwrap();
