@@ -1,7 +1,4 @@
-use std::{
-    net::Ipv6Addr,
-    ops::BitAnd,
-};
+use std::{net::Ipv6Addr, ops::BitAnd};
 
 /// An IPv6 address as a number, in two words: with the alignment of 64 bits an entry has no padding, a hash takes two words,
 /// and a copy stays in registers, where bytes would be written one size and read another.
@@ -9,6 +6,8 @@ use std::{
 pub(crate) struct Bits128(u64, u64);
 
 impl Bits128 {
+    pub(crate) const ZERO: Self = Self(0, 0);
+
     #[inline]
     pub(crate) fn from_be_bytes(bytes: [u8; 16]) -> Self {
         u128::from_be_bytes(bytes).into()

@@ -16,7 +16,7 @@ use mimiq_contract::{DropReason, tables::SwitchInfoAction};
 
 use self::{
     ingress::{Ingress, classify},
-    job::Found,
+    job::Job,
     limiter::Limiter,
 };
 use crate::{DropCounters, Packet, Tables, Verdict, tally::Tally, wire::icmp::IcmpError};
@@ -64,38 +64,39 @@ impl Pipeline {
     pub fn process(&mut self, tables: &Tables, now_ns: u64, packets: &mut [Packet<'_>], verdicts: &mut Vec<Verdict>) {
         verdicts.clear();
         let mut context = Context { tables, tally: Tally::default(), limiter: &self.limiter, now_ns };
+        let mut jobs = [Job::EMPTY; STAGE];
         for packets in packets.chunks_mut(STAGE) {
-            self.stage(&mut context, packets, verdicts);
+            self.stage(&mut context, &mut jobs, packets, verdicts);
         }
     }
 
-    fn stage<'t>(&self, context: &mut Context<'t>, packets: &mut [Packet<'_>], verdicts: &mut Vec<Verdict>) {
-        let mut jobs: [_; STAGE] = std::array::from_fn(|_| (0, Err(DropReason::NoRole)));
+    fn stage<'t>(
+        &self,
+        context: &mut Context<'t>,
+        jobs: &mut [Job<'t>],
+        packets: &mut [Packet<'_>],
+        verdicts: &mut Vec<Verdict>,
+    ) {
+        let jobs = jobs.get_mut(..packets.len()).unwrap_or_default();
         for (job, packet) in jobs.iter_mut().zip(&mut *packets) {
-            *job = (packet.len, classify(context, packet));
+            job.bytes = packet.len;
+            job.ingress = classify(context, packet, job);
         }
-        let mut found = [Found::default(); STAGE];
-        for ((job, found), packet) in jobs.iter().zip(&mut found).zip(&*packets) {
-            if let (_, Ok(Ingress::Forward(job))) = job {
-                job.look_up_source(context.tables, packet.port, found);
-            }
+        for (job, packet) in jobs.iter_mut().zip(&*packets).filter(|(job, _)| job.is_forwarded()) {
+            job.look_up_source(context.tables, packet.port);
         }
-        for (job, found) in jobs.iter().zip(&mut found) {
-            if let (_, Ok(Ingress::Forward(job))) = job {
-                job.look_up_client(context.tables, found);
-            }
+        for job in jobs.iter_mut().filter(|job| job.is_forwarded()) {
+            job.look_up_client(context.tables);
         }
-        for (job, found) in jobs.iter().zip(&mut found) {
-            if let (_, Ok(Ingress::Forward(job))) = job {
-                job.look_up_pool(context.tables, found);
-            }
+        for job in jobs.iter_mut().filter(|job| job.is_forwarded()) {
+            job.look_up_pool(context.tables);
         }
-        for (((bytes, job), found), packet) in jobs.iter().zip(&found).zip(packets) {
-            let verdict = match job {
-                Ok(Ingress::Send(port)) => Verdict::Send(*port),
-                Ok(Ingress::Forward(job)) => job.run(found, context, packet).map_or_else(
+        for (job, packet) in jobs.iter().zip(packets) {
+            let verdict = match job.ingress {
+                Ok(Ingress::Send(port)) => Verdict::Send(port),
+                Ok(Ingress::Forward) => job.run(context, packet).map_or_else(
                     |Reject { reason, error }| {
-                        self.drops.add(reason, *bytes);
+                        self.drops.add(reason, job.bytes);
                         error
                             .and_then(|error| icmp_error::reply(context, packet, &job.ip, error))
                             .map_or(Verdict::Drop(reason), Verdict::Send)
@@ -103,8 +104,8 @@ impl Pipeline {
                     Verdict::Send,
                 ),
                 Err(reason) => {
-                    self.drops.add(*reason, *bytes);
-                    Verdict::Drop(*reason)
+                    self.drops.add(reason, job.bytes);
+                    Verdict::Drop(reason)
                 }
             };
             verdicts.push(verdict);

@@ -15,12 +15,7 @@ use super::{Context, forward::HOP_LIMIT};
 
 /// Turns a dropped packet, which is still as it arrived, into an ICMP error out of its ingress port. `None`
 /// where there must be no error (RFC 4443 §2.4 (e), RFC 1122 §3.2.2), or the limit is reached.
-pub(super) fn reply(
-    context: &mut Context<'_>,
-    packet: &mut Packet<'_>,
-    ip: &Ip,
-    error: IcmpError,
-) -> Option<PortId> {
+pub(super) fn reply(context: &mut Context<'_>, packet: &mut Packet<'_>, ip: &Ip, error: IcmpError) -> Option<PortId> {
     let frame = Ethernet::parse(packet.frame())?;
     let info = context.tables.switch_info.find()?;
     let SwitchInfoAction::SetSwitchInfo { icmp_addr_v6, icmp_addr_v4, .. } = info.action;

@@ -2,12 +2,7 @@
 
 use mimiq_contract::{DropReason, MacAddr, PortId, Role};
 
-use super::{
-    Context, arp,
-    ip::{Header, Ip},
-    job::Job,
-    neighbour, relay,
-};
+use super::{Context, arp, ip::Header, job::Job, neighbour, relay};
 use crate::{
     Packet,
     wire::{
@@ -17,70 +12,72 @@ use crate::{
 };
 
 /// What the first lines make of a frame.
+#[derive(Clone, Copy)]
 pub(super) enum Ingress {
     /// It leaves, as it is now.
     Send(PortId),
     /// It is forwarded or dropped by the lines that follow.
-    Forward(Job),
+    Forward,
 }
 
+/// Fills in the job of a packet that is forwarded; any other's is left in disorder.
 #[inline]
-pub(super) fn classify(context: &mut Context<'_>, packet: &mut Packet<'_>) -> Result<Ingress, DropReason> {
+pub(super) fn classify(
+    context: &mut Context<'_>,
+    packet: &mut Packet<'_>,
+    job: &mut Job<'_>,
+) -> Result<Ingress, DropReason> {
     let slot = context.tables.port_role.find(packet.port).ok_or(DropReason::NoRole)?;
     context.tally.port_role.hit(&slot.counters, packet.len);
-    let role = slot.action;
+    job.role = slot.action;
     let frame = Ethernet::parse(packet.frame()).ok_or(DropReason::TruncatedEthernet)?;
     if frame.src == MacAddr::default() || ethernet::is_group(frame.src) {
         return Err(DropReason::BadSourceMac);
     }
+    (job.src_mac, job.decapsulated) = (frame.src, false);
     let range = packet.start + ethernet::LEN..packet.start + packet.len;
-    let ip = match frame.ether_type {
-        ethernet::IPV6 => Ip::parse_v6(packet.buf, range)?,
-        ethernet::IPV4 => Ip::parse_v4(packet.buf, range)?,
-        ethernet::ARP => return arp::answer(context, packet, role, &frame).map(Ingress::Send),
+    match frame.ether_type {
+        ethernet::IPV6 => job.ip.read_v6(packet.buf, range)?,
+        ethernet::IPV4 => job.ip.read_v4(packet.buf, range)?,
+        ethernet::ARP => return arp::answer(context, packet, job.role, &frame).map(Ingress::Send),
         _ => return Err(DropReason::EtherType),
-    };
-    if let Header::V6(header) = &ip.header {
-        if let Some(message_type) = neighbour::message_type(packet, &ip, header) {
-            return neighbour::answer(context, packet, role, (&frame, &ip, header), message_type).map(Ingress::Send);
-        }
-        match role {
-            Role::Client => {
-                if let Some(sent) = relay::to_controller(context, packet, &ip, header) {
-                    return sent.map(Ingress::Send);
-                }
-            }
-            Role::Fabric => {
-                if let Some(inner) = decapsulate(context, packet, &ip, header) {
-                    return Ok(Ingress::Forward(Job { role, src_mac: frame.src, ip: inner?, decapsulated: true }));
-                }
-                if let Some(sent) = relay::to_client(context, packet, &ip, header) {
-                    return sent.map(Ingress::Send);
-                }
-            }
-            Role::Upstream => {}
-        }
     }
-    Ok(Ingress::Forward(Job { role, src_mac: frame.src, ip, decapsulated: false }))
+    let Header::V6(header) = &job.ip.header else { return Ok(Ingress::Forward) };
+    if let Some(message_type) = neighbour::message_type(packet, &job.ip, header) {
+        let solicitation = (&frame, &job.ip, header);
+        return neighbour::answer(context, packet, job.role, solicitation, message_type).map(Ingress::Send);
+    }
+    match job.role {
+        Role::Client => {
+            if let Some(sent) = relay::to_controller(context, packet, &job.ip, header) {
+                return sent.map(Ingress::Send);
+            }
+        }
+        Role::Fabric => {
+            if is_tunnel_end(context, packet.len, header) {
+                job.decapsulated = true;
+                let range = job.ip.at + ipv6::LEN..job.ip.at + job.ip.len();
+                match header.next_header {
+                    ipv6::IPV4 => job.ip.read_v4(packet.buf, range),
+                    _ => job.ip.read_v6(packet.buf, range),
+                }
+                .map_err(|_| DropReason::MalformedTunnel)?;
+            } else if let Some(sent) = relay::to_client(context, packet, &job.ip, header) {
+                return sent.map(Ingress::Send);
+            }
+        }
+        Role::Upstream => {}
+    }
+    Ok(Ingress::Forward)
 }
 
-/// Line 5, first half: the packet in a tunnel that ends here. `None` if there is none.
+/// Line 5, first half: whether the packet, with this outer header, is in a tunnel that ends here.
 #[inline]
-fn decapsulate(
-    context: &mut Context<'_>,
-    packet: &Packet<'_>,
-    outer: &Ip,
-    header: &Ipv6,
-) -> Option<Result<Ip, DropReason>> {
-    if !matches!(header.next_header, ipv6::IPV4 | ipv6::IPV6) {
-        return None;
+fn is_tunnel_end(context: &mut Context<'_>, bytes: usize, outer: &Ipv6) -> bool {
+    if !matches!(outer.next_header, ipv6::IPV4 | ipv6::IPV6) {
+        return false;
     }
-    let entry = context.tables.decap.find((header.src, header.dst))?;
-    context.tally.decap.hit(&entry.counters, packet.len);
-    let range = outer.at + ipv6::LEN..outer.at + outer.len();
-    let inner = match header.next_header {
-        ipv6::IPV4 => Ip::parse_v4(packet.buf, range),
-        _ => Ip::parse_v6(packet.buf, range),
-    };
-    Some(inner.map_err(|_| DropReason::MalformedTunnel))
+    let Some(entry) = context.tables.decap.find((outer.src, outer.dst)) else { return false };
+    context.tally.decap.hit(&entry.counters, bytes);
+    true
 }

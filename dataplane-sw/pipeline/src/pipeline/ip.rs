@@ -20,18 +20,23 @@ pub(super) struct Ip {
 }
 
 impl Ip {
-    /// The IPv4 packet at the start of `range` of the buffer; bytes behind the packet's length may follow.
+    /// To be filled in.
+    pub(super) const EMPTY: Self = Self { header: Header::V6(Ipv6::EMPTY), at: 0 };
+
+    /// Becomes the IPv4 packet at the start of `range` of the buffer; bytes behind the packet's length may follow.
     #[inline]
-    pub(super) fn parse_v4(buf: &[u8], range: Range<usize>) -> Result<Self, DropReason> {
-        let at = range.start;
-        Ok(Self { header: Header::V4(Ipv4::parse(buf.get(range).unwrap_or_default())?), at })
+    pub(super) fn read_v4(&mut self, buf: &[u8], range: Range<usize>) -> Result<(), DropReason> {
+        self.at = range.start;
+        self.header = Header::V4(Ipv4::parse(buf.get(range).unwrap_or_default())?);
+        Ok(())
     }
 
-    /// As [`Self::parse_v4`], for IPv6.
+    /// As [`Self::read_v4`], for IPv6.
     #[inline]
-    pub(super) fn parse_v6(buf: &[u8], range: Range<usize>) -> Result<Self, DropReason> {
-        let at = range.start;
-        Ok(Self { header: Header::V6(Ipv6::parse(buf.get(range).unwrap_or_default())?), at })
+    pub(super) fn read_v6(&mut self, buf: &[u8], range: Range<usize>) -> Result<(), DropReason> {
+        self.at = range.start;
+        self.header = Header::V6(Ipv6::parse(buf.get(range).unwrap_or_default())?);
+        Ok(())
     }
 
     /// Header and payload, bytes.

@@ -30,6 +30,16 @@ pub(crate) struct Ipv6 {
 }
 
 impl Ipv6 {
+    /// To be filled in.
+    pub(crate) const EMPTY: Self = Self {
+        class_and_flow: 0,
+        payload_len: 0,
+        next_header: 0,
+        hop_limit: 0,
+        src: Bits128::ZERO,
+        dst: Bits128::ZERO,
+    };
+
     /// Reads a header whose packet is within `bytes`.
     #[inline]
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, DropReason> {

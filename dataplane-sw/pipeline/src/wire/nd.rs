@@ -90,7 +90,14 @@ mod tests {
                 field.copy_from_slice(&(!checksum::fold(sum)).to_be_bytes());
             }
             let payload_len = len as u16;
-            let ip = Ipv6 { class_and_flow: 0, payload_len, next_header: ICMPV6, hop_limit: 255, src: src.into(), dst: dst.into() };
+            let ip = Ipv6 {
+                class_and_flow: 0,
+                payload_len,
+                next_header: ICMPV6,
+                hop_limit: 255,
+                src: src.into(),
+                dst: dst.into(),
+            };
             // Whole without its option, and with it.
             assert_eq!(solicitation_target(&ip, &cut), [24, 32].contains(&len).then_some(target), "{len} bytes");
         }

@@ -1,7 +1,9 @@
 //! Line 11: routes, and what is carried along unseen.
 
+use std::net::Ipv4Addr;
+
 use etherparse::{IpNumber, Ipv6FragmentHeader};
-use mimiq_contract::{DropReason, Entry, tables::*};
+use mimiq_contract::{DropReason, Entry, EntryKey, MacAddr, tables::*};
 
 use crate::{frames::*, switch::*};
 
@@ -18,6 +20,28 @@ fn by_the_longest_prefix() {
     switch.writer.insert(Entry::RouteV6(RouteV6Key { dst_addr: prefix(INSIDE_V6, 128) }, host)).unwrap();
     switch.writer.publish();
     switch.forwards(CLIENT, &udp6(CLIENT_V6, INSIDE_V6, b"x"), OTHER_CLIENT);
+}
+
+#[test]
+fn of_the_same_length_come_and_go() {
+    let mut switch = Switch::new();
+    let key = |n: u8| RouteV4Key { dst_addr: prefix(Ipv4Addr::new(192, 88, 99, n), 32) };
+    let sent = |n: u8| udp4(CLIENT_V4, Ipv4Addr::new(192, 88, 99, n), b"x");
+    for n in 0..4 {
+        let dst_mac = MacAddr([2, 0, 0, 0, 0, n]);
+        let action = RouteV4Action::Forward { port: UPSTREAM, src_mac: UPSTREAM_MAC, dst_mac };
+        switch.writer.insert(Entry::RouteV4(key(n), action)).unwrap();
+    }
+    switch.writer.publish();
+    for gone in 0..4 {
+        for n in gone..4 {
+            let out = switch.forwards(CLIENT, &sent(n), UPSTREAM);
+            assert_eq!(macs(&out), (MacAddr([2, 0, 0, 0, 0, n]), UPSTREAM_MAC));
+        }
+        switch.writer.delete(EntryKey::RouteV4(key(gone))).unwrap();
+        switch.writer.publish();
+        switch.drops(CLIENT, &sent(gone), DropReason::NoRoute);
+    }
 }
 
 #[test]

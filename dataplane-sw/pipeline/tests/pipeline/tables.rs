@@ -20,8 +20,8 @@ fn make(table: usize, n: u8, value: u8) -> Entry {
     let (v6, v4) = (Ipv6Addr::from_bits(u128::from(n) << 64 | 1), Ipv4Addr::new(192, n, 2, 1));
     let (port, mac, role) = (PortId(u16::from(value)), MacAddr([2, 0, 0, 0, 0, value]), Role::Client);
     let (src_mac, dst_mac, switch_addr) = (mac, mac, Ipv6Addr::from_bits(value.into()));
-    // Prefixes of different lengths contain one another.
-    let (p6, p4) = (prefix(v6, 64 + n), prefix(v4, 14 + n));
+    // Two prefixes of each length; and those of different lengths, which contain one another.
+    let (p6, p4) = (prefix(v6, 64 + n / 2), prefix(v4, 14 + n));
     let key_port = PortId(u16::from(n));
     let guard6 = SourceGuardV6Key { port: key_port, src_mac: MacAddr([n; 6]), src_addr: v6 };
     let guard4 = SourceGuardV4Key { port: key_port, src_mac: MacAddr([n; 6]), src_addr: v4 };
