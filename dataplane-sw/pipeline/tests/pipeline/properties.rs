@@ -69,6 +69,23 @@ proptest! {
     }
 
     #[test]
+    fn a_packet_of_a_batch_fares_as_it_would_alone(frames in vec(any_frame(), 0..100)) {
+        let (mut together, mut alone) = (Switch::new(), Switch::new());
+        let mut buffers: Vec<_> =
+            frames.iter().map(|(_, frame)| [&[0; HEADROOM][..], frame, &[0; 256]].concat()).collect();
+        let mut packets: Vec<_> = buffers
+            .iter_mut()
+            .zip(&frames)
+            .map(|(buf, (port, frame))| Packet { buf, start: HEADROOM, len: frame.len(), port: *port })
+            .collect();
+        let mut verdicts = Vec::new();
+        together.pipeline.process(&together.reader.enter(), 0, &mut packets, &mut verdicts);
+        for (((port, frame), packet), verdict) in frames.iter().zip(packets).zip(verdicts) {
+            prop_assert_eq!((verdict, packet.frame().to_vec()), alone.run(*port, frame));
+        }
+    }
+
+    #[test]
     fn source_guard(
         port in select(vec![CLIENT, OTHER_CLIENT]),
         mac in select(vec![CLIENT_MAC, SWITCH_MAC, ROUTER_MAC]),
