@@ -8,7 +8,7 @@ demo: setup release
 	scripts/demo.sh
 
 # One profile for everything, so that dependencies are built once.
-test: setup lint unit debug conformance e2e
+test: setup lint unit conformance e2e
 
 bench: setup release
 	target/release/mimiq-bench all --out target/bench/results.json
@@ -30,8 +30,8 @@ lint:
 unit:
 	cargo test --locked --workspace
 
-conformance:
+conformance: debug
 	MIMIQ_SWITCH=target/debug/mimiq-switch tests/conformance/run.sh
 
-e2e:
+e2e: debug
 	MIMIQ_BIN=target/debug tests/e2e/run.sh
