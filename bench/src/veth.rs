@@ -180,7 +180,7 @@ impl Lab {
         let file = tempfile::NamedTempFile::new()?;
         std::fs::write(file.path(), config)?;
         let path = file.path().to_str().context("path of the configuration")?;
-        let process = self.middle.start("mimiq-switch", &["--config", path], "ready")?;
+        let process = self.middle.start("mimiq-switch", &["run", "--config", path], "ready")?;
         let entries = rules::entries(GENERATOR_MAC, &self.sources, FAR_MAC, NEXT_HOP_MAC)?;
         let writing = self.middle.thread(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -165,8 +165,7 @@ class Testbed:
         return self.sockets / f"{client}.sock"
 
     def _daemon(self, node, program, config):
-        # A switch has nothing else to do than to run.
-        command = [binary(program), *([] if program == "mimiq-switch" else ["run"]), "--config", config]
+        command = [binary(program), "run", "--config", config]
         return node.spawn(f"{program} on {node.name}", command, self.directory / f"{program}-{node.name}.log")
 
     def stop(self):

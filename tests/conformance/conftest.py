@@ -55,7 +55,7 @@ class SwitchProcess:
 def switch(tmp_path):
     config = tmp_path / "switch.yaml"
     config.write_text(CONFIG)
-    command = [os.environ["MIMIQ_SWITCH"], "--config", str(config)]
+    command = [os.environ["MIMIQ_SWITCH"], "run", "--config", str(config)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     running = SwitchProcess(process)
     try:

@@ -1,54 +1,31 @@
 //! The daemon that keeps a stock of addresses for the applications of one host.
 
-use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::Parser;
 use mimiq_agent::{config::Config, daemon, session, telemetry};
-use tokio::signal::unix::{SignalKind, signal};
+use mimiq_daemon::{Command, ConfigCommand, Logs};
 
-/// Keeps a stock of addresses and gives them to the applications of this host.
+/// Keeps a stock of addresses and gives them to the applications of this host. Needs CAP_NET_ADMIN for local routes.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Runs the daemon until SIGINT or SIGTERM. Needs CAP_NET_ADMIN for local routes.
-    Run {
-        /// The configuration file (YAML).
-        #[arg(long)]
-        config: PathBuf,
-    },
-    /// Works on configuration files.
-    Config {
-        #[command(subcommand)]
-        command: ConfigCommand,
-    },
-}
-
-#[derive(Subcommand)]
-enum ConfigCommand {
-    /// Checks a configuration file and the files that it names.
-    Check {
-        /// The configuration file (YAML).
-        file: PathBuf,
-    },
+    #[command(flatten)]
+    logs: Logs,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
     match arguments.command {
-        Command::Run { config } => run(&config).await,
-        Command::Config { command: ConfigCommand::Check { file } } => {
+        Command::Run { config } => {
+            arguments.logs.start()?;
+            run(&config).await
+        }
+        Command::Config(ConfigCommand::Check { file }) => {
             let config = Config::load(&file)?;
             session::client_config(&config.pki)?;
             println!("{}: valid", file.display());
@@ -62,13 +39,6 @@ async fn run(path: &Path) -> anyhow::Result<()> {
     if let Some(address) = config.metrics {
         telemetry::serve(address).with_context(|| format!("metrics: {address}"))?;
     }
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let stop = async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    };
+    let stop = mimiq_daemon::stop_signal()?;
     Ok(daemon::run(config, stop).await?)
 }

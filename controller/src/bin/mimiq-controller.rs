@@ -1,12 +1,11 @@
 //! The controller's daemon.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::Parser;
 use mimiq_controller::{Controller, config::Config, telemetry};
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use mimiq_daemon::{Command, ConfigCommand, Logs};
 
 /// mimiq's allocation server and SDN controller.
 #[derive(Parser)]
@@ -14,46 +13,14 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 struct Args {
     #[command(subcommand)]
     command: Command,
-    /// How logs are written; their level is in RUST_LOG.
-    #[arg(long, value_enum, default_value_t = LogFormat::Text, global = true)]
-    log_format: LogFormat,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum LogFormat {
-    Text,
-    Json,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Serve clients until SIGINT or SIGTERM.
-    Run {
-        /// The configuration file.
-        #[arg(long, env = "MIMIQ_CONTROLLER_CONFIG")]
-        config: PathBuf,
-    },
-    /// About configuration files.
-    #[command(subcommand)]
-    Config(ConfigCommand),
-}
-
-#[derive(Subcommand)]
-enum ConfigCommand {
-    /// Say whether a file is in order, and what is not.
-    Check {
-        /// The file.
-        file: PathBuf,
-    },
+    #[command(flatten)]
+    logs: Logs,
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
     let result = match args.command {
-        Command::Run { config } => {
-            init_logs(args.log_format);
-            run(&config)
-        }
+        Command::Run { config } => args.logs.start().and_then(|()| run(&config)),
         Command::Config(ConfigCommand::Check { file }) => check(&file),
     };
     match result {
@@ -65,19 +32,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn init_logs(format: LogFormat) {
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
-    let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(terminal);
-    match format {
-        LogFormat::Text => logs.init(),
-        LogFormat::Json => logs.json().init(),
-    }
-}
-
 fn check(file: &std::path::Path) -> anyhow::Result<()> {
     let config = Config::load(file)?;
-    println!("{}: in order, {} switches", file.display(), config.switches.len());
+    println!("{}: valid: {} switches", file.display(), config.switches.len());
     Ok(())
 }
 
@@ -87,8 +44,8 @@ fn run(path: &std::path::Path) -> anyhow::Result<()> {
 }
 
 async fn serve(config: &Config) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let told_to_stop = mimiq_daemon::stop_signal()?;
+    tokio::pin!(told_to_stop);
     if let Some(address) = config.metrics {
         telemetry::serve(address).with_context(|| format!("metrics: {address}"))?;
     }
@@ -96,13 +53,9 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     tokio::select! {
         () = controller.ready() => {
             tracing::info!("ready");
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
+            told_to_stop.await;
         }
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = &mut told_to_stop => {}
     }
     tracing::info!("stopping");
     controller.stop().await;

@@ -2,16 +2,12 @@
 
 mod forwarding;
 
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand};
+use clap::Parser;
 use mimiq_contract::P4INFO_TEXT;
+use mimiq_daemon::{Command, ConfigCommand, Logs};
 use mimiq_io::PortMonitor;
 use mimiq_pipeline::DropCounters;
 use mimiq_switch::{
@@ -22,49 +18,18 @@ use mimiq_switch::{
     server::Server,
     tables::{self, Tables},
 };
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-    sync::oneshot,
-};
+use tokio::{net::TcpListener, sync::oneshot};
 use tonic::transport::server::TcpIncoming;
 use tracing::{info, warn};
-use tracing_subscriber::EnvFilter;
 
 /// mimiq's software switch: AF_XDP or AF_PACKET ports, programmed by a controller through P4Runtime.
 #[derive(Parser)]
-#[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(version)]
 struct Cli {
+    #[command(subcommand)]
+    command: Command,
     #[command(flatten)]
-    run: Run,
-    #[command(subcommand)]
-    command: Option<Command>,
-}
-
-#[derive(Args)]
-struct Run {
-    /// Configuration file (YAML).
-    #[arg(long, required = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// What to log: a level, or a filter as in `info,mimiq_switch=debug`.
-    #[arg(long, env = "RUST_LOG", default_value = "info", value_name = "FILTER")]
-    log: String,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Configuration files.
-    #[command(subcommand)]
-    Config(ConfigCommand),
-}
-
-#[derive(Subcommand)]
-enum ConfigCommand {
-    /// Check a file and say what is wrong with it.
-    Check {
-        /// Configuration file (YAML).
-        file: PathBuf,
-    },
+    logs: Logs,
 }
 
 fn main() -> ExitCode {
@@ -78,19 +43,16 @@ fn main() -> ExitCode {
 }
 
 fn execute(cli: Cli) -> anyhow::Result<()> {
-    match (cli.command, cli.run.config) {
-        (Some(Command::Config(ConfigCommand::Check { file })), _) => {
+    match cli.command {
+        Command::Run { config } => {
+            cli.logs.start()?;
+            run(load(&config)?)
+        }
+        Command::Config(ConfigCommand::Check { file }) => {
             let config = load(&file)?;
             println!("{}: valid: device {}, {} ports", file.display(), config.device_id, config.ports.len());
             Ok(())
         }
-        (None, Some(file)) => {
-            let filter = EnvFilter::try_new(&cli.run.log).with_context(|| format!("--log {}", cli.run.log))?;
-            let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(terminal).init();
-            run(load(&file)?)
-        }
-        (None, None) => anyhow::bail!("--config FILE is required"),
     }
 }
 
@@ -113,7 +75,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     if let Some(address) = config.metrics {
         metrics::serve(address).with_context(|| format!("metrics: {address}"))?;
     }
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let told_to_stop = mimiq_daemon::stop_signal()?;
     let shutdown = mimiq_io::Shutdown::new()?;
     let mut forwarding = forwarding::start(&config, reader, drops.clone(), shutdown.clone())?;
     let monitors = forwarding.monitors.clone();
@@ -135,8 +97,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     info!(device_id = config.device_id, listen = %address, ports = config.ports.len(), "ready");
 
     let result = tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
+        () = told_to_stop => Ok(()),
         result = &mut forwarding.ended => Err(anyhow::anyhow!("forwarding ended: {result:?}")),
         result = &mut serving => Err(anyhow::anyhow!("P4Runtime server ended: {result:?}")),
     };

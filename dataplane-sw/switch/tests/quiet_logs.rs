@@ -41,7 +41,7 @@ async fn logs_name_no_client_address() {
     let file = directory.path().join("switch.yaml");
     std::fs::write(&file, format!("device_id: {DEVICE}\nlisten: \"[::1]:0\"\nports: []\n")).unwrap();
     let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_mimiq-switch"))
-        .arg("--config")
+        .args(["run", "--config"])
         .arg(&file)
         .args(["--log", "info"])
         .stderr(Stdio::piped())
