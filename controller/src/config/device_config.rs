@@ -1,0 +1,75 @@
+//! The compiled program that the controller loads into a P4 target.
+
+use std::{
+    collections::HashSet,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use mimiq_contract::P4INFO_TEXT;
+use serde::Deserialize;
+
+use super::ConfigError;
+
+/// A program in the form that p4c writes for BMv2.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "PathBuf")]
+pub struct DeviceConfig {
+    /// The file.
+    pub path: PathBuf,
+    bytes: Arc<[u8]>,
+}
+
+impl From<PathBuf> for DeviceConfig {
+    fn from(path: PathBuf) -> Self {
+        Self { path, bytes: Arc::default() }
+    }
+}
+
+/// What is looked at of BMv2's JSON.
+#[derive(Deserialize)]
+struct Program {
+    pipelines: Vec<Pipeline>,
+}
+
+#[derive(Deserialize)]
+struct Pipeline {
+    tables: Vec<Table>,
+}
+
+#[derive(Deserialize)]
+struct Table {
+    name: String,
+}
+
+impl DeviceConfig {
+    /// What the switch gets.
+    pub fn bytes(&self) -> &Arc<[u8]> {
+        &self.bytes
+    }
+
+    /// Reads the file; a relative path counts from `folder`.
+    ///
+    /// BMv2 takes any bytes without a word and then fails at every read and write, so the check is here.
+    pub(super) fn read(&mut self, folder: &Path, field: &str) -> Result<(), ConfigError> {
+        self.path = folder.join(&self.path);
+        let refuse = |problem: String| ConfigError::Value {
+            field: field.into(),
+            value: self.path.display().to_string(),
+            problem,
+        };
+        let bytes = fs::read(&self.path).map_err(|error| refuse(error.to_string()))?;
+        let program: Program =
+            serde_json::from_slice(&bytes).map_err(|error| refuse(format!("is no program for BMv2: {error}")))?;
+        let names: HashSet<&str> =
+            program.pipelines.iter().flat_map(|p| &p.tables).map(|table| table.name.as_str()).collect();
+        let contract = p4runtime::p4info_from_text(P4INFO_TEXT).map_err(|error| refuse(error.to_string()))?;
+        let wanted = contract.tables.iter().filter_map(|table| table.preamble.as_ref());
+        if let Some(missing) = wanted.map(|p| &p.name).find(|name| !names.contains(name.as_str())) {
+            return Err(refuse(format!("is another program: it has no table {missing}")));
+        }
+        self.bytes = bytes.into();
+        Ok(())
+    }
+}
