@@ -1,3 +1,4 @@
+mod meter;
 mod pipeline;
 
 use std::{sync::Arc, time::Duration};
@@ -32,15 +33,10 @@ const MAX_READ: usize = 512 << 20;
 /// The errors of a whole batch travel in one trailer.
 const MAX_HEADERS: u32 = 256 << 10;
 
-/// P4Runtime's election ID: of two controllers the higher one writes (§5).
+/// A controller's part of P4Runtime's election ID: of two controllers the one with the higher ID writes (§5). It is the
+/// upper half; the lower one counts the controller's own connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ElectionId(pub u64);
-
-impl From<ElectionId> for Uint128 {
-    fn from(id: ElectionId) -> Self {
-        Self { high: 0, low: id.0 }
-    }
-}
 
 /// A switch to be controlled.
 #[derive(Debug, Clone)]
@@ -53,6 +49,8 @@ pub struct Target {
     pub device_id: u64,
     /// The controller's election ID.
     pub election_id: ElectionId,
+    /// The compiled program to load; empty for a switch that has its own.
+    pub device_config: Arc<[u8]>,
 }
 
 /// Why a switch cannot be used at the moment.
@@ -64,8 +62,14 @@ pub(super) enum Lost {
     Call { call: &'static str, code: Code, message: String },
     #[error("{0}: no answer in time")]
     Timeout(&'static str),
+    /// Another controller is, or one has this very ID.
     #[error("arbitration: not primary with election_id {}: {message}", .election_id.0)]
     NotPrimary { election_id: ElectionId, message: String },
+    /// BMv2 says neither which device ID it has nor what it dislikes about a program.
+    #[error(
+        "set pipeline config: {code:?}: {message} (is the switch's device ID {device_id}, and does it take {device_config}?)"
+    )]
+    Pipeline { code: Code, message: String, device_id: u64, device_config: &'static str },
     #[error("{0}: the switch closed the stream")]
     Closed(&'static str),
     /// Without the message, which may name a client's address.
@@ -81,12 +85,22 @@ fn call(call: &'static str) -> impl Fn(Status) -> Lost {
     move |status| Lost::Call { call, code: status.code(), message: status.message().to_owned() }
 }
 
+/// An ID that another stream has ends this one with INVALID_ARGUMENT (§5.3).
+fn not_arbitrated(target: &Target, status: Status) -> Lost {
+    let message = status.message().to_owned();
+    match status.code() {
+        Code::InvalidArgument => Lost::NotPrimary { election_id: target.election_id, message },
+        code => Lost::Call { call: "arbitration", code, message },
+    }
+}
+
 /// What became of one update: `None`, or the error with its code and message.
 pub(super) type Outcome = Option<(Code, String)>;
 
 /// A connection to a switch on which this controller is primary and the contract's pipeline runs.
 pub(super) struct Connection {
     target: Target,
+    election_id: Uint128,
     client: P4RuntimeClient<Channel>,
     stream: Streaming<StreamMessageResponse>,
     /// The stream lives as long as its request side.
@@ -94,8 +108,9 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects, becomes primary, and sets the pipeline unless it is there.
-    pub(super) async fn open(target: Target) -> Result<Self, Lost> {
+    /// Connects, becomes primary, and sets the pipeline unless it is there. `earlier` counts the connections that were
+    /// lost before: a switch that has not noticed yet would refuse the ID of a stream that it takes for alive.
+    pub(super) async fn open(target: Target, earlier: u64) -> Result<Self, Lost> {
         let channel = Endpoint::from_shared(target.uri.clone())?
             .connect_timeout(CALL)
             .http2_keep_alive_interval(PING)
@@ -107,9 +122,10 @@ impl Connection {
             .await?;
         let mut client = P4RuntimeClient::new(channel).max_decoding_message_size(MAX_READ);
         let (requests, outgoing) = mpsc::channel(1);
+        let election_id = Uint128 { high: target.election_id.0, low: earlier };
         let arbitration = MasterArbitrationUpdate {
             device_id: target.device_id,
-            election_id: Some(target.election_id.into()),
+            election_id: Some(election_id),
             ..Default::default()
         };
         let update = Some(stream_message_request::Update::Arbitration(arbitration));
@@ -118,9 +134,9 @@ impl Connection {
         let stream = timeout(CALL, client.stream_channel(ReceiverStream::new(outgoing)))
             .await
             .map_err(|_| Lost::Timeout("arbitration"))?
-            .map_err(call("arbitration"))?
+            .map_err(|status| not_arbitrated(&target, status))?
             .into_inner();
-        let mut connection = Self { target, client, stream, _requests: requests };
+        let mut connection = Self { target, election_id, client, stream, _requests: requests };
         timeout(CALL, connection.arbitrated()).await.map_err(|_| Lost::Timeout("arbitration"))??;
         connection.set_pipeline().await?;
         Ok(connection)
@@ -129,7 +145,7 @@ impl Connection {
     /// Waits for the next arbitration message; an error unless this controller is primary.
     async fn arbitrated(&mut self) -> Result<(), Lost> {
         loop {
-            let message = self.stream.message().await.map_err(call("arbitration"))?;
+            let message = self.stream.message().await.map_err(|status| not_arbitrated(&self.target, status))?;
             match message.ok_or(Lost::Closed("arbitration"))?.update {
                 Some(stream_message_response::Update::Arbitration(update)) => {
                     let status = update.status.unwrap_or_default();
@@ -186,16 +202,20 @@ impl Connection {
 
     /// Writes a batch without two updates of one entry, as P4Runtime may apply them in any order (§12).
     pub(super) async fn write(&mut self, operations: &[Operation]) -> Result<Vec<Outcome>, Lost> {
-        let updates = operations.iter().map(to_update).collect();
-        let Target { device_id, election_id, .. } = self.target;
-        let request = WriteRequest { device_id, election_id: Some(election_id.into()), updates, ..Default::default() };
+        self.write_updates(operations.iter().map(to_update).collect()).await
+    }
+
+    async fn write_updates(&mut self, updates: Vec<Update>) -> Result<Vec<Outcome>, Lost> {
+        let (device_id, election_id, count) = (self.target.device_id, Some(self.election_id), updates.len());
+        let request = WriteRequest { device_id, election_id, updates, ..Default::default() };
         let status = match timeout(CALL, self.client.write(request)).await.map_err(|_| Lost::Timeout("write"))? {
-            Ok(_) => return Ok(vec![None; operations.len()]),
+            Ok(_) => return Ok(vec![None; count]),
             Err(status) => status,
         };
-        // §12.3: one p4.v1.Error for each update, the good ones included.
+        // §12.3: one p4.v1.Error for each update, the good ones included. Without them, as when the trailer was too large
+        // (RESOURCE_EXHAUSTED), nobody knows which were applied: the tables must be read back.
         let details = rpc::Status::decode(status.details()).map(|s| s.details).unwrap_or_default();
-        if details.len() != operations.len() {
+        if details.len() != count {
             return Err(Lost::NoDetails(status.code()));
         }
         let outcomes = details.iter().map(|any| p4runtime::v1::Error::decode(any.value.as_slice()).ok());
