@@ -11,7 +11,7 @@ from pathlib import Path
 from mininet.net import Mininet
 
 from . import plan as p
-from . import server, settings
+from . import server, settings, switches
 from .paths import EXAMPLES, binary
 from .process import TestbedError
 from .topology import Isp, configure
@@ -49,6 +49,7 @@ class Testbed:
     def __enter__(self):
         if os.geteuid() != 0:
             raise TestbedError("network namespaces and AF_XDP need root: run this as root")
+        self.kind = switches.chosen()
         self.directory.mkdir(parents=True, exist_ok=True)
         # Unix socket paths are limited to 107 bytes; a checkout's folder may be longer.
         self.sockets = Path(tempfile.mkdtemp(prefix="mimiq-"))
@@ -78,7 +79,7 @@ class Testbed:
         # Mininet's own initialisation raises limits of the whole machine for good; a few nodes need none of that.
         Mininet.inited = True
         self.net = Mininet(topo=None, build=False, controller=None)
-        self.net.topo = Isp(plan=self.plan)
+        self.net.topo = Isp(plan=self.plan, switch_class=self.kind)
         self.net.build()
         configure(self.net, self.plan)
         delay_us = round(self.plan.rtt_ms * 500)
@@ -119,8 +120,8 @@ class Testbed:
         started = [self._start_switch(switch) for switch in self.plan.switches]
         for daemon in started:
             daemon.wait_ready()
-        self.say(f"switches {', '.join(s.name for s in self.plan.switches)} on AF_XDP")
-        document = settings.controller(self.plan, self.pki, state)
+        self.say(f"switches {', '.join(s.name for s in self.plan.switches)}: {self.kind.what}")
+        document = settings.controller(self.plan, self.pki, state, self.kind.device_config)
         self._controller_config = settings.write(self.directory / "controller.yaml", document)
         self._start_controller()
         self.say("controller: switches programmed")
@@ -144,8 +145,7 @@ class Testbed:
     def _start_switch(self, switch):
         node = self.net[switch.name]
         node.quiet(*(interface for _, interface, _ in switch.ports))
-        config = settings.write(self.directory / f"{switch.name}.yaml", settings.switch(switch))
-        return self._daemon(node, "mimiq-switch", config)
+        return node.launch(switch, self.directory)
 
     def start_agents(self):
         """One agent for each client, enrolled by the controller's authority."""
