@@ -33,8 +33,8 @@ pub fn static_entries(config: &Config, switch: &Switch) -> Vec<Entry> {
     entries.push(Entry::SwitchInfo(SwitchInfoKey {}, info));
     for port in &switch.ports {
         let (port, role) = (PortId(port.id), port.role);
-        entries.push(Entry::EgressRole(EgressRoleKey { port }, EgressRoleAction::SetEgressRole { role }));
         entries.push(Entry::PortRole(PortRoleKey { port }, PortRoleAction::SetRole { role }));
+        entries.push(Entry::EgressRole(EgressRoleKey { port }, EgressRoleAction::SetEgressRole { role }));
     }
     gateways(switch, &mut entries);
     routes(switch, &mut entries);
