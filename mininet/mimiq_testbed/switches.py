@@ -17,6 +17,10 @@ class SwitchNode(Namespace, Switch):
 
     device_config = None
 
+    def __init__(self, name, **params):
+        # Mininet's switches share the machine's own namespace unless told otherwise.
+        super().__init__(name, **params | {"inNamespace": True})
+
     def quiet(self, *interfaces):
         """Keeps the kernel's IPv6 off the switch's ports: they are the switch's alone."""
         self.sysctl(*(f"net.ipv6.conf.{name}.disable_ipv6=1" for name in interfaces))
