@@ -14,7 +14,7 @@
 #include "sources.p4"
 #include "tunnel.p4"
 
-control Pipeline(inout headers_t hdr, inout meta_t meta) {
+control MimiqPipeline(inout headers_t hdr, inout meta_t meta) {
     SwitchInfo() switch_info;
     PortRole() port_role;
     EgressRole() egress_role;

@@ -62,7 +62,7 @@ control Checksums(in headers_t hdr, inout meta_t meta) {
 
 control V1Ingress(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t standard) {
     Checksums() checksums;
-    Pipeline() pipeline;
+    MimiqPipeline() pipeline;
     IcmpErrorAllowed() icmp_error_allowed;
     IcmpError() icmp_error;
 
