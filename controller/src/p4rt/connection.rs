@@ -1,3 +1,4 @@
+mod lost;
 mod meter;
 mod pipeline;
 
@@ -20,14 +21,19 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
+pub(super) use lost::Lost;
+use lost::{call, not_arbitrated, puzzling};
+
 use super::Operation;
 
 /// How long connecting and each call may take.
 const CALL: Duration = Duration::from_secs(5);
 /// How long reading all entries may take.
 const READ: Duration = Duration::from_secs(60);
-/// HTTP/2 pings find out that a switch is gone though its TCP connection is not closed.
-const PING: Duration = Duration::from_secs(5);
+/// TCP finds out that a switch is gone though it has not closed its connection: after so long without a word, in probes.
+/// Not HTTP/2 pings: gRPC's own servers, BMv2's among them, close a connection with more than one in five minutes.
+const IDLE: Duration = Duration::from_secs(5);
+const PROBE: (Duration, u32) = (Duration::from_secs(2), 3);
 /// A full read is one message on some targets: 10^6 entries take about 80 MB.
 const MAX_READ: usize = 512 << 20;
 /// The errors of a whole batch travel in one trailer.
@@ -53,44 +59,10 @@ pub struct Target {
     pub device_config: Arc<[u8]>,
 }
 
-/// Why a switch cannot be used at the moment.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Lost {
-    #[error("{0}")]
-    Transport(#[from] tonic::transport::Error),
-    #[error("{call}: {code:?}: {message}")]
-    Call { call: &'static str, code: Code, message: String },
-    #[error("{0}: no answer in time")]
-    Timeout(&'static str),
-    /// Another controller is, or one has this very ID.
-    #[error("arbitration: not primary with election_id {}: {message}", .election_id.0)]
-    NotPrimary { election_id: ElectionId, message: String },
-    /// BMv2 says neither which device ID it has nor what it dislikes about a program.
-    #[error(
-        "set pipeline config: {code:?}: {message} (is the switch's device ID {device_id}, and does it take {device_config}?)"
-    )]
-    Pipeline { code: Code, message: String, device_id: u64, device_config: &'static str },
-    #[error("{0}: the switch closed the stream")]
-    Closed(&'static str),
-    /// Without the message, which may name a client's address.
-    #[error("write: {0:?} without the error of each update")]
-    NoDetails(Code),
-    #[error("the switch refused to delete an entry: {code:?}")]
-    Undeleted { code: Code },
-    #[error(transparent)]
-    P4Info(#[from] p4runtime::TextError),
-}
-
-fn call(call: &'static str) -> impl Fn(Status) -> Lost {
-    move |status| Lost::Call { call, code: status.code(), message: status.message().to_owned() }
-}
-
-/// An ID that another stream has ends this one with INVALID_ARGUMENT (§5.3).
-fn not_arbitrated(target: &Target, status: Status) -> Lost {
-    let message = status.message().to_owned();
-    match status.code() {
-        Code::InvalidArgument => Lost::NotPrimary { election_id: target.election_id, message },
-        code => Lost::Call { call: "arbitration", code, message },
+impl Target {
+    /// What to ask when the switch does not do as the contract says: BMv2 takes any bytes as a program.
+    fn about_program(&self) -> &'static str {
+        if self.device_config.is_empty() { "does it need device_config" } else { "can it run this device_config" }
     }
 }
 
@@ -113,9 +85,9 @@ impl Connection {
     pub(super) async fn open(target: Target, earlier: u64) -> Result<Self, Lost> {
         let channel = Endpoint::from_shared(target.uri.clone())?
             .connect_timeout(CALL)
-            .http2_keep_alive_interval(PING)
-            .keep_alive_timeout(PING)
-            .keep_alive_while_idle(true)
+            .tcp_keepalive(Some(IDLE))
+            .tcp_keepalive_interval(Some(PROBE.0))
+            .tcp_keepalive_retries(Some(PROBE.1))
             .http2_max_header_list_size(MAX_HEADERS)
             .tcp_nodelay(true)
             .connect()
@@ -134,7 +106,7 @@ impl Connection {
         let stream = timeout(CALL, client.stream_channel(ReceiverStream::new(outgoing)))
             .await
             .map_err(|_| Lost::Timeout("arbitration"))?
-            .map_err(|status| not_arbitrated(&target, status))?
+            .map_err(|status| not_arbitrated(target.election_id, &status))?
             .into_inner();
         let mut connection = Self { target, election_id, client, stream, _requests: requests };
         timeout(CALL, connection.arbitrated()).await.map_err(|_| Lost::Timeout("arbitration"))??;
@@ -145,7 +117,8 @@ impl Connection {
     /// Waits for the next arbitration message; an error unless this controller is primary.
     async fn arbitrated(&mut self) -> Result<(), Lost> {
         loop {
-            let message = self.stream.message().await.map_err(|status| not_arbitrated(&self.target, status))?;
+            let message =
+                self.stream.message().await.map_err(|status| not_arbitrated(self.target.election_id, &status))?;
             match message.ok_or(Lost::Closed("arbitration"))?.update {
                 Some(stream_message_response::Update::Arbitration(update)) => {
                     let status = update.status.unwrap_or_default();
@@ -179,9 +152,14 @@ impl Connection {
             |id: u32| TableEntry { table_id: id, is_default_action: id == SwitchInfo::ID, ..Default::default() };
         let entities = Entry::TABLES.iter().map(|(id, _)| entity(table(*id))).collect();
         let request = ReadRequest { device_id: self.target.device_id, entities, ..Default::default() };
-        let mut responses = self.client.read(request).await.map_err(call("read"))?.into_inner();
+        let question = self.target.about_program();
+        let failed = |status: Status| match status.code() {
+            Code::Unknown => puzzling("read", question.to_owned())(status),
+            _ => call("read")(status),
+        };
+        let mut responses = self.client.read(request).await.map_err(failed)?.into_inner();
         let mut entries = Vec::new();
-        while let Some(response) = responses.message().await.map_err(call("read"))? {
+        while let Some(response) = responses.message().await.map_err(failed)? {
             for entity in response.entities {
                 let Some(entity::Entity::TableEntry(entry)) = entity.entity else { continue };
                 match Entry::from_p4(&entry) {

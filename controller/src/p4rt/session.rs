@@ -57,12 +57,12 @@ struct Ended;
 
 impl Session {
     async fn run(mut self) {
-        let mut backoff = BACKOFF.0;
+        let (mut backoff, mut said) = (BACKOFF.0, None);
         while let Ok(opened) = self.open().await {
             let lost = match opened {
                 Ok((mut connection, actual)) => match self.synchronise(&mut connection, actual).await {
                     Ok(()) => {
-                        backoff = BACKOFF.0;
+                        (backoff, said) = (BACKOFF.0, None);
                         self.set_synced(true);
                         let Ok(lost) = self.serve(&mut connection).await else { return };
                         self.set_synced(false);
@@ -78,10 +78,12 @@ impl Session {
                 self.lost_before += 1;
             }
             // Repeats say nothing new.
-            if backoff == BACKOFF.0 {
-                tracing::warn!(switch = %self.target.name, %lost, "switch not available");
+            let lost = lost.to_string();
+            if said.as_ref() == Some(&lost) {
+                tracing::debug!(switch = %self.target.name, lost, "switch still not available");
             } else {
-                tracing::debug!(switch = %self.target.name, %lost, "switch still not available");
+                tracing::warn!(switch = %self.target.name, lost, "switch not available");
+                said = Some(lost);
             }
             if self.wait(sleep_until(Instant::now() + backoff)).await.is_err() {
                 return;

@@ -12,9 +12,9 @@ use p4runtime::{
     },
 };
 use tokio::time::timeout;
-use tonic::{Code, Status};
+use tonic::Code;
 
-use super::{CALL, Connection, Lost, call};
+use super::{CALL, Connection, Lost, call, puzzling};
 
 /// How long a switch may take to load a program.
 const LOAD: Duration = Duration::from_secs(30);
@@ -37,9 +37,6 @@ impl Connection {
             Err(status) if matches!(status.code(), Code::FailedPrecondition | Code::NotFound) => {}
             Err(status) => return Err(call("get pipeline config")(status)),
         }
-        tracing::info!(switch = %self.target.name, "setting the pipeline configuration");
-        let described =
-            if device_config.is_empty() { "a pipeline without device_config" } else { "this device_config" };
         let cookie = Some(Cookie { cookie });
         let config = ForwardingPipelineConfig { p4info: Some(p4info()?), p4_device_config: device_config, cookie };
         let request = SetForwardingPipelineConfigRequest {
@@ -49,16 +46,12 @@ impl Connection {
             config: Some(config),
             ..Default::default()
         };
-        let refused = |status: Status| Lost::Pipeline {
-            code: status.code(),
-            message: status.message().to_owned(),
-            device_id,
-            device_config: described,
-        };
+        let question = format!("is its device ID {device_id}, and {}", self.target.about_program());
         timeout(LOAD, self.client.set_forwarding_pipeline_config(request))
             .await
             .map_err(|_| Lost::Timeout("set pipeline config"))?
-            .map_err(refused)?;
+            .map_err(puzzling("set pipeline config", question))?;
+        tracing::info!(switch = %self.target.name, "pipeline configuration set");
         Ok(())
     }
 }
