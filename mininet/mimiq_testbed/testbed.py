@@ -94,10 +94,15 @@ class Testbed:
         interface = f"{self.plan.edge.name}-wan"
         target = _link_local(self.net["srv"], "srv-wan")
         # Both ends resolve each other in the first exchange; what counts is the best of the following ones.
-        output = self.net[self.plan.edge.name].run("ping", "-6", "-n", "-c", 6, "-i", 0.05, "-W", 2, f"{target}%{interface}")
-        found = re.search(r"= ([\d.]+)/([\d.]+)/", output)
-        rtt = float(found[1]) if found else float("nan")
-        if not abs(rtt - self.plan.rtt_ms) <= RTT_TOLERANCE_MS:
+        ping = "ping", "-6", "-n", "-c", 6, "-i", 0.05, "-W", 2, f"{target}%{interface}"
+        # Again on a machine that was too busy.
+        for _ in range(3):
+            output = self.net[self.plan.edge.name].run(*ping)
+            found = re.search(r"= ([\d.]+)/([\d.]+)/", output)
+            rtt = float(found[1]) if found else float("nan")
+            if abs(rtt - self.plan.rtt_ms) <= RTT_TOLERANCE_MS:
+                break
+        else:
             raise TestbedError(f"the delay line has an RTT of {rtt:g} ms instead of {self.plan.rtt_ms:g} ms:\n{output}")
         self.say(f"delay line: RTT {rtt:.2f} ms (asked for {self.plan.rtt_ms:g})")
         return rtt
