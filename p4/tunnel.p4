@@ -86,7 +86,6 @@ control Encap(inout headers_t hdr, inout meta_t meta) {
             meta.icmp = ICMP_TOO_BIG;
             meta.icmp_mtu = meta.fabric_mtu |-| LEN_IPV6;
         } else {
-            // First, because becoming valid empties a header on BMv2.
             encapsulate();
             if (hdr.ipv6.isValid()) around_ipv6(); else around_ipv4();
         }
