@@ -150,7 +150,7 @@ pub struct Switch {
     pub device_id: u64,
     /// Where its P4Runtime server listens, `http://HOST:PORT`.
     pub p4runtime: String,
-    /// The compiled program, for a switch that has none of its own: BMv2, but not the software switch.
+    /// The compiled program, for a switch that has none of its own: BMv2 and Tofino, but not the software switch.
     #[serde(default)]
     pub device_config: Option<DeviceConfig>,
     /// Its SID, if clients are connected to it.

@@ -61,7 +61,8 @@ fn a_program_is_of_this_contract_or_refused() {
     let field = format!("switches[0].device_config: {}: ", program.display());
     let error = chain(&Config::parse(&text, dir.path()).unwrap_err());
     assert!(error.starts_with(&field) && error.contains("No such file"), "{error}");
-    for bytes in [&b""[..], b"\xff\0", b"[]", b"{}", P4INFO_TEXT.as_bytes()] {
+    assert_eq!(refusal(b""), format!("{field}is empty"));
+    for bytes in [&b"7"[..], b"[]", b"{}", b"{\"pipelines\": [{}]}", P4INFO_TEXT.as_bytes()] {
         let error = refusal(bytes);
         assert!(error.starts_with(&format!("{field}is no program for BMv2: ")), "{error}");
     }
@@ -72,10 +73,13 @@ fn a_program_is_of_this_contract_or_refused() {
     tables.remove(7);
     let error = refusal(json(&tables).as_bytes());
     assert_eq!(error, format!("{field}is another program: it has no table ingress.alias"));
-    std::fs::write(&program, &right).unwrap();
-    let config = Config::parse(&text, dir.path()).unwrap();
-    assert_eq!(&**config.switches[0].device_config.as_ref().unwrap().bytes(), right.as_bytes());
-    assert!(config.switches[1].device_config.is_none());
+    // What is not text is for other targets.
+    for right in [right.as_bytes(), b"\x1f\x8b\x08\0\xff"] {
+        std::fs::write(&program, right).unwrap();
+        let config = Config::parse(&text, dir.path()).unwrap();
+        assert_eq!(&**config.switches[0].device_config.as_ref().unwrap().bytes(), right);
+        assert!(config.switches[1].device_config.is_none());
+    }
 }
 
 #[test]
