@@ -17,7 +17,7 @@ macro_rules! entries {
         }
 
         impl Entry {
-            /// IDs and names of all tables, in the order of the p4info.
+            /// IDs and names of all tables, in the order of their IDs.
             pub const TABLES: &'static [(u32, &'static str)] = &[$((<$table as TableSchema>::ID, <$table as TableSchema>::NAME)),+];
 
             /// Reads an entry that P4Runtime wrote.
@@ -70,4 +70,5 @@ macro_rules! entries {
 entries! {
     PortRole, SourceGuardV6, SourceGuardV4, ClientV6, ClientV4, PoolV6, PoolV4, Alias, BindingV6, BindingV4,
     DeniedSourceV6, DeniedSourceV4, Decap, ControlRelay, RelayReturn, GatewayV6, GatewayV4, RouteV6, RouteV4, SwitchInfo,
+    EgressRole,
 }

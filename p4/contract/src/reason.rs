@@ -55,15 +55,16 @@ reasons! {
     ClientMiss = 18, "client_miss";
     /// No route.
     NoRoute = 19, "no_route";
-    /// Larger than the fabric's MTU after encapsulation.
+    /// Larger than the fabric's MTU, as it is or after encapsulation.
     PacketTooBig = 20, "packet_too_big";
     /// A truncated or malformed packet inside a tunnel.
     MalformedTunnel = 21, "malformed_tunnel";
-    /// A relay header or wrapped frame that is truncated, of an unknown version, or for a port that is no client port.
+    /// A relay header or wrapped frame that is truncated, of an unknown version, for a port that is no client port, or sent to
+    /// another UDP port than the relay's.
     MalformedRelay = 22, "malformed_relay";
     /// Encapsulation is needed but the switch has no `switch_info` yet.
     NoSwitchInfo = 23, "no_switch_info";
-    /// The egress port does not exist or its queue is full.
+    /// The egress port does not exist or its queue is full; counted by the software switch only.
     Egress = 24, "egress";
     /// A control datagram whose source is not link-local, or that is a fragment.
     BadControl = 25, "bad_control";

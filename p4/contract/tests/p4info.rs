@@ -9,8 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::TABLES;
 use mimiq_contract::{DropReason, Entry, MatchType, P4INFO_TEXT};
 use p4runtime::config::v1::{
-    Action, CounterSpec, P4Info, Preamble, Table, action_ref::Scope, counter_spec::Unit, match_field,
+    Action, CounterSpec, P4Info, Preamble, Table, action_ref::Scope, counter_spec::Unit, match_field, meter_spec,
 };
+
+/// The ID that compilers give to `NoAction`.
+const NO_ACTION: u32 = mimiq_contract::ids::ACTION_NOACTION;
 
 fn p4info() -> P4Info {
     p4runtime::p4info_from_text(P4INFO_TEXT).unwrap()
@@ -18,6 +21,11 @@ fn p4info() -> P4Info {
 
 fn preamble(preamble: &Option<Preamble>) -> &Preamble {
     preamble.as_ref().unwrap()
+}
+
+/// The p4info's tables by ID: compilers write them in an order of their own.
+fn tables(info: &P4Info) -> BTreeMap<u32, &Table> {
+    info.tables.iter().map(|t| (preamble(&t.preamble).id, t)).collect()
 }
 
 fn actions(info: &P4Info) -> BTreeMap<u32, &Action> {
@@ -35,27 +43,37 @@ fn snake_case(name: &str) -> String {
     out
 }
 
+/// The p4info's name of a table's action. Targets with direct counters share no action between tables: where several tables
+/// do the same, its name ends as the table's does.
+fn is_name_of(alias: &str, action: &str, table: &str) -> bool {
+    match alias.strip_prefix(&snake_case(action)) {
+        Some("") => true,
+        Some(suffix) => format!("_{table}").ends_with(suffix) && ["_v6", "_v4", "_alias"].contains(&suffix),
+        None => false,
+    }
+}
+
 #[test]
-fn tables_are_those_of_the_p4info_in_its_order() {
+fn tables_are_those_of_the_p4info() {
     let info = p4info();
-    let theirs: Vec<_> =
-        info.tables.iter().map(|t| (preamble(&t.preamble).id, preamble(&t.preamble).alias.as_str())).collect();
+    let theirs: Vec<_> = tables(&info).into_iter().map(|(id, t)| (id, preamble(&t.preamble).alias.as_str())).collect();
     let ours: Vec<_> = TABLES.iter().map(|t| (t.id, t.name)).collect();
     assert_eq!(ours, theirs);
     assert_eq!(Entry::TABLES, theirs);
-    for table in &info.tables {
-        let Preamble { name, alias, id, .. } = preamble(&table.preamble);
-        assert_eq!(name, &format!("ingress.{alias}"));
-        assert_eq!(id >> 24, 2, "{alias}: P4Ids.TABLE");
+    assert_eq!(info.tables.len(), theirs.len(), "table IDs are unique");
+    for (id, name) in theirs {
+        assert_eq!(preamble(&tables(&info)[&id].preamble).name, format!("ingress.{name}"));
     }
 }
 
 #[test]
 fn match_fields_are_equal() {
-    for (ours, theirs) in TABLES.iter().zip(&p4info().tables) {
+    let info = p4info();
+    let by_id = tables(&info);
+    for ours in TABLES.iter() {
         let expected: Vec<_> =
             (1..).zip(ours.fields).map(|(id, f)| (id, f.name, f.bits as i32, f.match_type)).collect();
-        let fields: Vec<_> = theirs
+        let fields: Vec<_> = by_id[&ours.id]
             .match_fields
             .iter()
             .map(|f| {
@@ -75,44 +93,72 @@ fn match_fields_are_equal() {
 }
 
 /// The actions an entry can have: those that are not for the default entry alone.
-fn entry_actions(table: &Table) -> Vec<u32> {
+fn entry_actions(table: &Table) -> BTreeSet<u32> {
     table.action_refs.iter().filter(|a| a.scope() != Scope::DefaultOnly).map(|a| a.id).collect()
 }
 
 #[test]
 fn actions_and_their_parameters_are_equal() {
     let info = p4info();
-    let by_id = actions(&info);
+    let (by_id, tables) = (actions(&info), tables(&info));
     assert_eq!(by_id.len(), info.actions.len(), "action IDs are unique");
-    for (ours, theirs) in TABLES.iter().zip(&info.tables) {
-        assert_eq!(ours.actions.iter().map(|a| a.id).collect::<Vec<_>>(), entry_actions(theirs), "{}", ours.name);
+    let mut used = BTreeSet::from([NO_ACTION]);
+    for ours in TABLES.iter() {
+        assert_eq!(ours.actions.iter().map(|a| a.id).collect::<BTreeSet<_>>(), entry_actions(tables[&ours.id]));
         for action in ours.actions {
             let their = by_id[&action.id];
-            assert_eq!(snake_case(action.name), preamble(&their.preamble).alias, "{}", ours.name);
+            let Preamble { name, alias, .. } = preamble(&their.preamble);
+            assert!(is_name_of(alias, action.name, ours.name), "{}: {} is {alias}", ours.name, action.name);
+            assert_eq!(name, &format!("ingress.{alias}"));
             let expected: Vec<_> = (1..).zip(action.params).map(|(id, p)| (id, p.0, p.1 as i32)).collect();
             let params: Vec<_> = their.params.iter().map(|p| (p.id, p.name.as_str(), p.bitwidth)).collect();
             assert_eq!(expected, params, "{}: {}", ours.name, action.name);
+            assert!(used.insert(action.id), "{}: {alias} is another table's action as well", ours.name);
         }
-        for reference in &theirs.action_refs {
-            assert!(by_id.contains_key(&reference.id), "{}: action {:#x}", ours.name, reference.id);
-        }
+    }
+    assert_eq!(used, by_id.keys().copied().collect(), "every action is some table's");
+}
+
+#[test]
+fn a_miss_does_nothing_in_every_table() {
+    for table in &p4info().tables {
+        let alias = &preamble(&table.preamble).alias;
+        let defaults: Vec<_> = table.action_refs.iter().filter(|a| a.scope() == Scope::DefaultOnly).collect();
+        assert_eq!(defaults.iter().map(|a| a.id).collect::<Vec<_>>(), [NO_ACTION], "{alias}");
+        assert_eq!(table.const_default_action_id, 0, "{alias}");
     }
 }
 
 #[test]
-fn every_table_has_a_size_a_default_and_a_direct_counter() {
+fn every_table_has_a_size_and_every_one_with_a_key_a_direct_counter() {
     let info = p4info();
     let both = Some(CounterSpec { unit: Unit::Both.into() });
-    assert_eq!(info.direct_counters.len(), info.tables.len());
-    for (table, counter) in info.tables.iter().zip(&info.direct_counters) {
+    let counters: BTreeMap<_, _> = info.direct_counters.iter().map(|c| (c.direct_table_id, c)).collect();
+    assert_eq!(info.direct_counters.len(), info.tables.len() - 1);
+    for table in &info.tables {
         let Preamble { id, alias, .. } = preamble(&table.preamble);
         assert!(table.size > 0, "{alias}");
-        assert_eq!(table.action_refs.iter().filter(|a| a.scope() == Scope::DefaultOnly).count(), 1, "{alias}");
-        assert_eq!(counter.direct_table_id, *id, "{alias}");
+        // A default entry has no direct counter on BMv2.
+        if table.match_fields.is_empty() {
+            assert_eq!(table.direct_resource_ids, [], "{alias}");
+            continue;
+        }
+        let counter = counters[id];
         assert_eq!(counter.spec, both, "{alias}");
         assert_eq!(preamble(&counter.preamble).alias, format!("{alias}_counter"));
+        assert_eq!(preamble(&counter.preamble).id & 0xff_ffff, id & 0xff_ffff, "{alias}");
         assert_eq!(table.direct_resource_ids, [preamble(&counter.preamble).id], "{alias}");
     }
+}
+
+#[test]
+fn icmp_errors_have_one_meter() {
+    let info = p4info();
+    let [meter] = info.meters.as_slice() else { panic!("one meter") };
+    assert_eq!(preamble(&meter.preamble).id, mimiq_contract::ids::METER_ICMP_ERROR_METER);
+    assert_eq!(preamble(&meter.preamble).name, "ingress.icmp_error_meter");
+    assert_eq!(meter.spec.as_ref().map(|s| s.unit()), Some(meter_spec::Unit::Packets));
+    assert_eq!(meter.size, 1);
 }
 
 #[test]
@@ -120,6 +166,7 @@ fn sizes_are_those_the_design_promises() {
     let sizes: BTreeMap<_, _> = p4info().tables.iter().map(|t| (preamble(&t.preamble).alias.clone(), t.size)).collect();
     assert_eq!(sizes["alias"], 1 << 16);
     assert_eq!(sizes["port_role"], mimiq_contract::PortId::COUNT as i64);
+    assert_eq!(sizes["egress_role"], mimiq_contract::PortId::COUNT as i64);
     for table in ["source_guard_v6", "source_guard_v4", "client_v6", "client_v4", "binding_v6", "binding_v4"] {
         assert_eq!(sizes[table], 1 << 20, "{table}");
     }
@@ -146,10 +193,13 @@ fn all_ids_are_unique_and_of_their_kind() {
         .chain(info.actions.iter().map(|a| &a.preamble))
         .chain(info.counters.iter().map(|c| &c.preamble))
         .chain(info.direct_counters.iter().map(|c| &c.preamble))
+        .chain(info.meters.iter().map(|m| &m.preamble))
         .map(|p| preamble(p).id)
         .collect();
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
+    assert!(info.tables.iter().all(|t| preamble(&t.preamble).id >> 24 == 2), "P4Ids.TABLE");
     assert!(info.actions.iter().all(|a| preamble(&a.preamble).id >> 24 == 1), "P4Ids.ACTION");
     assert!(info.counters.iter().all(|c| preamble(&c.preamble).id >> 24 == 18), "P4Ids.COUNTER");
     assert!(info.direct_counters.iter().all(|c| preamble(&c.preamble).id >> 24 == 19), "P4Ids.DIRECT_COUNTER");
+    assert!(info.meters.iter().all(|m| preamble(&m.preamble).id >> 24 == 20), "P4Ids.METER");
 }

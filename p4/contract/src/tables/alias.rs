@@ -11,7 +11,7 @@ table! {
     }
     action AliasAction {
         /// Encapsulate to the client-facing switch.
-        Tunnel = ACTION_TUNNEL {
+        Tunnel = ACTION_TUNNEL_ALIAS {
             /// Its internal address.
             switch_addr: Ipv6Addr,
         },

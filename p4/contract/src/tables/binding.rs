@@ -11,7 +11,7 @@ table! {
     }
     action BindingV6Action {
         /// Encapsulate to the client-facing switch.
-        Tunnel = ACTION_TUNNEL {
+        Tunnel = ACTION_TUNNEL_V6 {
             /// Its internal address.
             switch_addr: Ipv6Addr,
         },
@@ -27,7 +27,7 @@ table! {
     }
     action BindingV4Action {
         /// Encapsulate to the client-facing switch.
-        Tunnel = ACTION_TUNNEL {
+        Tunnel = ACTION_TUNNEL_V4 {
             /// Its internal address.
             switch_addr: Ipv6Addr,
         },

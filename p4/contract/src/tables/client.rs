@@ -11,7 +11,7 @@ table! {
     }
     action ClientV6Action {
         /// Deliver to this client.
-        Deliver = ACTION_DELIVER {
+        Deliver = ACTION_DELIVER_V6 {
             /// The client's port.
             port: PortId,
             /// The client's address on it.
@@ -29,7 +29,7 @@ table! {
     }
     action ClientV4Action {
         /// Deliver to this client.
-        Deliver = ACTION_DELIVER {
+        Deliver = ACTION_DELIVER_V4 {
             /// The client's port.
             port: PortId,
             /// The client's address on it.

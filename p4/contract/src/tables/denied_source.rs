@@ -12,7 +12,7 @@ table! {
     }
     action DeniedSourceV6Action {
         /// Drop.
-        Deny = ACTION_DENY {},
+        Deny = ACTION_DENY_V6 {},
     }
 }
 
@@ -25,6 +25,6 @@ table! {
     }
     action DeniedSourceV4Action {
         /// Drop.
-        Deny = ACTION_DENY {},
+        Deny = ACTION_DENY_V4 {},
     }
 }

@@ -13,7 +13,7 @@ table! {
     }
     action GatewayV6Action {
         /// Answer with this address.
-        Answer = ACTION_ANSWER {
+        Answer = ACTION_ANSWER_V6 {
             /// The link-layer address.
             mac: MacAddr,
         },
@@ -31,7 +31,7 @@ table! {
     }
     action GatewayV4Action {
         /// Answer with this address.
-        Answer = ACTION_ANSWER {
+        Answer = ACTION_ANSWER_V4 {
             /// The link-layer address.
             mac: MacAddr,
         },

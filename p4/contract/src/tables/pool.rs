@@ -16,7 +16,7 @@ table! {
             mask: Ipv6Addr,
         },
         /// By its whole address in `binding_v6`.
-        BindingPool = ACTION_BINDING_POOL {},
+        BindingPool = ACTION_BINDING_POOL_V6 {},
     }
 }
 
@@ -29,6 +29,6 @@ table! {
     }
     action PoolV4Action {
         /// By its whole address in `binding_v4`.
-        BindingPool = ACTION_BINDING_POOL {},
+        BindingPool = ACTION_BINDING_POOL_V4 {},
     }
 }

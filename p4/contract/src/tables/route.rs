@@ -11,7 +11,7 @@ table! {
     }
     action RouteV6Action {
         /// Send to a neighbour.
-        Forward = ACTION_FORWARD {
+        Forward = ACTION_FORWARD_V6 {
             /// The egress port.
             port: PortId,
             /// The frame's source.
@@ -31,7 +31,7 @@ table! {
     }
     action RouteV4Action {
         /// Send to a neighbour.
-        Forward = ACTION_FORWARD {
+        Forward = ACTION_FORWARD_V4 {
             /// The egress port.
             port: PortId,
             /// The frame's source.

@@ -16,7 +16,7 @@ table! {
     }
     action SourceGuardV6Action {
         /// The source is leased to this client.
-        Permit = ACTION_PERMIT {},
+        Permit = ACTION_PERMIT_V6 {},
     }
 }
 
@@ -33,6 +33,6 @@ table! {
     }
     action SourceGuardV4Action {
         /// The source is leased to this client.
-        Permit = ACTION_PERMIT {},
+        Permit = ACTION_PERMIT_V4 {},
     }
 }

@@ -18,7 +18,7 @@ fn schema<T: TableSchema>() -> Table {
     Table { id: T::ID, name: T::NAME, keyless: T::KEYLESS, fields: T::FIELDS, actions: T::ACTIONS }
 }
 
-/// All tables in the order of the p4info.
+/// All tables in the order of their IDs.
 pub(crate) static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
     use tables::*;
     vec![
@@ -42,5 +42,6 @@ pub(crate) static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
         schema::<RouteV6>(),
         schema::<RouteV4>(),
         schema::<SwitchInfo>(),
+        schema::<EgressRole>(),
     ]
 });
