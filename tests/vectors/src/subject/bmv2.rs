@@ -44,7 +44,7 @@ pub struct Bmv2 {
 }
 
 /// Where BMv2 is, if it is installed.
-pub fn find() -> Option<PathBuf> {
+fn find() -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|directory| directory.join(PROGRAM)).find(|path| path.is_file())
 }
 

@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use mimiq_contract::{DropReason, Entry, TableSchema as _, tables::SwitchInfo};
-use mimiq_pipeline::{DropCounters, HEADROOM, Packet, Pipeline, TableReader, TableSizes, TableWriter, Verdict, tables};
+use mimiq_pipeline::{
+    DropCounters, EntryCounters, HEADROOM, IcmpErrorMeter, MeterRate, Packet, Pipeline, TableReader, TableSizes, TableWriter, Verdict, tables,
+};
 
 use super::{Count, Drops, Hits, PortFrame, Sent, Subject};
 use crate::{entry::State, file::Meter};
@@ -13,19 +15,20 @@ pub struct Memory {
     reader: TableReader,
     pipeline: Pipeline,
     drops: Arc<DropCounters>,
+    meter: Arc<IcmpErrorMeter>,
     now_ns: u64,
 }
 
 /// More than any state has.
 const SIZE: usize = 1 << 16;
-/// Time between two frames: long enough for a token of any limit on ICMP errors.
-const INTERVAL_NS: u64 = 1_000_000_000;
+/// Time between two frames.
+const INTERVAL_NS: u64 = 1_000;
 
 impl Default for Memory {
     fn default() -> Self {
         let (writer, reader) = tables(&TableSizes::uniform(SIZE));
-        let drops = Arc::new(DropCounters::default());
-        Self { writer, reader, pipeline: Pipeline::new(Arc::clone(&drops)), drops, now_ns: 0 }
+        let (drops, meter) = (Arc::new(DropCounters::default()), Arc::new(IcmpErrorMeter::default()));
+        Self { writer, reader, pipeline: Pipeline::new(Arc::clone(&drops), Arc::clone(&meter)), drops, meter, now_ns: 0 }
     }
 }
 
@@ -34,7 +37,7 @@ impl Subject for Memory {
         "pipeline".into()
     }
 
-    fn set(&mut self, state: &State, _meter: Option<Meter>) -> Result<()> {
+    fn set(&mut self, state: &State, meter: Option<Meter>) -> Result<()> {
         self.writer.clear();
         for entry in state.values() {
             match entry {
@@ -43,6 +46,11 @@ impl Subject for Memory {
             }
         }
         self.writer.publish();
+        let rate = |Meter { rate, burst }| {
+            let (rate, burst) = (u64::from(rate).try_into().ok()?, burst.try_into().ok()?);
+            Some(MeterRate { packets_per_second: rate, burst })
+        };
+        self.meter.configure(meter.map(|meter| rate(meter).context("meter: rate and burst must not be 0")).transpose()?);
         Ok(())
     }
 
@@ -77,7 +85,8 @@ impl Subject for Memory {
         let mut hits = Hits::new();
         for (id, _) in Entry::TABLES.iter().filter(|(id, _)| *id != SwitchInfo::ID) {
             self.writer.for_each(*id, &mut |entry, counters| {
-                hits.insert(entry.key(), Count { packets: counters.packets, bytes: counters.bytes });
+                let EntryCounters { packets, bytes } = counters.unwrap_or_default();
+                hits.insert(entry.key(), Count { packets, bytes });
             });
         }
         Ok(hits)

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     entry::{self, State},
-    file::Meter,
+    file::{Meter, Vector},
     frame,
 };
 
@@ -74,18 +74,21 @@ pub struct Switch {
 }
 
 impl Switch {
-    /// Moves this thread into a network namespace of its own and starts the switch there, with these ports. All of it is gone when
-    /// the thread has ended.
+    /// Moves this thread into a network namespace of its own and starts the switch there, with all ports that occur in the vectors.
+    /// All of it is gone when the thread has ended.
     ///
     /// # Errors
     /// If this is not root, or the switch does not start.
-    pub fn start(backend: Backend, ports: &BTreeSet<PortId>) -> Result<Self> {
+    pub fn start(backend: Backend, vectors: &[Vector]) -> Result<Self> {
+        let inputs = || vectors.iter().flat_map(|vector| &vector.inputs);
+        let egress = inputs().filter_map(|input| input.out.as_ref().map(|(port, _)| *port));
+        let ports: BTreeSet<_> = inputs().map(|input| input.port).chain(egress).collect();
         ensure!(!ports.contains(&FENCE), "port {} is used by the runner", FENCE.0);
         let program = program()?;
         unshare(CloneFlags::CLONE_NEWNET).context("a network namespace (are you root?)")?;
         stay_on_one_cpu()?;
         veth::loopback_up()?;
-        let ports: BTreeSet<_> = ports.iter().copied().chain([FENCE]).collect();
+        let ports: BTreeSet<_> = ports.into_iter().chain([FENCE]).collect();
         let links = Links::new(ports.iter().copied(), backend.mtu())?;
 
         let directory = tempfile::tempdir()?;
