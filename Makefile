@@ -1,8 +1,9 @@
 # make demo    a small ISP on this machine; three clients hop while a server keeps serving (needs root)
 # make test    everything that must hold before a commit: format, lints, docs, all tests (needs root)
 # make bench   side-by-side measurements; writes target/bench/results.json (needs root)
+# make p4      compiles the P4 program again after a change (needs p4c-bm2-ss)
 
-.PHONY: demo test bench setup release debug lint unit conformance e2e
+.PHONY: demo test bench p4 setup release debug lint unit conformance e2e
 
 demo: setup release
 	scripts/demo.sh
@@ -12,6 +13,9 @@ test: setup lint unit conformance e2e
 
 bench: setup release
 	target/release/mimiq-bench all --out target/bench/results.json
+
+p4:
+	scripts/p4.sh
 
 setup:
 	scripts/setup.sh

@@ -1,0 +1,11 @@
+// The decision about a frame. Actions here are for the controls; tables have their own.
+#ifndef MIMIQ_FATE_P4
+#define MIMIQ_FATE_P4
+
+#include "headers.p4"
+
+#define DROP(why) { meta.fate = FATE_DROP; meta.reason = why; }
+#define SEND(port) { meta.fate = FATE_SEND; meta.egress_port = port; }
+#define UNDECIDED (meta.fate == FATE_UNDECIDED)
+
+#endif

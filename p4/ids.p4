@@ -1,0 +1,76 @@
+// Stable P4Runtime IDs: the type in the upper byte (P4Runtime §6.3.1), a running number below. Never renumber or reuse
+// one. Rust takes them from the p4info that the compiler derives from here.
+#ifndef MIMIQ_IDS_P4
+#define MIMIQ_IDS_P4
+
+#define ID_TABLE_PORT_ROLE        0x02000001
+#define ID_TABLE_SOURCE_GUARD_V6  0x02000002
+#define ID_TABLE_SOURCE_GUARD_V4  0x02000003
+#define ID_TABLE_CLIENT_V6        0x02000004
+#define ID_TABLE_CLIENT_V4        0x02000005
+#define ID_TABLE_POOL_V6          0x02000006
+#define ID_TABLE_POOL_V4          0x02000007
+#define ID_TABLE_ALIAS            0x02000008
+#define ID_TABLE_BINDING_V6       0x02000009
+#define ID_TABLE_BINDING_V4       0x0200000a
+#define ID_TABLE_DENIED_SOURCE_V6 0x0200000b
+#define ID_TABLE_DENIED_SOURCE_V4 0x0200000c
+#define ID_TABLE_DECAP            0x0200000d
+#define ID_TABLE_CONTROL_RELAY    0x0200000e
+#define ID_TABLE_RELAY_RETURN     0x0200000f
+#define ID_TABLE_GATEWAY_V6       0x02000010
+#define ID_TABLE_GATEWAY_V4       0x02000011
+#define ID_TABLE_ROUTE_V6         0x02000012
+#define ID_TABLE_ROUTE_V4         0x02000013
+#define ID_TABLE_SWITCH_INFO      0x02000014
+#define ID_TABLE_EGRESS_ROLE      0x02000015
+
+#define ID_ACTION_SET_ROLE            0x01000001
+#define ID_ACTION_PERMIT_V6           0x01000002
+#define ID_ACTION_DELIVER_V6          0x01000003
+#define ID_ACTION_ALIAS_POOL          0x01000004
+#define ID_ACTION_BINDING_POOL_V6     0x01000005
+#define ID_ACTION_TUNNEL_ALIAS        0x01000006
+#define ID_ACTION_DENY_V6             0x01000007
+#define ID_ACTION_DECAPSULATE         0x01000008
+#define ID_ACTION_RELAY_TO_CONTROLLER 0x01000009
+#define ID_ACTION_RELAY_TO_CLIENT     0x0100000a
+#define ID_ACTION_ANSWER_V6           0x0100000b
+#define ID_ACTION_FORWARD_V6          0x0100000c
+#define ID_ACTION_SET_SWITCH_INFO     0x0100000d
+#define ID_ACTION_PERMIT_V4           0x0100000e
+#define ID_ACTION_DELIVER_V4          0x0100000f
+#define ID_ACTION_BINDING_POOL_V4     0x01000010
+#define ID_ACTION_TUNNEL_V6           0x01000011
+#define ID_ACTION_TUNNEL_V4           0x01000012
+#define ID_ACTION_DENY_V4             0x01000013
+#define ID_ACTION_ANSWER_V4           0x01000014
+#define ID_ACTION_FORWARD_V4          0x01000015
+#define ID_ACTION_SET_EGRESS_ROLE     0x01000016
+
+#define ID_COUNTER_DROP_REASON        0x12000001
+#define ID_METER_ICMP_ERROR           0x14000001
+
+// A table's direct counter has the table's number. 0x13000014 stays unused: a table without key has no counter.
+#define ID_COUNTER_PORT_ROLE        0x13000001
+#define ID_COUNTER_SOURCE_GUARD_V6  0x13000002
+#define ID_COUNTER_SOURCE_GUARD_V4  0x13000003
+#define ID_COUNTER_CLIENT_V6        0x13000004
+#define ID_COUNTER_CLIENT_V4        0x13000005
+#define ID_COUNTER_POOL_V6          0x13000006
+#define ID_COUNTER_POOL_V4          0x13000007
+#define ID_COUNTER_ALIAS            0x13000008
+#define ID_COUNTER_BINDING_V6       0x13000009
+#define ID_COUNTER_BINDING_V4       0x1300000a
+#define ID_COUNTER_DENIED_SOURCE_V6 0x1300000b
+#define ID_COUNTER_DENIED_SOURCE_V4 0x1300000c
+#define ID_COUNTER_DECAP            0x1300000d
+#define ID_COUNTER_CONTROL_RELAY    0x1300000e
+#define ID_COUNTER_RELAY_RETURN     0x1300000f
+#define ID_COUNTER_GATEWAY_V6       0x13000010
+#define ID_COUNTER_GATEWAY_V4       0x13000011
+#define ID_COUNTER_ROUTE_V6         0x13000012
+#define ID_COUNTER_ROUTE_V4         0x13000013
+#define ID_COUNTER_EGRESS_ROLE      0x13000015
+
+#endif
