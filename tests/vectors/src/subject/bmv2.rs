@@ -62,10 +62,13 @@ impl Bmv2 {
         let [p4rt, dataplane] =
             ["p4rt", "dataplane"].map(|name| format!("unix:{}", directory.path().join(name).display()));
         let notifications = format!("ipc://{}", directory.path().join("notifications").display());
-        let arguments = ["--no-p4", "--device-id", "1", "--notifications-addr", &notifications, "--"];
-        let arguments = [&arguments[..], &["--grpc-server-addr", &p4rt, "--dp-grpc-server-addr", &dataplane]].concat();
+        let general = ["--no-p4", "--device-id", "1", "--thrift-port", "0", "--notifications-addr", &notifications];
+        let own = ["--", "--grpc-server-addr", &p4rt, "--dp-grpc-server-addr", &dataplane];
+        let arguments = [&general[..], &own].concat();
         let arguments: Vec<_> = arguments.iter().map(OsStr::new).collect();
-        let mut child = Child::start(program.as_os_str(), &arguments)?;
+        // It prints into a pipe only when the C library's buffer is full.
+        let program = [OsStr::new("-oL"), program.as_os_str()];
+        let mut child = Child::start(OsStr::new("stdbuf"), &[&program[..], &arguments].concat())?;
         child.await_line("Server listening on").context(PROGRAM)?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (p4rt, dataplane) = runtime.block_on(async {
