@@ -39,6 +39,9 @@ impl fmt::Display for Report {
     }
 }
 
+/// How often a vector with a meter is tried.
+const TRIES: usize = 3;
+
 /// Runs all vectors.
 ///
 /// # Errors
@@ -51,7 +54,15 @@ pub fn run(subject: &mut dyn Subject, vectors: &[Vector]) -> Result<Report> {
             report.impossible.push(format!("{}: {obstacle}", place()));
             continue;
         }
-        let differences = one(subject, vector).with_context(place)?;
+        let mut differences = one(subject, vector).with_context(place)?;
+        if vector.meter.is_some() {
+            // A meter goes by the clock: the machine may have been slow, or a second just over.
+            for _ in 1..TRIES {
+                if !differences.is_empty() {
+                    differences = one(subject, vector).with_context(place)?;
+                }
+            }
+        }
         if differences.is_empty() {
             report.passed += 1;
         } else {
@@ -113,7 +124,8 @@ fn compare_frames(vector: &Vector, sent: Vec<Sent>) -> Vec<String> {
                     differences.push(format!("no frame left by port {port}\n    expected {}", frame::print(expected)));
                 }
                 (None, Some(found)) => {
-                    differences.push(format!("a frame too many left by port {port}\n    found    {}", frame::print(found)));
+                    differences
+                        .push(format!("a frame too many left by port {port}\n    found    {}", frame::print(found)));
                 }
                 _ => {}
             }

@@ -14,7 +14,7 @@ use mimiq_contract::{EntryKey, PortId};
 
 pub use bmv2::Bmv2;
 pub use memory::Memory;
-pub use switch::{Backend, Switch};
+pub use switch::{Backend, Switch, obstacle as switch_obstacle};
 
 use crate::{entry::State, file::Meter};
 

@@ -78,24 +78,22 @@ impl File {
         }
     }
 
-    fn vector(
-        &self,
-        file: &str,
-        place: &str,
-        title: &str,
-        body: &[Line],
-        variables: &Variables,
-    ) -> Result<Vector> {
+    fn vector(&self, file: &str, place: &str, title: &str, body: &[Line], variables: &Variables) -> Result<Vector> {
         let name = variables.replace(title).with_context(|| place.to_owned())?;
         let state = self.state.clone();
         let mut vector =
             Vector { place: place.to_owned(), name, state, meter: None, inputs: Vec::new(), hits: Vec::new() };
         for line in body {
             let statement = variables.replace(&line.text);
-            statement.and_then(|s| self::statement(&mut vector, &s)).with_context(|| format!("{file}:{}", line.number))?;
+            statement
+                .and_then(|s| self::statement(&mut vector, &s))
+                .with_context(|| format!("{file}:{}", line.number))?;
         }
         ensure!(!vector.inputs.is_empty(), "{place}: the vector has no frame (in PORT FRAME)");
-        ensure!(vector.inputs.iter().all(|i| i.out.is_some() || i.drop.is_some()), "{place}: a frame has neither out nor drop");
+        ensure!(
+            vector.inputs.iter().all(|i| i.out.is_some() || i.drop.is_some()),
+            "{place}: a frame has neither out nor drop"
+        );
         Ok(vector)
     }
 }

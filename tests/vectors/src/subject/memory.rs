@@ -3,7 +3,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use mimiq_contract::{DropReason, Entry, TableSchema as _, tables::SwitchInfo};
 use mimiq_pipeline::{
-    DropCounters, EntryCounters, HEADROOM, IcmpErrorMeter, MeterRate, Packet, Pipeline, TableReader, TableSizes, TableWriter, Verdict, tables,
+    DropCounters, EntryCounters, HEADROOM, IcmpErrorMeter, MeterRate, Packet, Pipeline, TableReader, TableSizes,
+    TableWriter, Verdict, tables,
 };
 
 use super::{Count, Drops, Hits, PortFrame, Sent, Subject};
@@ -28,7 +29,14 @@ impl Default for Memory {
     fn default() -> Self {
         let (writer, reader) = tables(&TableSizes::uniform(SIZE));
         let (drops, meter) = (Arc::new(DropCounters::default()), Arc::new(IcmpErrorMeter::default()));
-        Self { writer, reader, pipeline: Pipeline::new(Arc::clone(&drops), Arc::clone(&meter)), drops, meter, now_ns: 0 }
+        Self {
+            writer,
+            reader,
+            pipeline: Pipeline::new(Arc::clone(&drops), Arc::clone(&meter)),
+            drops,
+            meter,
+            now_ns: 0,
+        }
     }
 }
 
@@ -50,7 +58,8 @@ impl Subject for Memory {
             let (rate, burst) = (u64::from(rate).try_into().ok()?, burst.try_into().ok()?);
             Some(MeterRate { packets_per_second: rate, burst })
         };
-        self.meter.configure(meter.map(|meter| rate(meter).context("meter: rate and burst must not be 0")).transpose()?);
+        self.meter
+            .configure(meter.map(|meter| rate(meter).context("meter: rate and burst must not be 0")).transpose()?);
         Ok(())
     }
 

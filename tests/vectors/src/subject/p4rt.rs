@@ -54,8 +54,9 @@ impl P4Rt {
         let update = Some(stream_message_request::Update::Arbitration(claim));
         sender.send(StreamMessageRequest { update }).await?;
         // Unlike for a call, there must be no deadline for the stream: it stays open.
-        let mut long_lived =
-            P4RuntimeClient::new(Endpoint::from_shared(uri.to_owned())?.connect().await.with_context(|| uri.to_owned())?);
+        let mut long_lived = P4RuntimeClient::new(
+            Endpoint::from_shared(uri.to_owned())?.connect().await.with_context(|| uri.to_owned())?,
+        );
         let mut stream = long_lived.stream_channel(ReceiverStream::new(outgoing)).await?.into_inner();
         let answer = tokio::time::timeout(CALL, stream.message()).await.context("arbitration")??;
         match answer.and_then(|a| a.update) {
@@ -97,7 +98,8 @@ impl P4Rt {
         };
         self.write(changed.map(update).collect()).await?;
         self.state.clone_from(state);
-        if self.meter != meter {
+        // To set it fills its bucket.
+        if meter.is_some() || self.meter.is_some() {
             self.write(vec![update_meter(meter)?]).await?;
             self.meter = meter;
         }

@@ -3,6 +3,7 @@ use std::{
     env,
     ffi::{OsStr, OsString},
     fs,
+    os::unix::fs::MetadataExt as _,
     process::Command,
 };
 
@@ -59,6 +60,12 @@ impl Backend {
             Self::AfPacket => 9216,
         }
     }
+}
+
+/// Why the software switch cannot be run here; `None` if it can.
+pub fn obstacle() -> Option<&'static str> {
+    let root = fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0);
+    (!root).then_some("network namespaces need root")
 }
 
 /// The software switch, a process with veth pairs as ports.
@@ -156,7 +163,8 @@ fn program() -> Result<OsString> {
     ensure!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     for line in output.stdout.split(|b| *b == b'\n') {
         let message: serde_json::Value = serde_json::from_slice(line).unwrap_or_default();
-        if let (Some("mimiq-switch"), Some(path)) = (message["target"]["name"].as_str(), message["executable"].as_str()) {
+        if let (Some("mimiq-switch"), Some(path)) = (message["target"]["name"].as_str(), message["executable"].as_str())
+        {
             return Ok(path.into());
         }
     }
@@ -178,6 +186,10 @@ impl Subject for Switch {
     }
 
     fn obstacle(&self, frame: &[u8]) -> Option<String> {
+        if self.backend == Backend::AfPacket && matches!(frame.get(12..14), Some([0x81, 0x00] | [0x88, 0xa8])) {
+            // The switch counts it as a receive error, not as a drop.
+            return Some("has a VLAN tag, which the kernel hides from packet sockets".into());
+        }
         self.links.obstacle(frame)
     }
 

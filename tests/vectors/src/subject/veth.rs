@@ -142,4 +142,3 @@ fn receive(fd: &OwnedFd) -> Result<Option<Vec<u8>>> {
         }
     }
 }
-
