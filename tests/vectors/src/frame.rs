@@ -3,7 +3,7 @@
 
 mod args;
 mod build;
-mod checksum;
+pub(crate) mod checksum;
 mod layers;
 mod parse;
 

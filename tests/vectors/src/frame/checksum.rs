@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 /// The checksum of the bytes, an odd last one padded with zero.
-pub(super) fn of(bytes: &[u8]) -> u16 {
+pub(crate) fn of(bytes: &[u8]) -> u16 {
     let mut sum = 0u32;
     for pair in bytes.chunks(2) {
         sum += u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0));
@@ -14,7 +14,7 @@ pub(super) fn of(bytes: &[u8]) -> u16 {
 }
 
 /// The checksum of an upper layer behind its pseudo-header (RFC 768, RFC 8200 §8.1).
-pub(super) fn of_upper((src, dst): (IpAddr, IpAddr), protocol: u8, bytes: &[u8]) -> u16 {
+pub(crate) fn of_upper((src, dst): (IpAddr, IpAddr), protocol: u8, bytes: &[u8]) -> u16 {
     let mut all = Vec::new();
     for addr in [src, dst] {
         match addr {
