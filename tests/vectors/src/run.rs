@@ -87,7 +87,7 @@ fn one(subject: &mut dyn Subject, vector: &Vector) -> Result<Vec<String>> {
     let (drops, hits) = (subject.drops()?, subject.hits()?);
     let frames: Vec<_> = vector.inputs.iter().map(|input| (input.port, input.frame.clone())).collect();
     let sent = subject.run(&frames)?;
-    let mut differences = compare_frames(vector, sent);
+    let mut differences = compare_frames(vector, &sent);
     compare_drops(vector, &drops, &subject.drops()?, &mut differences);
     let after = subject.hits()?;
     for (key, expected) in &vector.hits {
@@ -100,16 +100,23 @@ fn one(subject: &mut dyn Subject, vector: &Vector) -> Result<Vec<String>> {
     Ok(differences)
 }
 
-fn compare_frames(vector: &Vector, sent: Vec<Sent>) -> Vec<String> {
-    let mut ports: BTreeMap<PortId, (Vec<&[u8]>, Vec<&[u8]>)> = BTreeMap::new();
+/// The frames that should leave by a port, and those that do.
+#[derive(Default)]
+struct Leaving<'a> {
+    expected: Vec<&'a [u8]>,
+    found: Vec<&'a [u8]>,
+}
+
+fn compare_frames(vector: &Vector, sent: &[Sent]) -> Vec<String> {
+    let mut ports: BTreeMap<PortId, Leaving<'_>> = BTreeMap::new();
     for (port, frame) in vector.inputs.iter().filter_map(|input| input.out.as_ref()) {
-        ports.entry(*port).or_default().0.push(frame);
+        ports.entry(*port).or_default().expected.push(frame);
     }
-    for Sent { port, frame, .. } in &sent {
-        ports.entry(*port).or_default().1.push(frame);
+    for Sent { port, frame, .. } in sent {
+        ports.entry(*port).or_default().found.push(frame);
     }
     let mut differences = Vec::new();
-    for (PortId(port), (expected, found)) in ports {
+    for (PortId(port), Leaving { expected, found }) in ports {
         for index in 0..expected.len().max(found.len()) {
             match (expected.get(index), found.get(index)) {
                 (Some(expected), Some(found)) if expected != found => {

@@ -133,6 +133,9 @@ fn title(line: &str) -> Result<(String, &str, Vec<String>)> {
 /// A statement of a vector.
 fn statement(vector: &mut Vector, line: &str) -> Result<()> {
     let (word, rest) = first_word(line);
+    if matches!(word, "with" | "without" | "meter") {
+        ensure!(vector.inputs.is_empty(), "{word}: entries stand in front of frames");
+    }
     match word {
         "with" => {
             let entry = entry::parse(rest)?;

@@ -49,6 +49,7 @@ fn unnamed(name: &str, args: &[&Value]) -> Result<Vec<u8>> {
     };
     Ok(match (name, args) {
         ("hex", [Value::Word(word)]) => value::hex(word)?,
+        ("hex", []) => Vec::new(),
         ("text", [Value::Text(text)]) => text.clone().into_bytes(),
         ("bytes", [Value::Word(word)]) => (0..count(word)?).map(|n| n as u8).collect(),
         ("zeros", [Value::Word(word)]) => vec![0; count(word)?],

@@ -222,10 +222,10 @@ impl<R: Rng> Aim<'_, R> {
             (4, self.packet_v4(src, 1))
         };
         let hop = self.hop();
-        self.into_fabric(ipv6(src, dst, (next, hop, 0), &inner))
+        self.at_fabric(ipv6(src, dst, (next, hop, 0), &inner))
     }
 
-    fn into_fabric(&mut self, packet: Vec<u8>) -> PortFrame {
+    fn at_fabric(&mut self, packet: Vec<u8>) -> PortFrame {
         let (port, dst, src) = (self.port(Role::Fabric), self.to(), self.mac());
         (port, ethernet(dst, src, IPV6, &packet))
     }
@@ -278,7 +278,7 @@ impl<R: Rng> Aim<'_, R> {
         let sid = self.rng.random();
         let datagram = udp(RELAY_PORT, udp_port, &relay(version, kind, sid, port, &wrapped));
         let hop = self.hop();
-        self.into_fabric(ipv6(src, dst, (17, hop, 0), &datagram))
+        self.at_fabric(ipv6(src, dst, (17, hop, 0), &datagram))
     }
 
     fn arp(&mut self) -> PortFrame {

@@ -57,11 +57,14 @@ impl Pair<'_> {
     }
 }
 
+/// Which frame it comes from, if that counts, and its bytes.
+type Leaving = (Option<usize>, Vec<u8>);
+
 fn compare_sent(sent: &[Vec<Sent>; 2], names: &[String; 2]) -> Vec<String> {
     // In order a port; and a frame's own, where both can tell.
     let attributed = sent.iter().flatten().all(|s| s.of.is_some());
     let ports = |sent: &[Sent]| {
-        let mut ports: BTreeMap<PortId, Vec<(Option<usize>, Vec<u8>)>> = BTreeMap::new();
+        let mut ports: BTreeMap<PortId, Vec<Leaving>> = BTreeMap::new();
         for Sent { port, frame, of } in sent {
             ports.entry(*port).or_default().push((of.filter(|_| attributed), frame.clone()));
         }
@@ -76,7 +79,7 @@ fn compare_sent(sent: &[Vec<Sent>; 2], names: &[String; 2]) -> Vec<String> {
             continue;
         }
         let first = a.iter().zip(b).position(|(a, b)| a != b).unwrap_or(a.len().min(b.len()));
-        let text = |frames: &[(Option<usize>, Vec<u8>)]| {
+        let text = |frames: &[Leaving]| {
             frames.get(first).map_or("nothing".to_owned(), |(_, bytes)| frame::print(bytes))
         };
         differences.push(format!(
