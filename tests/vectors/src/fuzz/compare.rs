@@ -79,9 +79,8 @@ fn compare_sent(sent: &[Vec<Sent>; 2], names: &[String; 2]) -> Vec<String> {
             continue;
         }
         let first = a.iter().zip(b).position(|(a, b)| a != b).unwrap_or(a.len().min(b.len()));
-        let text = |frames: &[Leaving]| {
-            frames.get(first).map_or("nothing".to_owned(), |(_, bytes)| frame::print(bytes))
-        };
+        let text =
+            |frames: &[Leaving]| frames.get(first).map_or("nothing".to_owned(), |(_, bytes)| frame::print(bytes));
         differences.push(format!(
             "port {}: {} frames and {} frames leave; the first that differ:\n  {}: {}\n  {}: {}",
             port.0,
