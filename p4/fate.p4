@@ -5,6 +5,7 @@
 #include "headers.p4"
 
 #define DROP(why) { meta.fate = FATE_DROP; meta.reason = why; }
+#define DROP_WITH(why, error) { meta.fate = FATE_DROP; meta.reason = why; meta.icmp = error; }
 #define SEND(port) { meta.fate = FATE_SEND; meta.egress_port = port; }
 #define UNDECIDED (meta.fate == FATE_UNDECIDED)
 

@@ -135,12 +135,14 @@ const icmp_t ICMP_NONE          = 0;
 const icmp_t ICMP_TIME_EXCEEDED = 1;
 const icmp_t ICMP_TOO_BIG       = 2;
 
+typedef bit<2> route_t;
+const route_t ROUTE_V6 = 1;
+const route_t ROUTE_V4 = 2;
+
 struct meta_t {
     // From the target's top file.
     bit<9>   ingress_port;
-    // What the frame has behind the Ethernet header, and behind an IPv6 header after that, bytes.
-    bit<16>  room_v4;
-    bit<16>  room_v6;
+    bit<16>  frame_len;
     bool     ipv4_checksum_bad;
     bool     inner_ipv4_checksum_bad;
     bool     nd_checksum_bad;
@@ -159,21 +161,31 @@ struct meta_t {
 
     role_t   role;
     role_t   egress_role;
-    // Header and payload of the IP packet, bytes; the same in a tunnel; the datagram that wraps a
-    // frame, without and with its IP header.
-    bit<16>  ip_len;
-    bit<16>  tunnel_len;
-    bit<16>  wrapped_len;
-    bit<16>  wrapped_total;
-    // By how many bytes something is too short and too long.
-    bit<16>  missing;
-    bit<16>  excess;
+    // On the way: a control datagram to the controller, and one from it; a packet that may pass, out of a tunnel, into one, or
+    // neither.
+    bool     wrapped;
+    bool     unwrapped;
+    bool     forward;
     bool     decapsulated;
+    bool     tunnelled;
+    bool     plain;
+    // Which routes to ask, and the address that `route_v6` looks up.
+    route_t  route;
+    bit<128> next_addr;
+    bit<128> alias_prefix;
     // A neighbour solicitation from the unspecified address.
     bool     unspecified;
-    bit<128> alias_prefix;
-    // The address that `route_v6` looks up.
-    bit<128> next_addr;
+
+    // Lengths, bytes: the IP packet; the datagram that wraps a frame; the packet inside a tunnel; the largest packet that fits
+    // into a tunnel. And by how much something is too short or too long.
+    bit<16>  ip_len;
+    bit<16>  wrapped_len;
+    bit<16>  inner_len;
+    bit<16>  tunnel_mtu;
+    bit<16>  missing;
+    bit<16>  excess;
+    bit<16>  relayed_missing;
+    bit<16>  inner_excess;
 
     // The TTL has changed, and with it the checksum.
     bool     ttl_changed;

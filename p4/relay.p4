@@ -1,13 +1,7 @@
 // Control datagrams between clients and controller (MIMIQ §3.3).
-#ifndef MIMIQ_RELAY_P4
-#define MIMIQ_RELAY_P4
+// Part of the control `MimiqPipeline`.
 
-#include "fate.p4"
-#include "ids.p4"
-#include "sizes.p4"
-
-// From a client: the whole frame is wrapped and sent to the controller. `wrapped` tells whether it is one.
-control ControlRelay(inout headers_t hdr, inout meta_t meta, out bool wrapped) {
+    // From a client: the whole frame is wrapped and sent to the controller.
     @id(ID_COUNTER_CONTROL_RELAY) @name(".ingress.control_relay_counter")
     DIRECT_COUNTER(control_relay_counter)
 
@@ -16,6 +10,7 @@ control ControlRelay(inout headers_t hdr, inout meta_t meta, out bool wrapped) {
     @id(ID_ACTION_RELAY_TO_CONTROLLER) @name(".ingress.relay_to_controller")
     action relay_to_controller(bit<16> sid, bit<128> switch_addr, bit<128> controller_addr) {
         COUNT(control_relay_counter)
+        meta.wrapped = true;
         hdr.outer_relay.setValid();
         hdr.outer_relay.sid = sid;
         hdr.outer_ipv6.setValid();
@@ -36,21 +31,11 @@ control ControlRelay(inout headers_t hdr, inout meta_t meta, out bool wrapped) {
         size = SIZE_CONTROL;
     }
 
+
     // The length is that of the packet inside and not of the frame, which is not known here on every target: bytes behind
-    // the packet stay behind.
-    @hidden action measure() {
-        meta.missing = LEN_UDP |-| hdr.ipv6.payload_len;
-    }
-
-    @hidden action measure_fragment() {
-        meta.missing = (LEN_FRAGMENT + LEN_UDP) |-| hdr.ipv6.payload_len;
-    }
-
-    @hidden action compare() {
-        meta.excess = meta.wrapped_total |-| meta.fabric_mtu;
-    }
-
+    // the packet stay behind. A switch cannot checksum a payload, so the UDP checksum is zero (RFC 6935).
     @hidden action wrap() {
+        meta.route = ROUTE_V6;
         hdr.wrapped_ethernet = hdr.ethernet;
         hdr.wrapped_ethernet.setValid();
         hdr.ethernet.ether_type = ETHERTYPE_IPV6;
@@ -70,27 +55,7 @@ control ControlRelay(inout headers_t hdr, inout meta_t meta, out bool wrapped) {
         hdr.outer_relay.reserved = 0;
     }
 
-    apply {
-        wrapped = false;
-        if (hdr.udp.isValid()) {
-            // The UDP header must be inside the packet, and not in what is behind it.
-            if (hdr.fragment.isValid()) measure_fragment(); else measure();
-            if (meta.missing == 0) {
-                if (control_relay.apply().hit) wrapped = true;
-            }
-        }
-        if (wrapped) {
-            compare();
-            if (hdr.fragment.isValid() || hdr.ipv6.src[127:118] != 0x3fa) DROP(REASON_BAD_CONTROL)
-            else if (meta.wrapped_len == 0xffff) DROP(REASON_PACKET_TOO_BIG)
-            else if (meta.has_info && meta.excess != 0) DROP(REASON_PACKET_TOO_BIG)
-            else wrap();
-        }
-    }
-}
-
-// From the controller: the wrapped frame leaves as it is, at the port in the relay header if that is a client's.
-control RelayReturn(inout headers_t hdr, inout meta_t meta, out bool valid) {
+    // From the controller: the wrapped frame leaves as it is, at the port in the relay header if that is a client's.
     @id(ID_COUNTER_RELAY_RETURN) @name(".ingress.relay_return_counter")
     DIRECT_COUNTER(relay_return_counter)
 
@@ -112,32 +77,15 @@ control RelayReturn(inout headers_t hdr, inout meta_t meta, out bool valid) {
         size = SIZE_CONTROL;
     }
 
-    @hidden action measure() {
-        meta.missing = LEN_UDP |-| hdr.ipv6.payload_len;
+    @hidden action to_relayed_port() {
+        meta.unwrapped = true;
+        meta.egress_port = hdr.relay.port[8:0];
     }
 
-    @hidden action measure_relayed() {
-        meta.missing = (LEN_UDP + LEN_RELAY + LEN_ETHERNET) |-| hdr.udp.len;
-        meta.excess = hdr.udp.len |-| hdr.ipv6.payload_len;
+    // The Ethernet header is the wrapped frame's, which follows.
+    @hidden action strip_relay() {
+        hdr.ethernet.setInvalid();
+        hdr.ipv6.setInvalid();
+        hdr.udp.setInvalid();
+        hdr.relay.setInvalid();
     }
-
-    apply {
-        valid = false;
-        bool found = false;
-        measure();
-        if (hdr.udp.isValid() && !hdr.fragment.isValid() && meta.missing == 0) {
-            if (relay_return.apply().hit) found = true;
-        }
-        if (found) {
-            measure_relayed();
-            if (hdr.relay.isValid() && hdr.relay.version == RELAY_VERSION && hdr.relay.direction == RELAY_TO_CLIENT &&
-                hdr.relay.port[15:9] == 0) {
-                if (meta.missing == 0 && meta.excess == 0) valid = true;
-            }
-            if (valid) meta.egress_port = hdr.relay.port[8:0];
-            else DROP(REASON_MALFORMED_RELAY)
-        }
-    }
-}
-
-#endif

@@ -14,6 +14,7 @@
 
 #define DIRECT_COUNTER(name) DirectCounter<bit<32>>(CounterType_t.PACKETS_AND_BYTES) name;
 #define COUNT(name) name.count();
+#define TRUNCATED(condition)
 
 #define PARSER_CHECKSUMS \
     Checksum() ipv4_sum; \
@@ -120,8 +121,6 @@ control Ingress(inout headers_t hdr, inout ingress_meta_t meta, in ingress_intri
     apply {
         // A damaged frame, which the MAC has counted, is not looked at. Other parser errors are headers that are cut.
         if ((from_parser.parser_err & PARSER_ERROR_FCS) == 0 && meta.common.fate == FATE_UNDECIDED) {
-            meta.common.room_v4 = 0xffff;
-            meta.common.room_v6 = 0xffff;
             pipeline.apply(hdr, meta.common);
         }
         if (meta.common.fate == FATE_SEND) {

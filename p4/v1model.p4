@@ -6,6 +6,9 @@
 // v1model counts the hits of a table by itself.
 #define DIRECT_COUNTER(name) direct_counter(CounterType.packets_and_bytes) name;
 #define COUNT(name)
+// The frame's length is known, so that a packet which is longer is.
+#define FRAME_LENGTH meta.frame_len
+#define TRUNCATED(condition) else if (condition) DROP(REASON_TRUNCATED_IP)
 // Checksums are verified in the control `Checksums`.
 #define PARSER_CHECKSUMS
 #define VERIFY_IPV4(header)
@@ -74,8 +77,7 @@ control V1Ingress(inout headers_t hdr, inout meta_t meta, inout standard_metadat
 
     apply {
         meta.ingress_port = standard.ingress_port;
-        meta.room_v4 = (bit<16>)standard.packet_length - LEN_ETHERNET;
-        meta.room_v6 = (bit<16>)standard.packet_length - LEN_ETHERNET - LEN_IPV6;
+        meta.frame_len = (bit<16>)standard.packet_length;
         checksums.apply(hdr, meta);
         pipeline.apply(hdr, meta);
         if (meta.fate == FATE_DROP) {
