@@ -36,7 +36,8 @@ control Arp(inout headers_t hdr, inout meta_t meta) {
     }
 
     apply {
-        if (!hdr.arp.isValid() || hdr.arp.kind != ARP_ETHERNET_IPV4) DROP(REASON_MALFORMED_ARP)
+        if (!hdr.arp.isValid() || hdr.arp.types != ARP_ETHERNET_IPV4) DROP(REASON_MALFORMED_ARP)
+        else if (hdr.arp.lengths != ARP_LENGTHS) DROP(REASON_MALFORMED_ARP)
         else if (hdr.arp.operation != ARP_REQUEST) DROP(REASON_ARP_NOT_FOR_US)
         else if (gateway_v4.apply().hit) SEND(meta.ingress_port)
         else DROP(REASON_ARP_NOT_FOR_US)

@@ -11,8 +11,9 @@ header ethernet_t {
 }
 
 header arp_t {
-    // Hardware and protocol types and address lengths: one constant for IPv4 over Ethernet.
-    bit<48> kind;
+    // Hardware and protocol, and the lengths of their addresses.
+    bit<32> types;
+    bit<16> lengths;
     bit<16> operation;
     bit<48> sender_mac;
     bit<32> sender_addr;
@@ -137,10 +138,12 @@ const icmp_t ICMP_TOO_BIG       = 2;
 struct meta_t {
     // From the target's top file.
     bit<9>   ingress_port;
-    bit<16>  frame_len;
-    bool     ipv4_checksum_ok;
-    bool     inner_ipv4_checksum_ok;
-    bool     nd_checksum_ok;
+    // What the frame has behind the Ethernet header, and behind an IPv6 header after that, bytes.
+    bit<16>  room_v4;
+    bit<16>  room_v6;
+    bool     ipv4_checksum_bad;
+    bool     inner_ipv4_checksum_bad;
+    bool     nd_checksum_bad;
 
     // From the parser: the 8 bytes behind the IP header and behind that inside a tunnel, and the first of them.
     bit<64>  quote;
@@ -156,9 +159,18 @@ struct meta_t {
 
     role_t   role;
     role_t   egress_role;
-    // Header and payload of the IP packet, bytes.
+    // Header and payload of the IP packet, bytes; the same in a tunnel; the datagram that wraps a
+    // frame, without and with its IP header.
     bit<16>  ip_len;
+    bit<16>  tunnel_len;
+    bit<16>  wrapped_len;
+    bit<16>  wrapped_total;
+    // By how many bytes something is too short and too long.
+    bit<16>  missing;
+    bit<16>  excess;
     bool     decapsulated;
+    // A neighbour solicitation from the unspecified address.
+    bool     unspecified;
     bit<128> alias_prefix;
     // The address that `route_v6` looks up.
     bit<128> next_addr;

@@ -29,6 +29,30 @@ control Neighbour(inout headers_t hdr, inout meta_t meta) {
         size = SIZE_GATEWAYS;
     }
 
+    @hidden action bad_addresses() {
+        DROP(REASON_MALFORMED_ND)
+    }
+
+    @hidden action detects_duplicates() {
+        meta.unspecified = true;
+    }
+
+    // From the unspecified address only to the solicited-node addresses, which share 104 bits; never from a multicast address
+    // (RFC 4291 §2.7).
+    @hidden table addresses {
+        key = {
+            hdr.ipv6.src: ternary;
+            hdr.ipv6.dst: ternary;
+        }
+        actions = { bad_addresses; detects_duplicates; @defaultonly NoAction; }
+        const default_action = NoAction();
+        const entries = {
+            (0, 0xff02_0000_0000_0000_0000_0001_ff00_0000 &&& 0xffff_ffff_ffff_ffff_ffff_ffff_ff00_0000): detects_duplicates();
+            (0, _): bad_addresses();
+            (0xff00 << 112 &&& 0xff00 << 112, _): bad_addresses();
+        }
+    }
+
     // The advertisement takes the place of the solicitation; the deparser computes its checksum.
     @hidden action advertise() {
         hdr.ipv6.class_and_flow = 0;
@@ -56,33 +80,35 @@ control Neighbour(inout headers_t hdr, inout meta_t meta) {
     }
 
     apply {
-        // RFC 4861 §7.1.1; a multicast source is never valid (RFC 4291 §2.7). Units of options must fit: one of 8 bytes, one of
-        // 16, or two of 8.
+        // RFC 4861 §7.1.1. Units of options must fit: one of 8 bytes, one of 16, or two of 8.
         bool valid = true;
         if (hdr.ipv6.payload_len == 32) {
-            valid = hdr.nd_option_0.units == 1;
+            if (hdr.nd_option_0.units != 1) valid = false;
         } else if (hdr.ipv6.payload_len == 40) {
-            valid = hdr.nd_option_0.units == 2 || (hdr.nd_option_0.units == 1 && hdr.nd_option_1.units == 1);
+            if (hdr.nd_option_0.units != 2 && (hdr.nd_option_0.units != 1 || hdr.nd_option_1.units != 1)) valid = false;
         } else if (hdr.ipv6.payload_len != 24) {
             valid = false;
         }
-        bool unspecified = hdr.ipv6.src == 0;
-        if (unspecified) {
-            if (hdr.ipv6.dst[127:24] != SOLICITED_NODE) valid = false;
-            if (hdr.nd_option_0.isValid() && hdr.nd_option_0.kind == ND_OPTION_SOURCE_LINK_LAYER) valid = false;
-            if (hdr.nd_option_1.isValid() && hdr.nd_option_0.units == 1 &&
-                hdr.nd_option_1.kind == ND_OPTION_SOURCE_LINK_LAYER) valid = false;
-        }
+        bool names_source = false;
+        if (hdr.nd_option_0.isValid() && hdr.nd_option_0.kind == ND_OPTION_SOURCE_LINK_LAYER) names_source = true;
+        if (hdr.nd_option_1.isValid() && hdr.nd_option_0.units == 1 && hdr.nd_option_1.kind == ND_OPTION_SOURCE_LINK_LAYER)
+            names_source = true;
+
         if (meta.icmp_type != ND_SOLICITATION) DROP(REASON_ND_NOT_FOR_US)
-        else if (!hdr.nd.isValid() || !valid || hdr.ipv6.hop_limit != 255 || hdr.nd.code != 0 ||
-                 !meta.nd_checksum_ok || hdr.nd.target[127:120] == 0xff ||
-                 hdr.ipv6.src[127:120] == 0xff) DROP(REASON_MALFORMED_ND)
-        else if (gateway_v6.apply().hit) {
-            if (unspecified) to_all(); else to_solicitor();
-            hdr.ipv6.src = hdr.nd.target;
-            advertise();
-            SEND(meta.ingress_port)
-        } else DROP(REASON_ND_NOT_FOR_US)
+        else if (!hdr.nd.isValid() || !valid || hdr.ipv6.hop_limit != 255 || hdr.nd.code != 0 || meta.nd_checksum_bad ||
+                 hdr.nd.target[127:120] == 0xff) DROP(REASON_MALFORMED_ND)
+        else {
+            addresses.apply();
+            if (meta.unspecified && names_source) DROP(REASON_MALFORMED_ND)
+            if UNDECIDED {
+                if (gateway_v6.apply().hit) {
+                    if (meta.unspecified) to_all(); else to_solicitor();
+                    hdr.ipv6.src = hdr.nd.target;
+                    advertise();
+                    SEND(meta.ingress_port)
+                } else DROP(REASON_ND_NOT_FOR_US)
+            }
+        }
     }
 }
 

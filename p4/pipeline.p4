@@ -42,6 +42,10 @@ control MimiqPipeline(inout headers_t hdr, inout meta_t meta) {
         hdr.relay.setInvalid();
     }
 
+    @hidden action compare() {
+        meta.excess = meta.ip_len |-| meta.fabric_mtu;
+    }
+
     @hidden action set_macs() {
         hdr.ethernet.src = meta.egress_src_mac;
         hdr.ethernet.dst = meta.egress_dst_mac;
@@ -100,12 +104,12 @@ control MimiqPipeline(inout headers_t hdr, inout meta_t meta) {
                 }
                 if (routed && UNDECIDED) routes.apply(hdr, meta, route_v6);
                 if (unwrapped || (routed && meta.fate == FATE_SEND && !wrapped && !tunnelled)) {
-                    bit<16> excess = meta.ip_len |-| meta.fabric_mtu;
+                    compare();
                     egress_role.apply(meta);
                     if (unwrapped) {
                         if (meta.egress_role == ROLE_CLIENT) meta.fate = FATE_SEND;
                         else DROP(REASON_MALFORMED_RELAY)
-                    } else if (meta.has_info && meta.egress_role == ROLE_FABRIC && excess != 0) {
+                    } else if (meta.has_info && meta.egress_role == ROLE_FABRIC && meta.excess != 0) {
                         DROP(REASON_PACKET_TOO_BIG)
                         meta.icmp = ICMP_TOO_BIG;
                         meta.icmp_mtu = meta.fabric_mtu;

@@ -38,16 +38,31 @@ control ControlRelay(inout headers_t hdr, inout meta_t meta, out bool wrapped) {
 
     // The length is that of the packet inside and not of the frame, which is not known here on every target: bytes behind
     // the packet stay behind.
+    @hidden action measure() {
+        meta.missing = LEN_UDP |-| hdr.ipv6.payload_len;
+    }
+
+    @hidden action measure_fragment() {
+        meta.missing = (LEN_FRAGMENT + LEN_UDP) |-| hdr.ipv6.payload_len;
+    }
+
+    @hidden action compare() {
+        meta.excess = meta.wrapped_total |-| meta.fabric_mtu;
+    }
+
     @hidden action wrap() {
         hdr.wrapped_ethernet = hdr.ethernet;
         hdr.wrapped_ethernet.setValid();
         hdr.ethernet.ether_type = ETHERTYPE_IPV6;
         hdr.outer_ipv6.version = 6;
         hdr.outer_ipv6.class_and_flow = 0;
+        hdr.outer_ipv6.payload_len = meta.wrapped_len;
         hdr.outer_ipv6.next_header = PROTO_UDP;
         hdr.outer_ipv6.hop_limit = HOP_LIMIT;
+        hdr.outer_udp.setValid();
         hdr.outer_udp.src_port = RELAY_PORT;
         hdr.outer_udp.dst_port = RELAY_PORT;
+        hdr.outer_udp.len = meta.wrapped_len;
         hdr.outer_udp.checksum = 0;
         hdr.outer_relay.version = RELAY_VERSION;
         hdr.outer_relay.direction = RELAY_FROM_CLIENT;
@@ -57,21 +72,19 @@ control ControlRelay(inout headers_t hdr, inout meta_t meta, out bool wrapped) {
 
     apply {
         wrapped = false;
-        // The UDP header must be inside the packet, and not in what is behind it.
-        bit<16> least = LEN_UDP;
-        if (hdr.fragment.isValid()) least = LEN_FRAGMENT + LEN_UDP;
-        if (hdr.udp.isValid() && hdr.ipv6.payload_len >= least && control_relay.apply().hit) {
-            wrapped = true;
-            bit<16> len = hdr.ipv6.payload_len |+| (LEN_UDP + LEN_RELAY + LEN_ETHERNET + LEN_IPV6);
-            bit<16> excess = (len |+| LEN_IPV6) |-| meta.fabric_mtu;
-            if (hdr.fragment.isValid() || hdr.ipv6.src[127:118] != 0x3fa) DROP(REASON_BAD_CONTROL)
-            else if (len == 0xffff || (meta.has_info && excess != 0)) DROP(REASON_PACKET_TOO_BIG)
-            else {
-                hdr.outer_udp.setValid();
-                hdr.outer_udp.len = len;
-                hdr.outer_ipv6.payload_len = len;
-                wrap();
+        if (hdr.udp.isValid()) {
+            // The UDP header must be inside the packet, and not in what is behind it.
+            if (hdr.fragment.isValid()) measure_fragment(); else measure();
+            if (meta.missing == 0) {
+                if (control_relay.apply().hit) wrapped = true;
             }
+        }
+        if (wrapped) {
+            compare();
+            if (hdr.fragment.isValid() || hdr.ipv6.src[127:118] != 0x3fa) DROP(REASON_BAD_CONTROL)
+            else if (meta.wrapped_len == 0xffff) DROP(REASON_PACKET_TOO_BIG)
+            else if (meta.has_info && meta.excess != 0) DROP(REASON_PACKET_TOO_BIG)
+            else wrap();
         }
     }
 }
@@ -99,15 +112,30 @@ control RelayReturn(inout headers_t hdr, inout meta_t meta, out bool valid) {
         size = SIZE_CONTROL;
     }
 
+    @hidden action measure() {
+        meta.missing = LEN_UDP |-| hdr.ipv6.payload_len;
+    }
+
+    @hidden action measure_relayed() {
+        meta.missing = (LEN_UDP + LEN_RELAY + LEN_ETHERNET) |-| hdr.udp.len;
+        meta.excess = hdr.udp.len |-| hdr.ipv6.payload_len;
+    }
+
     apply {
         valid = false;
-        if (hdr.udp.isValid() && !hdr.fragment.isValid() && hdr.ipv6.payload_len >= LEN_UDP && relay_return.apply().hit) {
-            bit<16> missing = ((LEN_UDP + LEN_RELAY + LEN_ETHERNET) |-| hdr.udp.len) | (hdr.udp.len |-| hdr.ipv6.payload_len);
-            if (hdr.relay.isValid() && missing == 0 && hdr.relay.version == RELAY_VERSION &&
-                hdr.relay.direction == RELAY_TO_CLIENT && hdr.relay.port[15:9] == 0) {
-                valid = true;
-                meta.egress_port = hdr.relay.port[8:0];
-            } else DROP(REASON_MALFORMED_RELAY)
+        bool found = false;
+        measure();
+        if (hdr.udp.isValid() && !hdr.fragment.isValid() && meta.missing == 0) {
+            if (relay_return.apply().hit) found = true;
+        }
+        if (found) {
+            measure_relayed();
+            if (hdr.relay.isValid() && hdr.relay.version == RELAY_VERSION && hdr.relay.direction == RELAY_TO_CLIENT &&
+                hdr.relay.port[15:9] == 0) {
+                if (meta.missing == 0 && meta.excess == 0) valid = true;
+            }
+            if (valid) meta.egress_port = hdr.relay.port[8:0];
+            else DROP(REASON_MALFORMED_RELAY)
         }
     }
 }

@@ -18,9 +18,9 @@
 #define PARSER_CHECKSUMS \
     Checksum() ipv4_sum; \
     Checksum() inner_ipv4_sum;
-#define VERIFY_IPV4(header) ipv4_sum.add(header); meta.ipv4_checksum_ok = !ipv4_sum.verify();
-#define VERIFY_INNER_IPV4(header) inner_ipv4_sum.add(header); meta.inner_ipv4_checksum_ok = !inner_ipv4_sum.verify();
-#define VERIFY_ND(header) meta.nd_checksum_ok = true;
+#define VERIFY_IPV4(header) ipv4_sum.add(header); meta.ipv4_checksum_bad = ipv4_sum.verify();
+#define VERIFY_INNER_IPV4(header) inner_ipv4_sum.add(header); meta.inner_ipv4_checksum_bad = inner_ipv4_sum.verify();
+#define VERIFY_ND(header) 
 #define VERIFY_ND_OPTION(header)
 #define VERIFY_ND_OPTIONS(first, second)
 
@@ -41,8 +41,10 @@ const MirrorType_t MIRROR_ICMP = 1;
 // The mirror sessions, by what the packet is cut to: Ethernet, IP header and quotation, and the tunnel's header before.
 const MirrorId_t SESSION_IPV4           = 1;
 const MirrorId_t SESSION_IPV6           = 2;
-const MirrorId_t SESSION_IPV4_IN_TUNNEL = 5;
-const MirrorId_t SESSION_IPV6_IN_TUNNEL = 6;
+const MirrorId_t SESSION_IPV4_IN_TUNNEL = 3;
+const MirrorId_t SESSION_IPV6_IN_TUNNEL = 4;
+
+#define MIRROR_TO(id) { meta.session = id; meta.mirrored_session = (bit<8>)id; }
 
 // What ingress tells egress of a packet that becomes an ICMP error.
 header mirror_t {
@@ -62,6 +64,7 @@ header recirculated_t {
 struct ingress_meta_t {
     meta_t     common;
     MirrorId_t session;
+    bit<8>     mirrored_session;
     bit<8>     mirrored_icmp;
     bit<16>    mirrored_port;
 }
@@ -117,7 +120,8 @@ control Ingress(inout headers_t hdr, inout ingress_meta_t meta, in ingress_intri
     apply {
         // A damaged frame, which the MAC has counted, is not looked at. Other parser errors are headers that are cut.
         if ((from_parser.parser_err & PARSER_ERROR_FCS) == 0 && meta.common.fate == FATE_UNDECIDED) {
-            meta.common.frame_len = 0xffff;
+            meta.common.room_v4 = 0xffff;
+            meta.common.room_v6 = 0xffff;
             pipeline.apply(hdr, meta.common);
         }
         if (meta.common.fate == FATE_SEND) {
@@ -136,8 +140,11 @@ control Ingress(inout headers_t hdr, inout ingress_meta_t meta, in ingress_intri
                     for_deparser.mirror_type = MIRROR_ICMP;
                     meta.mirrored_icmp = 6w0 ++ meta.common.icmp;
                     meta.mirrored_port = 7w0 ++ meta.common.ingress_port;
-                    if (hdr.ipv6.isValid()) meta.session = SESSION_IPV6; else meta.session = SESSION_IPV4;
-                    if (meta.common.decapsulated) meta.session = meta.session | 4;
+                    if (hdr.ipv6.isValid()) {
+                        if (meta.common.decapsulated) MIRROR_TO(SESSION_IPV6_IN_TUNNEL) else MIRROR_TO(SESSION_IPV6)
+                    } else {
+                        if (meta.common.decapsulated) MIRROR_TO(SESSION_IPV4_IN_TUNNEL) else MIRROR_TO(SESSION_IPV4)
+                    }
                 }
             }
         }
@@ -148,11 +155,11 @@ control IngressDeparser(packet_out packet, inout headers_t hdr, in ingress_meta_
                         in ingress_intrinsic_metadata_for_deparser_t for_deparser) {
     Checksum() ipv4_sum;
     Checksum() nd_sum;
-    Mirror(MIRROR_ICMP) mirror;
+    Mirror() mirror;
 
     apply {
         if (for_deparser.mirror_type == MIRROR_ICMP) {
-            mirror.emit<mirror_t>(meta.session, { meta.mirrored_icmp, meta.session[7:0], meta.mirrored_port,
+            mirror.emit<mirror_t>(meta.session, { meta.mirrored_icmp, meta.mirrored_session, meta.mirrored_port,
                 meta.common.icmp_mtu, meta.common.icmp_addr_v4, meta.common.icmp_addr_v6 });
         }
         hdr.ipv4.checksum = ipv4_sum.update({ hdr.ipv4.version, hdr.ipv4.ihl, hdr.ipv4.tos, hdr.ipv4.total_len, hdr.ipv4.id,
@@ -184,7 +191,7 @@ parser EgressParser(packet_in packet, out headers_t hdr, out egress_meta_t meta,
         packet.advance(320);
         transition select(meta.mirror.session) {
             (bit<8>)SESSION_IPV4_IN_TUNNEL: ipv4;
-            default:                        ipv6;
+            (bit<8>)SESSION_IPV6_IN_TUNNEL: ipv6;
         }
     }
 

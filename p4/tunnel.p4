@@ -58,6 +58,10 @@ control Unwrap(inout headers_t hdr, inout meta_t meta) {
 // In front of the packet, towards the switch whose address is `next_addr`. Traffic class and flow label are the inner ones, so
 // that routers inside spread flows.
 control Encap(inout headers_t hdr, inout meta_t meta) {
+    @hidden action compare() {
+        meta.excess = meta.tunnel_len |-| meta.fabric_mtu;
+    }
+
     @hidden action around_ipv6() {
         hdr.outer_ipv6.class_and_flow = hdr.ipv6.class_and_flow;
         hdr.outer_ipv6.next_header = PROTO_IPV6;
@@ -79,9 +83,9 @@ control Encap(inout headers_t hdr, inout meta_t meta) {
     }
 
     apply {
-        bit<16> excess = (meta.ip_len |+| LEN_IPV6) |-| meta.fabric_mtu;
+        compare();
         if (!meta.has_info) DROP(REASON_NO_SWITCH_INFO)
-        else if (excess != 0) {
+        else if (meta.excess != 0) {
             DROP(REASON_PACKET_TOO_BIG)
             meta.icmp = ICMP_TOO_BIG;
             meta.icmp_mtu = meta.fabric_mtu |-| LEN_IPV6;

@@ -39,12 +39,12 @@ control Checksums(in headers_t hdr, inout meta_t meta) {
         if (hdr.ipv4.isValid()) {
             hash(sum, HashAlgorithm.csum16, 16w0,
                  { FIELDS_IPV4(hdr.ipv4), hdr.ipv4.checksum, hdr.ipv4.src, hdr.ipv4.dst }, 32w65536);
-            meta.ipv4_checksum_ok = sum == 0;
+            meta.ipv4_checksum_bad = sum != 0;
         }
         if (hdr.inner_ipv4.isValid()) {
             hash(sum, HashAlgorithm.csum16, 16w0,
                  { FIELDS_IPV4(hdr.inner_ipv4), hdr.inner_ipv4.checksum, hdr.inner_ipv4.src, hdr.inner_ipv4.dst }, 32w65536);
-            meta.inner_ipv4_checksum_ok = sum == 0;
+            meta.inner_ipv4_checksum_bad = sum != 0;
         }
         if (hdr.nd.isValid()) {
             if (hdr.nd_option_1.isValid()) {
@@ -55,7 +55,7 @@ control Checksums(in headers_t hdr, inout meta_t meta) {
             } else {
                 hash(sum, HashAlgorithm.csum16, 16w0, { FIELDS_ND(hdr), hdr.nd.checksum }, 32w65536);
             }
-            meta.nd_checksum_ok = sum == 0;
+            meta.nd_checksum_bad = sum != 0;
         }
     }
 }
@@ -74,7 +74,8 @@ control V1Ingress(inout headers_t hdr, inout meta_t meta, inout standard_metadat
 
     apply {
         meta.ingress_port = standard.ingress_port;
-        meta.frame_len = (bit<16>)standard.packet_length;
+        meta.room_v4 = (bit<16>)standard.packet_length - LEN_ETHERNET;
+        meta.room_v6 = (bit<16>)standard.packet_length - LEN_ETHERNET - LEN_IPV6;
         checksums.apply(hdr, meta);
         pipeline.apply(hdr, meta);
         if (meta.fate == FATE_DROP) {
