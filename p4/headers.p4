@@ -121,19 +121,24 @@ struct headers_t {
     ipv6_t          inner_ipv6;
 }
 
-// What becomes of the frame.
+// What becomes of the frame; 0 while it is not known.
 typedef bit<2> fate_t;
-const fate_t FATE_UNDECIDED = 0;
 // It leaves as it is, at `egress_port`.
 const fate_t FATE_SEND      = 1;
 // It is dropped, for `reason`.
 const fate_t FATE_DROP      = 2;
 
-// The ICMP error that tells the sender of a dropped packet.
+// The ICMP error that tells the sender of a dropped packet; 0 for none.
 typedef bit<2> icmp_t;
-const icmp_t ICMP_NONE          = 0;
 const icmp_t ICMP_TIME_EXCEEDED = 1;
 const icmp_t ICMP_TOO_BIG       = 2;
+
+typedef bit<2> solicitation_t;
+const solicitation_t SOLICITATION_NONE        = 0;
+const solicitation_t SOLICITATION_MALFORMED   = 1;
+const solicitation_t SOLICITATION_VALID       = 2;
+// With the source's link-layer address.
+const solicitation_t SOLICITATION_WITH_SOURCE = 3;
 
 typedef bit<2> route_t;
 const route_t ROUTE_V6 = 1;
@@ -161,10 +166,14 @@ struct meta_t {
 
     role_t   role;
     role_t   egress_role;
-    // On the way: a control datagram to the controller, and one from it; a packet that may pass, out of a tunnel, into one, or
+    // On the way: ARP, neighbour discovery; a control datagram to the controller, and one from it; a packet that may pass, out of a tunnel, into one, or
     // neither.
+    bool     arp;
+    bool     neighbour;
     bool     wrapped;
+    bool     relayed;
     bool     unwrapped;
+    // True at first.
     bool     forward;
     bool     decapsulated;
     bool     tunnelled;
@@ -173,7 +182,8 @@ struct meta_t {
     route_t  route;
     bit<128> next_addr;
     bit<128> alias_prefix;
-    // A neighbour solicitation from the unspecified address.
+    // A neighbour solicitation: what is to be said of it, and whether it comes from the unspecified address.
+    solicitation_t solicitation;
     bool     unspecified;
 
     // Lengths, bytes: the IP packet; the datagram that wraps a frame; the packet inside a tunnel; the largest packet that fits
@@ -191,6 +201,9 @@ struct meta_t {
     bool     ttl_changed;
 
     icmp_t   icmp;
+    // Which errors the packet may cause.
+    bool     may_exceed;
+    bool     may_be_too_big;
     bit<16>  icmp_mtu;
 
     // `switch_info`.

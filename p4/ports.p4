@@ -57,3 +57,32 @@
         counters = egress_role_counter;
         size = SIZE_PORTS;
     }
+
+    @hidden action send() {
+        meta.fate = FATE_SEND;
+    }
+
+    @hidden action too_big() {
+        DROP_WITH(REASON_PACKET_TOO_BIG, ICMP_TOO_BIG)
+        meta.icmp_mtu = meta.fabric_mtu;
+    }
+
+    // A relayed frame leaves by a client port only, and a plainly routed packet that leaves by a fabric port must fit.
+    @hidden table egress_check {
+        key = {
+            meta.unwrapped:   ternary;
+            meta.plain:       ternary;
+            meta.fate:        ternary;
+            meta.has_info:    ternary;
+            meta.egress_role: ternary;
+            meta.excess:      ternary;
+        }
+        actions = { reject; send; too_big; NoAction; }
+        const default_action = NoAction();
+        const entries = {
+            (true, _, _, _, ROLE_CLIENT, _): send();
+            (true, _, _, _, _, _): reject(REASON_MALFORMED_RELAY);
+            (_, true, FATE_SEND, true, ROLE_FABRIC, 0): NoAction();
+            (_, true, FATE_SEND, true, ROLE_FABRIC, _): too_big();
+        }
+    }

@@ -5,12 +5,11 @@
     @id(ID_COUNTER_CONTROL_RELAY) @name(".ingress.control_relay_counter")
     DIRECT_COUNTER(control_relay_counter)
 
-    // What the outer header and the relay header take; a switch cannot checksum a payload, so the UDP checksum is zero
-    // (RFC 6935).
     @id(ID_ACTION_RELAY_TO_CONTROLLER) @name(".ingress.relay_to_controller")
     action relay_to_controller(bit<16> sid, bit<128> switch_addr, bit<128> controller_addr) {
         COUNT(control_relay_counter)
         meta.wrapped = true;
+        meta.forward = false;
         hdr.outer_relay.setValid();
         hdr.outer_relay.sid = sid;
         hdr.outer_ipv6.setValid();
@@ -30,7 +29,6 @@
         counters = control_relay_counter;
         size = SIZE_CONTROL;
     }
-
 
     // The length is that of the packet inside and not of the frame, which is not known here on every target: bytes behind
     // the packet stay behind. A switch cannot checksum a payload, so the UDP checksum is zero (RFC 6935).
@@ -55,6 +53,24 @@
         hdr.outer_relay.reserved = 0;
     }
 
+    @hidden table wrapped_check {
+        key = {
+            hdr.fragment.isValid(): ternary;
+            hdr.ipv6.src[127:118]:  ternary;
+            meta.wrapped_len:       ternary;
+            meta.has_info:          ternary;
+            meta.excess:            ternary;
+        }
+        actions = { reject; wrap; }
+        const default_action = reject(REASON_BAD_CONTROL);
+        const entries = {
+            (false, 0x3fa, 0xffff, _, _): reject(REASON_PACKET_TOO_BIG);
+            (false, 0x3fa, _, false, _): wrap();
+            (false, 0x3fa, _, true, 0): wrap();
+            (false, 0x3fa, _, true, _): reject(REASON_PACKET_TOO_BIG);
+        }
+    }
+
     // From the controller: the wrapped frame leaves as it is, at the port in the relay header if that is a client's.
     @id(ID_COUNTER_RELAY_RETURN) @name(".ingress.relay_return_counter")
     DIRECT_COUNTER(relay_return_counter)
@@ -62,6 +78,8 @@
     @id(ID_ACTION_RELAY_TO_CLIENT) @name(".ingress.relay_to_client")
     action relay_to_client() {
         COUNT(relay_return_counter)
+        meta.relayed = true;
+        meta.forward = false;
     }
 
     @id(ID_TABLE_RELAY_RETURN) @name(".ingress.relay_return")
@@ -88,4 +106,20 @@
         hdr.ipv6.setInvalid();
         hdr.udp.setInvalid();
         hdr.relay.setInvalid();
+    }
+
+    @hidden table relayed_check {
+        key = {
+            hdr.relay.isValid():   exact;
+            hdr.relay.version:     exact;
+            hdr.relay.direction:   exact;
+            hdr.relay.port[15:9]:  exact;
+            meta.relayed_missing:  exact;
+            meta.inner_excess:     exact;
+        }
+        actions = { reject; to_relayed_port; }
+        const default_action = reject(REASON_MALFORMED_RELAY);
+        const entries = {
+            (true, RELAY_VERSION, RELAY_TO_CLIENT, 0, 0, 0): to_relayed_port();
+        }
     }

@@ -84,7 +84,8 @@ parser IngressParser(packet_in packet, out headers_t hdr, out ingress_meta_t met
         packet.extract(intrinsic);
         packet.advance(PORT_METADATA_SIZE);
         meta.common.ingress_port = intrinsic.ingress_port;
-        meta.common.fate = FATE_UNDECIDED;
+        meta.common.fate = 0;
+        meta.common.forward = true;
         transition select(intrinsic.ingress_port) {
             RECIRCULATION_PORT: recirculated;
             default:            received;
@@ -110,7 +111,6 @@ control Ingress(inout headers_t hdr, inout ingress_meta_t meta, in ingress_intri
                 inout ingress_intrinsic_metadata_for_deparser_t for_deparser,
                 inout ingress_intrinsic_metadata_for_tm_t for_tm) {
     MimiqPipeline() pipeline;
-    IcmpErrorAllowed() icmp_error_allowed;
 
     @id(ID_COUNTER_DROP_REASON) @name(".ingress.drop_reason")
     Counter<bit<32>, reason_t>(SIZE_REASONS, CounterType_t.PACKETS_AND_BYTES) drop_reason;
@@ -120,32 +120,28 @@ control Ingress(inout headers_t hdr, inout ingress_meta_t meta, in ingress_intri
 
     apply {
         // A damaged frame, which the MAC has counted, is not looked at. Other parser errors are headers that are cut.
-        if ((from_parser.parser_err & PARSER_ERROR_FCS) == 0 && meta.common.fate == FATE_UNDECIDED) {
+        if ((from_parser.parser_err & PARSER_ERROR_FCS) == 0 && meta.common.fate == 0) {
             pipeline.apply(hdr, meta.common);
+        }
+        bit<8> color = (bit<8>)MeterColor_t.RED;
+        if ((meta.common.icmp == ICMP_TIME_EXCEEDED && meta.common.may_exceed) ||
+            (meta.common.icmp == ICMP_TOO_BIG && meta.common.may_be_too_big)) color = icmp_error_meter.execute(0);
+        if (color == (bit<8>)MeterColor_t.GREEN) {
+            for_deparser.mirror_type = MIRROR_ICMP;
+            meta.mirrored_icmp = 6w0 ++ meta.common.icmp;
+            meta.mirrored_port = 7w0 ++ meta.common.ingress_port;
+            if (hdr.ipv6.isValid()) {
+                if (meta.common.decapsulated) MIRROR_TO(SESSION_IPV6_IN_TUNNEL) else MIRROR_TO(SESSION_IPV6)
+            } else {
+                if (meta.common.decapsulated) MIRROR_TO(SESSION_IPV4_IN_TUNNEL) else MIRROR_TO(SESSION_IPV4)
+            }
         }
         if (meta.common.fate == FATE_SEND) {
             for_tm.ucast_egress_port = meta.common.egress_port;
             for_tm.bypass_egress = 1;
         } else {
             for_deparser.drop_ctl = 1;
-        }
-        if (meta.common.fate == FATE_DROP) {
-            drop_reason.count(meta.common.reason);
-            bool allowed;
-            icmp_error_allowed.apply(hdr, meta.common, allowed);
-            if (allowed) {
-                bit<8> color = icmp_error_meter.execute(0);
-                if (color == (bit<8>)MeterColor_t.GREEN) {
-                    for_deparser.mirror_type = MIRROR_ICMP;
-                    meta.mirrored_icmp = 6w0 ++ meta.common.icmp;
-                    meta.mirrored_port = 7w0 ++ meta.common.ingress_port;
-                    if (hdr.ipv6.isValid()) {
-                        if (meta.common.decapsulated) MIRROR_TO(SESSION_IPV6_IN_TUNNEL) else MIRROR_TO(SESSION_IPV6)
-                    } else {
-                        if (meta.common.decapsulated) MIRROR_TO(SESSION_IPV4_IN_TUNNEL) else MIRROR_TO(SESSION_IPV4)
-                    }
-                }
-            }
+            if (meta.common.fate == FATE_DROP) drop_reason.count(meta.common.reason);
         }
     }
 }

@@ -29,7 +29,6 @@
         hdr.inner_ipv6.setInvalid();
         meta.quote = meta.inner_quote;
         meta.ip_len = meta.inner_len;
-        meta.forward = true;
     }
 
     @hidden action unwrap_ipv4() {
@@ -39,7 +38,25 @@
         hdr.ipv6.setInvalid();
         meta.quote = meta.inner_quote;
         meta.ip_len = meta.inner_len;
-        meta.forward = true;
+    }
+
+    @hidden table inner_check {
+        key = {
+            hdr.inner_ipv6.isValid():     ternary;
+            hdr.inner_ipv6.version:       ternary;
+            hdr.inner_ipv4.isValid():     ternary;
+            hdr.inner_ipv4.version:       ternary;
+            hdr.inner_ipv4.ihl:           ternary;
+            meta.missing:                 ternary;
+            meta.inner_excess:            ternary;
+            meta.inner_ipv4_checksum_bad: ternary;
+        }
+        actions = { reject; unwrap_ipv6; unwrap_ipv4; }
+        const default_action = reject(REASON_MALFORMED_TUNNEL);
+        const entries = {
+            (true, 6, _, _, _, _, 0, _): unwrap_ipv6();
+            (_, _, true, 4, 5, 0, 0, false): unwrap_ipv4();
+        }
     }
 
     // In front of the packet, towards the switch whose address is `next_addr`. Traffic class and flow label are the inner ones, so

@@ -66,7 +66,6 @@ control Checksums(in headers_t hdr, inout meta_t meta) {
 control V1Ingress(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t standard) {
     Checksums() checksums;
     MimiqPipeline() pipeline;
-    IcmpErrorAllowed() icmp_error_allowed;
     IcmpError() icmp_error;
 
     @id(ID_COUNTER_DROP_REASON) @name(".ingress.drop_reason")
@@ -78,13 +77,12 @@ control V1Ingress(inout headers_t hdr, inout meta_t meta, inout standard_metadat
     apply {
         meta.ingress_port = standard.ingress_port;
         meta.frame_len = (bit<16>)standard.packet_length;
+        meta.forward = true;
         checksums.apply(hdr, meta);
         pipeline.apply(hdr, meta);
         if (meta.fate == FATE_DROP) {
             drop_reason.count(meta.reason);
-            bool allowed;
-            icmp_error_allowed.apply(hdr, meta, allowed);
-            if (allowed) {
+            if ((meta.icmp == ICMP_TIME_EXCEEDED && meta.may_exceed) || (meta.icmp == ICMP_TOO_BIG && meta.may_be_too_big)) {
                 bit<2> color;
                 icmp_error_meter.execute_meter(1w0, color);
                 if (color == V1MODEL_METER_COLOR_GREEN) {
