@@ -2,14 +2,6 @@
 // can compare no two fields otherwise. What is too short is `missing`, what is too long is `excess`.
 // Part of the control `MimiqPipeline`.
 
-    @hidden action measure_ipv6() {
-        meta.ip_len = hdr.ipv6.payload_len |+| LEN_IPV6;
-        meta.wrapped_len = hdr.ipv6.payload_len |+| (LEN_UDP + LEN_RELAY + LEN_ETHERNET + LEN_IPV6);
-#ifdef FRAME_LENGTH
-        meta.excess = hdr.ipv6.payload_len |-| (FRAME_LENGTH - LEN_ETHERNET - LEN_IPV6);
-#endif
-    }
-
     @hidden action measure_ipv4() {
         meta.ip_len = hdr.ipv4.total_len;
         meta.missing = LEN_IPV4 |-| hdr.ipv4.total_len;
@@ -18,23 +10,41 @@
 #endif
     }
 
+    // What all actions for IPv6 do.
+#ifdef FRAME_LENGTH
+#define MEASURE_IPV6 \
+        meta.ip_len = hdr.ipv6.payload_len |+| LEN_IPV6; \
+        meta.excess = hdr.ipv6.payload_len |-| (FRAME_LENGTH - LEN_ETHERNET - LEN_IPV6);
+#else
+#define MEASURE_IPV6 meta.ip_len = hdr.ipv6.payload_len |+| LEN_IPV6;
+#endif
+
+    @hidden action measure_ipv6() {
+        MEASURE_IPV6
+    }
+
     // The UDP header must be inside the packet, and not in what is behind it. A relayed frame must be inside the datagram.
     @hidden action measure_udp() {
+        MEASURE_IPV6
+        meta.wrapped_len = hdr.ipv6.payload_len |+| (LEN_UDP + LEN_RELAY + LEN_ETHERNET + LEN_IPV6);
         meta.missing = LEN_UDP |-| hdr.ipv6.payload_len;
         meta.relayed_missing = (LEN_UDP + LEN_RELAY + LEN_ETHERNET) |-| hdr.udp.len;
         meta.inner_excess = hdr.udp.len |-| hdr.ipv6.payload_len;
     }
 
     @hidden action measure_fragment() {
+        MEASURE_IPV6
         meta.missing = (LEN_FRAGMENT + LEN_UDP) |-| hdr.ipv6.payload_len;
     }
 
     // The packet in a tunnel must lie within what the outer header says.
     @hidden action measure_inner_ipv6() {
+        MEASURE_IPV6
         meta.inner_len = hdr.inner_ipv6.payload_len |+| LEN_IPV6;
     }
 
     @hidden action measure_inner_ipv4() {
+        MEASURE_IPV6
         meta.inner_len = hdr.inner_ipv4.total_len;
         meta.missing = LEN_IPV4 |-| hdr.inner_ipv4.total_len;
     }

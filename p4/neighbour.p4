@@ -7,33 +7,8 @@
 #include "ids.p4"
 #include "sizes.p4"
 
-control Neighbour(inout headers_t hdr, inout meta_t meta) {
-    @id(ID_COUNTER_GATEWAY_V6) @name(".ingress.gateway_v6_counter")
-    DIRECT_COUNTER(gateway_v6_counter)
-
-    @id(ID_ACTION_ANSWER_V6) @name(".ingress.answer_v6")
-    action answer_v6(bit<48> mac) {
-        COUNT(gateway_v6_counter)
-        meta.egress_src_mac = mac;
-        hdr.nd_option_0.setValid();
-        hdr.nd_option_0.kind = ND_OPTION_TARGET_LINK_LAYER;
-        hdr.nd_option_0.units = 1;
-        hdr.nd_option_0.value = mac;
-        SEND(meta.ingress_port)
-    }
-
-    @id(ID_TABLE_GATEWAY_V6) @name(".ingress.gateway_v6")
-    table gateway_v6 {
-        key = {
-            meta.role: exact @name("role");
-            hdr.nd.target: exact @name("target_addr");
-        }
-        actions = { answer_v6; @defaultonly NoAction; }
-        const default_action = NoAction();
-        counters = gateway_v6_counter;
-        size = SIZE_GATEWAYS;
-    }
-
+// What is to be said of a solicitation.
+control NeighbourCheck(in headers_t hdr, inout meta_t meta) {
     @hidden action judge(solicitation_t verdict) {
         meta.solicitation = verdict;
     }
@@ -96,38 +71,40 @@ control Neighbour(inout headers_t hdr, inout meta_t meta) {
         }
     }
 
-    // The advertisement takes the place of the solicitation; the deparser computes its checksum. To the unspecified address, which
-    // detects duplicates, it is a multicast.
-    @hidden action to_all() {
-        hdr.ipv6.class_and_flow = 0;
-        hdr.ipv6.payload_len = 32;
-        hdr.nd.kind = ND_ADVERTISEMENT;
-        hdr.nd_option_1.setInvalid();
-        hdr.nd.flags = ND_ROUTER_OVERRIDE;
-        hdr.ipv6.dst = ALL_NODES;
-        hdr.ipv6.src = hdr.nd.target;
-        meta.egress_dst_mac = ALL_NODES_MAC;
-    }
-
-    @hidden action to_solicitor() {
-        hdr.ipv6.class_and_flow = 0;
-        hdr.ipv6.payload_len = 32;
-        hdr.nd.kind = ND_ADVERTISEMENT;
-        hdr.nd_option_1.setInvalid();
-        hdr.nd.flags = ND_ROUTER_SOLICITED_OVERRIDE;
-        hdr.ipv6.dst = hdr.ipv6.src;
-        hdr.ipv6.src = hdr.nd.target;
-        meta.egress_dst_mac = hdr.ethernet.src;
-    }
-
     apply {
         solicitation_check.apply();
         solicitation_addresses.apply();
+    }
+}
+
+// Whether it is answered; the advertisement is made when the frame leaves.
+control Neighbour(in headers_t hdr, inout meta_t meta) {
+    @id(ID_COUNTER_GATEWAY_V6) @name(".ingress.gateway_v6_counter")
+    DIRECT_COUNTER(gateway_v6_counter)
+
+    @id(ID_ACTION_ANSWER_V6) @name(".ingress.answer_v6")
+    action answer_v6(bit<48> mac) {
+        COUNT(gateway_v6_counter)
+        meta.egress_src_mac = mac;
+        SEND(meta.ingress_port)
+    }
+
+    @id(ID_TABLE_GATEWAY_V6) @name(".ingress.gateway_v6")
+    table gateway_v6 {
+        key = {
+            meta.role: exact @name("role");
+            hdr.nd.target: exact @name("target_addr");
+        }
+        actions = { answer_v6; @defaultonly NoAction; }
+        const default_action = NoAction();
+        counters = gateway_v6_counter;
+        size = SIZE_GATEWAYS;
+    }
+
+    apply {
         if (meta.solicitation == SOLICITATION_MALFORMED) DROP(REASON_MALFORMED_ND)
         else if (meta.solicitation == SOLICITATION_NONE) DROP(REASON_ND_NOT_FOR_US)
-        else if (gateway_v6.apply().hit) {
-            if (meta.unspecified) to_all(); else to_solicitor();
-        } else DROP(REASON_ND_NOT_FOR_US)
+        else if (!gateway_v6.apply().hit) DROP(REASON_ND_NOT_FOR_US)
     }
 }
 

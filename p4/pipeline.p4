@@ -14,6 +14,7 @@
 
 control MimiqPipeline(inout headers_t hdr, inout meta_t meta) {
     Arp() arp;
+    NeighbourCheck() neighbour_check;
     Neighbour() neighbour;
 
 #include "checks.p4"
@@ -27,6 +28,8 @@ control MimiqPipeline(inout headers_t hdr, inout meta_t meta) {
 #include "sources.p4"
 #include "tunnel.p4"
 
+#include "advertisement.p4"
+
     @hidden action set_macs() {
         hdr.ethernet.src = meta.egress_src_mac;
         hdr.ethernet.dst = meta.egress_dst_mac;
@@ -34,11 +37,12 @@ control MimiqPipeline(inout headers_t hdr, inout meta_t meta) {
 
     apply {
         switch_info.apply();
-        if (hdr.ipv6.isValid()) measure_ipv6(); else if (hdr.ipv4.isValid()) measure_ipv4();
         if (hdr.inner_ipv6.isValid()) measure_inner_ipv6();
         else if (hdr.inner_ipv4.isValid()) measure_inner_ipv4();
         else if (hdr.fragment.isValid()) measure_fragment();
         else if (hdr.udp.isValid()) measure_udp();
+        else if (hdr.ipv6.isValid()) measure_ipv6();
+        else if (hdr.ipv4.isValid()) measure_ipv4();
         port_role.apply();
         if (hdr.inner_ipv6.isValid() || hdr.inner_ipv4.isValid()) compare_inner();
         limit();
@@ -55,8 +59,12 @@ control MimiqPipeline(inout headers_t hdr, inout meta_t meta) {
                 } else if (hdr.ipv6.isValid()) denied_source_v6.apply();
                 else denied_source_v4.apply();
             }
+            is_neighbour: {
+                neighbour_check.apply(hdr, meta);
+            }
         }
-        if (meta.wrapped) compare_wrapped();
+        if (hdr.udp.isValid()) compare_wrapped();
+        if (meta.wrapped) wrapped_check.apply();
         else if (meta.decapsulated) inner_check.apply();
         else if (meta.relayed) relayed_check.apply();
         else if (meta.forward && meta.role == ROLE_CLIENT) {
@@ -64,7 +72,6 @@ control MimiqPipeline(inout headers_t hdr, inout meta_t meta) {
                 if (!source_guard_v6.apply().hit) DROP(REASON_SOURCE_GUARD)
             } else if (!source_guard_v4.apply().hit) DROP(REASON_SOURCE_GUARD)
         }
-        if (meta.wrapped) wrapped_check.apply();
 
         // Where it goes: to a client of this switch, into a tunnel to another, or by its destination.
         if (meta.forward) {
@@ -133,7 +140,9 @@ control MimiqPipeline(inout headers_t hdr, inout meta_t meta) {
         // What it leaves as.
         if (meta.fate == FATE_SEND) {
             if (meta.unwrapped) strip_relay();
-            else {
+            else if (meta.neighbour) {
+                if (meta.unspecified) advertise_to_all(); else advertise();
+            } else {
                 set_macs();
                 if (meta.forward) {
                     if (hdr.ipv6.isValid()) {

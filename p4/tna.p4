@@ -25,12 +25,14 @@
 #define VERIFY_ND_OPTION(header)
 #define VERIFY_ND_OPTIONS(first, second)
 
-#define SIZE_CLIENTS_V6  16384
-#define SIZE_CLIENTS_V4  16384
-#define SIZE_BINDINGS_V6 16384
-#define SIZE_BINDINGS_V4 65536
-#define SIZE_ALIASES     65536
+#ifndef SIZE_CLIENTS_V6
+#define SIZE_CLIENTS_V6  4096
+#define SIZE_CLIENTS_V4  4096
+#define SIZE_BINDINGS_V6 4096
+#define SIZE_BINDINGS_V4 4096
+#define SIZE_ALIASES     8192
 #define SIZE_ROUTES      1024
+#endif
 
 #include "icmp_error.p4"
 #include "parser.p4"
@@ -44,8 +46,6 @@ const MirrorId_t SESSION_IPV4           = 1;
 const MirrorId_t SESSION_IPV6           = 2;
 const MirrorId_t SESSION_IPV4_IN_TUNNEL = 3;
 const MirrorId_t SESSION_IPV6_IN_TUNNEL = 4;
-
-#define MIRROR_TO(id) { meta.session = id; meta.mirrored_session = (bit<8>)id; }
 
 // What ingress tells egress of a packet that becomes an ICMP error.
 header mirror_t {
@@ -118,23 +118,42 @@ control Ingress(inout headers_t hdr, inout ingress_meta_t meta, in ingress_intri
     @id(ID_METER_ICMP_ERROR) @name(".ingress.icmp_error_meter")
     Meter<bit<1>>(1, MeterType_t.PACKETS) icmp_error_meter;
 
+    @hidden action mirror_to(MirrorId_t session, bit<8> mirrored_session) {
+        meta.session = session;
+        meta.mirrored_session = mirrored_session;
+    }
+
+    @hidden table mirror_session {
+        key = {
+            hdr.ipv6.isValid():       exact;
+            meta.common.decapsulated: exact;
+        }
+        actions = { mirror_to; }
+        const default_action = mirror_to(SESSION_IPV4, (bit<8>)SESSION_IPV4);
+        const entries = {
+            (true, false): mirror_to(SESSION_IPV6, (bit<8>)SESSION_IPV6);
+            (false, true): mirror_to(SESSION_IPV4_IN_TUNNEL, (bit<8>)SESSION_IPV4_IN_TUNNEL);
+            (true, true): mirror_to(SESSION_IPV6_IN_TUNNEL, (bit<8>)SESSION_IPV6_IN_TUNNEL);
+        }
+    }
+
+    @hidden action prepare() {
+        meta.mirrored_icmp = 6w0 ++ meta.common.icmp;
+        meta.mirrored_port = 7w0 ++ meta.common.ingress_port;
+    }
+
     apply {
         // A damaged frame, which the MAC has counted, is not looked at. Other parser errors are headers that are cut.
         if ((from_parser.parser_err & PARSER_ERROR_FCS) == 0 && meta.common.fate == 0) {
             pipeline.apply(hdr, meta.common);
         }
+        mirror_session.apply();
+        prepare();
         bit<8> color = (bit<8>)MeterColor_t.RED;
         if ((meta.common.icmp == ICMP_TIME_EXCEEDED && meta.common.may_exceed) ||
             (meta.common.icmp == ICMP_TOO_BIG && meta.common.may_be_too_big)) color = icmp_error_meter.execute(0);
         if (color == (bit<8>)MeterColor_t.GREEN) {
             for_deparser.mirror_type = MIRROR_ICMP;
-            meta.mirrored_icmp = 6w0 ++ meta.common.icmp;
-            meta.mirrored_port = 7w0 ++ meta.common.ingress_port;
-            if (hdr.ipv6.isValid()) {
-                if (meta.common.decapsulated) MIRROR_TO(SESSION_IPV6_IN_TUNNEL) else MIRROR_TO(SESSION_IPV6)
-            } else {
-                if (meta.common.decapsulated) MIRROR_TO(SESSION_IPV4_IN_TUNNEL) else MIRROR_TO(SESSION_IPV4)
-            }
         }
         if (meta.common.fate == FATE_SEND) {
             for_tm.ucast_egress_port = meta.common.egress_port;
