@@ -30,7 +30,7 @@
             hdr.ipv4.isValid():      ternary;
             hdr.ipv4.version:        ternary;
             hdr.ipv4.ihl:            ternary;
-            meta.missing:            ternary;
+            hdr.ipv4.total_len:      ternary;
             meta.excess:             ternary;
             meta.ipv4_checksum_bad:  ternary;
         }
@@ -49,8 +49,11 @@
             (_, _, _, _, true, 6, _, _, _, _, _, _, 0, _): NoAction();
             (_, _, _, _, true, 6, _, _, _, _, _, _, _, _): reject(REASON_TRUNCATED_IP);
             (_, _, _, _, true, _, _, _, _, _, _, _, _, _): reject(REASON_IP_VERSION);
-            (_, _, _, _, _, _, _, _, true, 4, 5, 0, 0, false): NoAction();
-            (_, _, _, _, _, _, _, _, true, 4, 5, 0, 0, true): reject(REASON_IPV4_CHECKSUM);
+            // Below 16, and 16 to 19.
+            (_, _, _, _, _, _, _, _, true, 4, 5, 0 &&& 0xfff0, _, _): reject(REASON_TRUNCATED_IP);
+            (_, _, _, _, _, _, _, _, true, 4, 5, 16 &&& 0xfffc, _, _): reject(REASON_TRUNCATED_IP);
+            (_, _, _, _, _, _, _, _, true, 4, 5, _, 0, false): NoAction();
+            (_, _, _, _, _, _, _, _, true, 4, 5, _, 0, true): reject(REASON_IPV4_CHECKSUM);
             (_, _, _, _, _, _, _, _, true, 4, 5, _, _, _): reject(REASON_TRUNCATED_IP);
             (_, _, _, _, _, _, _, _, true, 4, _, _, _, _): reject(REASON_IPV4_OPTIONS);
             (_, _, _, _, _, _, _, _, true, _, _, _, _, _): reject(REASON_IP_VERSION);

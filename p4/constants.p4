@@ -45,7 +45,6 @@ const bit<16> LEN_ETHERNET = 14;
 const bit<16> LEN_IPV4     = 20;
 const bit<16> LEN_IPV6     = 40;
 const bit<16> LEN_UDP      = 8;
-const bit<16> LEN_FRAGMENT = 8;
 const bit<16> LEN_RELAY    = 8;
 // What an ICMP error is: its own header, and 8 bytes behind the IP header that it quotes.
 const bit<16> LEN_ICMP     = 8;

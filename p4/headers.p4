@@ -187,14 +187,12 @@ struct meta_t {
     bool     unspecified;
 
     // Lengths, bytes: the IP packet; the datagram that wraps a frame; the packet inside a tunnel; the largest packet that fits
-    // into a tunnel. And by how much something is too short or too long.
+    // into a tunnel. And by how much something is too long.
     bit<16>  ip_len;
     bit<16>  wrapped_len;
     bit<16>  inner_len;
     bit<16>  tunnel_mtu;
-    bit<16>  missing;
     bit<16>  excess;
-    bit<16>  relayed_missing;
     bit<16>  inner_excess;
 
     // The TTL has changed, and with it the checksum.

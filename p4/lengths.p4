@@ -1,16 +1,7 @@
-// Lengths, all that can be computed before any decision. Two lengths are compared by a subtraction that stops at zero: a switch
-// can compare no two fields otherwise. What is too short is `missing`, what is too long is `excess`.
+// Lengths that are computed before any decision. Two lengths are compared by a subtraction that stops at zero: a switch can
+// compare no two fields otherwise. How much something is too long is `excess`.
 // Part of the control `MimiqPipeline`.
 
-    @hidden action measure_ipv4() {
-        meta.ip_len = hdr.ipv4.total_len;
-        meta.missing = LEN_IPV4 |-| hdr.ipv4.total_len;
-#ifdef FRAME_LENGTH
-        meta.excess = hdr.ipv4.total_len |-| (FRAME_LENGTH - LEN_ETHERNET);
-#endif
-    }
-
-    // What all actions for IPv6 do.
 #ifdef FRAME_LENGTH
 #define MEASURE_IPV6 \
         meta.ip_len = hdr.ipv6.payload_len |+| LEN_IPV6; \
@@ -23,21 +14,20 @@
         MEASURE_IPV6
     }
 
-    // The UDP header must be inside the packet, and not in what is behind it. A relayed frame must be inside the datagram.
+    @hidden action measure_ipv4() {
+        meta.ip_len = hdr.ipv4.total_len;
+#ifdef FRAME_LENGTH
+        meta.excess = hdr.ipv4.total_len |-| (FRAME_LENGTH - LEN_ETHERNET);
+#endif
+    }
+
+    // A relayed frame must lie within the datagram.
     @hidden action measure_udp() {
         MEASURE_IPV6
         meta.wrapped_len = hdr.ipv6.payload_len |+| (LEN_UDP + LEN_RELAY + LEN_ETHERNET + LEN_IPV6);
-        meta.missing = LEN_UDP |-| hdr.ipv6.payload_len;
-        meta.relayed_missing = (LEN_UDP + LEN_RELAY + LEN_ETHERNET) |-| hdr.udp.len;
         meta.inner_excess = hdr.udp.len |-| hdr.ipv6.payload_len;
     }
 
-    @hidden action measure_fragment() {
-        MEASURE_IPV6
-        meta.missing = (LEN_FRAGMENT + LEN_UDP) |-| hdr.ipv6.payload_len;
-    }
-
-    // The packet in a tunnel must lie within what the outer header says.
     @hidden action measure_inner_ipv6() {
         MEASURE_IPV6
         meta.inner_len = hdr.inner_ipv6.payload_len |+| LEN_IPV6;
@@ -46,11 +36,16 @@
     @hidden action measure_inner_ipv4() {
         MEASURE_IPV6
         meta.inner_len = hdr.inner_ipv4.total_len;
-        meta.missing = LEN_IPV4 |-| hdr.inner_ipv4.total_len;
     }
 
+    // The packet in a tunnel must lie within what the outer header says.
     @hidden action compare_inner() {
         meta.inner_excess = meta.inner_len |-| hdr.ipv6.payload_len;
+    }
+
+    // What fits into a tunnel.
+    @hidden action limit() {
+        meta.tunnel_mtu = meta.fabric_mtu |-| LEN_IPV6;
     }
 
     @hidden action compare_wrapped() {
@@ -63,9 +58,4 @@
 
     @hidden action compare_route() {
         meta.excess = meta.ip_len |-| meta.fabric_mtu;
-    }
-
-    // What fits into a tunnel.
-    @hidden action limit() {
-        meta.tunnel_mtu = meta.fabric_mtu |-| LEN_IPV6;
     }

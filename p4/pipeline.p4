@@ -39,7 +39,6 @@ control MimiqPipeline(inout headers_t hdr, inout meta_t meta) {
         switch_info.apply();
         if (hdr.inner_ipv6.isValid()) measure_inner_ipv6();
         else if (hdr.inner_ipv4.isValid()) measure_inner_ipv4();
-        else if (hdr.fragment.isValid()) measure_fragment();
         else if (hdr.udp.isValid()) measure_udp();
         else if (hdr.ipv6.isValid()) measure_ipv6();
         else if (hdr.ipv4.isValid()) measure_ipv4();
@@ -51,11 +50,14 @@ control MimiqPipeline(inout headers_t hdr, inout meta_t meta) {
         switch (frame_check.apply().action_run) {
             NoAction: {
                 if (meta.role == ROLE_CLIENT) {
-                    if (hdr.udp.isValid() && meta.missing == 0) control_relay.apply();
+                    // The UDP header must be inside the packet, and not in what is behind it: 8 bytes, 16 with a fragment header.
+                    if (hdr.udp.isValid() && (hdr.ipv6.payload_len[15:4] != 0 ||
+                                              (hdr.ipv6.payload_len[3:3] == 1 && !hdr.fragment.isValid())))
+                        control_relay.apply();
                 } else if (meta.role == ROLE_FABRIC) {
                     if (hdr.ipv6.isValid() && (hdr.ipv6.next_header == PROTO_IPV6 || hdr.ipv6.next_header == PROTO_IPV4))
                         decap.apply();
-                    else if (hdr.udp.isValid() && !hdr.fragment.isValid() && meta.missing == 0) relay_return.apply();
+                    else if (hdr.udp.isValid() && !hdr.fragment.isValid() && hdr.ipv6.payload_len[15:3] != 0) relay_return.apply();
                 } else if (hdr.ipv6.isValid()) denied_source_v6.apply();
                 else denied_source_v4.apply();
             }
@@ -76,7 +78,6 @@ control MimiqPipeline(inout headers_t hdr, inout meta_t meta) {
         // Where it goes: to a client of this switch, into a tunnel to another, or by its destination.
         if (meta.forward) {
             compare_tunnel();
-            if (hdr.ipv6.isValid()) measure_quote_ipv6(); else measure_quote_ipv4();
             quotable.apply();
             if (hdr.ipv6.isValid()) {
                 if (!forward_check_v6.apply().hit) {

@@ -4,14 +4,6 @@
 // error.
 // Part of the control `MimiqPipeline`.
 
-    @hidden action measure_quote_ipv6() {
-        meta.missing = (LEN_IPV6 + LEN_QUOTED) |-| meta.ip_len;
-    }
-
-    @hidden action measure_quote_ipv4() {
-        meta.missing = (LEN_IPV4 + LEN_QUOTED) |-| meta.ip_len;
-    }
-
     @hidden action may_exceed() {
         meta.may_exceed = true;
     }
@@ -25,7 +17,7 @@
         key = {
             meta.has_info:            ternary;
             hdr.ethernet.dst[40:40]:  ternary;
-            meta.missing:             ternary;
+            meta.ip_len:              ternary;
             hdr.ipv6.isValid():       ternary;
             hdr.ipv6.next_header:     ternary;
             hdr.ipv4.protocol:        ternary;
@@ -36,13 +28,19 @@
         actions = { may_exceed; may_be_too_big; NoAction; }
         const default_action = NoAction();
         const entries = {
-            (true, 0, 0, true, PROTO_ICMPV6, _, _, _, 0 &&& 0x80): NoAction();
-            (true, 0, 0, true, _, _, _, _, _): may_be_too_big();
-            (true, 0, 0, false, _, PROTO_ICMP, _, _, 3): NoAction();
-            (true, 0, 0, false, _, PROTO_ICMP, _, _, 4 &&& 0xfe): NoAction();
-            (true, 0, 0, false, _, PROTO_ICMP, _, _, 11): NoAction();
-            (true, 0, 0, false, _, PROTO_ICMP, _, _, 12): NoAction();
-            (true, 0, 0, false, _, _, 0, 1, _): may_be_too_big();
-            (true, 0, 0, false, _, _, 0, 0, _): may_exceed();
+            // IPv6 below 32 and 32 to 47; IPv4 below 16, 16 to 23, and 24 to 27.
+            (_, _, 0 &&& 0xffe0, true, _, _, _, _, _): NoAction();
+            (_, _, 32 &&& 0xfff0, true, _, _, _, _, _): NoAction();
+            (_, _, 0 &&& 0xfff0, false, _, _, _, _, _): NoAction();
+            (_, _, 16 &&& 0xfff8, false, _, _, _, _, _): NoAction();
+            (_, _, 24 &&& 0xfffc, false, _, _, _, _, _): NoAction();
+            (true, 0, _, true, PROTO_ICMPV6, _, _, _, 0 &&& 0x80): NoAction();
+            (true, 0, _, true, _, _, _, _, _): may_be_too_big();
+            (true, 0, _, false, _, PROTO_ICMP, _, _, 3): NoAction();
+            (true, 0, _, false, _, PROTO_ICMP, _, _, 4 &&& 0xfe): NoAction();
+            (true, 0, _, false, _, PROTO_ICMP, _, _, 11): NoAction();
+            (true, 0, _, false, _, PROTO_ICMP, _, _, 12): NoAction();
+            (true, 0, _, false, _, _, 0, 1, _): may_be_too_big();
+            (true, 0, _, false, _, _, 0, 0, _): may_exceed();
         }
     }

@@ -14,7 +14,6 @@
         hdr.outer_relay.sid = sid;
         hdr.outer_ipv6.setValid();
         hdr.outer_ipv6.src = switch_addr;
-        hdr.outer_ipv6.dst = controller_addr;
         meta.next_addr = controller_addr;
     }
 
@@ -41,6 +40,7 @@
         hdr.outer_ipv6.class_and_flow = 0;
         hdr.outer_ipv6.payload_len = meta.wrapped_len;
         hdr.outer_ipv6.next_header = PROTO_UDP;
+        hdr.outer_ipv6.dst = meta.next_addr;
         hdr.outer_ipv6.hop_limit = HOP_LIMIT;
         hdr.outer_udp.setValid();
         hdr.outer_udp.src_port = RELAY_PORT;
@@ -110,16 +110,21 @@
 
     @hidden table relayed_check {
         key = {
-            hdr.relay.isValid():   exact;
-            hdr.relay.version:     exact;
-            hdr.relay.direction:   exact;
-            hdr.relay.port[15:9]:  exact;
-            meta.relayed_missing:  exact;
-            meta.inner_excess:     exact;
+            hdr.relay.isValid():  ternary;
+            hdr.relay.version:    ternary;
+            hdr.relay.direction:  ternary;
+            hdr.relay.port[15:9]: ternary;
+            hdr.udp.len:          ternary;
+            meta.inner_excess:    ternary;
         }
         actions = { reject; to_relayed_port; }
         const default_action = reject(REASON_MALFORMED_RELAY);
         const entries = {
-            (true, RELAY_VERSION, RELAY_TO_CLIENT, 0, 0, 0): to_relayed_port();
+            // Shorter than UDP, relay and Ethernet headers, 30 bytes: below 16, 16 to 23, 24 to 27, 28 and 29.
+            (_, _, _, _, 0 &&& 0xfff0, _): reject(REASON_MALFORMED_RELAY);
+            (_, _, _, _, 16 &&& 0xfff8, _): reject(REASON_MALFORMED_RELAY);
+            (_, _, _, _, 24 &&& 0xfffc, _): reject(REASON_MALFORMED_RELAY);
+            (_, _, _, _, 28 &&& 0xfffe, _): reject(REASON_MALFORMED_RELAY);
+            (true, RELAY_VERSION, RELAY_TO_CLIENT, 0, _, 0): to_relayed_port();
         }
     }

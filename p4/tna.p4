@@ -149,11 +149,10 @@ control Ingress(inout headers_t hdr, inout ingress_meta_t meta, in ingress_intri
         }
         mirror_session.apply();
         prepare();
-        bit<8> color = (bit<8>)MeterColor_t.RED;
         if ((meta.common.icmp == ICMP_TIME_EXCEEDED && meta.common.may_exceed) ||
-            (meta.common.icmp == ICMP_TOO_BIG && meta.common.may_be_too_big)) color = icmp_error_meter.execute(0);
-        if (color == (bit<8>)MeterColor_t.GREEN) {
-            for_deparser.mirror_type = MIRROR_ICMP;
+            (meta.common.icmp == ICMP_TOO_BIG && meta.common.may_be_too_big)) {
+            bit<8> color = icmp_error_meter.execute(0);
+            if (color == (bit<8>)MeterColor_t.GREEN) for_deparser.mirror_type = MIRROR_ICMP;
         }
         if (meta.common.fate == FATE_SEND) {
             for_tm.ucast_egress_port = meta.common.egress_port;

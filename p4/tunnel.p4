@@ -47,7 +47,7 @@
             hdr.inner_ipv4.isValid():     ternary;
             hdr.inner_ipv4.version:       ternary;
             hdr.inner_ipv4.ihl:           ternary;
-            meta.missing:                 ternary;
+            hdr.inner_ipv4.total_len:     ternary;
             meta.inner_excess:            ternary;
             meta.inner_ipv4_checksum_bad: ternary;
         }
@@ -55,7 +55,10 @@
         const default_action = reject(REASON_MALFORMED_TUNNEL);
         const entries = {
             (true, 6, _, _, _, _, 0, _): unwrap_ipv6();
-            (_, _, true, 4, 5, 0, 0, false): unwrap_ipv4();
+            // Below 16, and 16 to 19.
+            (false, _, true, _, _, 0 &&& 0xfff0, _, _): reject(REASON_MALFORMED_TUNNEL);
+            (false, _, true, _, _, 16 &&& 0xfffc, _, _): reject(REASON_MALFORMED_TUNNEL);
+            (_, _, true, 4, 5, _, 0, false): unwrap_ipv4();
         }
     }
 
