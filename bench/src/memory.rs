@@ -53,7 +53,7 @@ fn measure(work: Work, entries: usize) -> anyhow::Result<(f64, f64)> {
     let mut rng = StdRng::seed_from_u64(1);
     let addresses = work.addresses(entries, &mut rng);
     let tables = network::tables(work, &addresses)?;
-    let mut pipeline = Pipeline::new(DropCounters::default().into());
+    let mut pipeline = Pipeline::new(DropCounters::default().into(), Default::default());
     let mut peer = Peer::new(work, &addresses);
     let mut ours = |packets: &mut [Packet<'_>], verdicts: &mut Vec<Verdict>| {
         pipeline.process(&tables.enter(), 0, packets, verdicts);

@@ -32,8 +32,9 @@ pub fn static_entries(config: &Config, switch: &Switch) -> Vec<Entry> {
     let info = SwitchInfoAction::SetSwitchInfo { mac, tunnel_addr, icmp_addr_v6, icmp_addr_v4, fabric_mtu };
     entries.push(Entry::SwitchInfo(SwitchInfoKey {}, info));
     for port in &switch.ports {
-        let key = PortRoleKey { port: PortId(port.id) };
-        entries.push(Entry::PortRole(key, PortRoleAction::SetRole { role: port.role }));
+        let (port, role) = (PortId(port.id), port.role);
+        entries.push(Entry::PortRole(PortRoleKey { port }, PortRoleAction::SetRole { role }));
+        entries.push(Entry::EgressRole(EgressRoleKey { port }, EgressRoleAction::SetEgressRole { role }));
     }
     gateways(switch, &mut entries);
     routes(switch, &mut entries);

@@ -3,7 +3,7 @@
 
 use std::{error::Error, net::Ipv6Addr};
 
-use mimiq_contract::{Entry, EntryKey, Role, tables::*, wellknown};
+use mimiq_contract::{Entry, EntryKey, PortId, Role, tables::*, wellknown};
 use mimiq_controller::{
     config::{Config, ConfigError},
     network::static_entries,
@@ -120,6 +120,16 @@ fn entries_follow_from_the_configuration() {
     let pools =
         at_edge.iter().filter(|e| matches!(e, Entry::PoolV6(_, PoolV6Action::AliasPool { mask: m }) if *m == mask));
     assert_eq!(pools.count(), 1);
+    // A packet may leave by a port of the same role as it may enter.
+    let roles = |entries: &[Entry]| -> Vec<(PortId, Role)> {
+        let role = |entry: &Entry| match *entry {
+            Entry::EgressRole(key, EgressRoleAction::SetEgressRole { role }) => Some((key.port, role)),
+            _ => None,
+        };
+        entries.iter().filter_map(role).collect()
+    };
+    let configured: Vec<_> = access.ports.iter().map(|port| (PortId(port.id), port.role)).collect();
+    assert_eq!(roles(&at_access), configured);
     // No key stands twice: one entry would silently replace the other.
     for entries in [at_access, at_edge] {
         let keys: std::collections::HashSet<EntryKey> = entries.iter().map(Entry::key).collect();

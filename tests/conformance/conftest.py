@@ -16,6 +16,7 @@ P4INFO = ROOT / "p4" / "mimiq.p4info.txtpb"
 DEVICE_ID = 7
 PORT = 1
 METRICS = "[::1]:9560"
+ETH_P_ALL = 3
 
 CONFIG = f"""
 device_id: {DEVICE_ID}
@@ -24,6 +25,28 @@ backend: af_packet
 ports: [{{id: {PORT}, interface: sw1}}]
 metrics: "{METRICS}"
 """
+
+
+class Listener:
+    """What leaves at the switch's port."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        self.socket.bind(("host1", ETH_P_ALL))
+        self.socket.settimeout(10)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def receive(self):
+        """The next frame; an error after ten seconds."""
+        while True:
+            frame, (_, _, kind, *_) = self.socket.recvfrom(65535)
+            if kind != socket.PACKET_OUTGOING:
+                return frame
 
 
 @dataclass
@@ -49,6 +72,9 @@ class SwitchProcess:
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
             sock.bind(("host1", 0))
             sock.send(frame)
+
+    def listen(self):
+        return Listener()
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ exec unshare --net "${user[@]}" bash -euo pipefail -c '
     failed=0
     for client in finsy shell; do
         "target/conformance/$client/bin/python" -m pytest -q -p no:cacheprovider \
-            "tests/conformance/test_$client.py" "$@" || failed=1
+            tests/conformance/test_"$client"*.py "$@" || failed=1
     done
     exit $failed
 ' run.sh "$@"

@@ -1,33 +1,33 @@
-"""What a finsy controller sees: every table and action, errors, arbitration, counters."""
+"""What a finsy controller sees: every table and action, errors, arbitration, the meter."""
 
 import asyncio
-import urllib.request
 
 import finsy as fy
 import pytest
-from conftest import DEVICE_ID, METRICS, P4INFO, PORT
-
-MAC1, MAC2 = "02:00:00:00:00:01", "02:00:00:00:00:02"
+from conftest import P4INFO
+from controller import MAC1, MAC2, SWITCH_INFO, connect, entry, on_switch, refused, table
 
 # Table, match, action, other action. None: the field that says "any" (a /0 prefix) is left out.
 ENTRIES = [
     ("port_role", {"port": 0}, ("set_role", {"role": 1}), ("set_role", {"role": 3})),
     ("port_role", {"port": 511}, ("set_role", {"role": 2}), ("set_role", {"role": 1})),
-    ("source_guard_v6", {"port": 1, "src_mac": MAC1, "src_addr": "2001:db8::1"}, ("permit", {}), ("permit", {})),
-    ("source_guard_v4", {"port": 1, "src_mac": MAC1, "src_addr": "192.0.2.1"}, ("permit", {}), ("permit", {})),
-    ("client_v6", {"dst_addr": "2001:db8::1"}, ("deliver", {"port": 1, "mac": MAC1}), ("deliver", {"port": 511, "mac": MAC2})),
-    ("client_v4", {"dst_addr": "192.0.2.1"}, ("deliver", {"port": 1, "mac": MAC1}), ("deliver", {"port": 2, "mac": MAC2})),
-    ("pool_v6", {"dst_addr": "2001:db8::/32"}, ("alias_pool", {"mask": "ffff:ffff:ffff::"}), ("binding_pool", {})),
-    ("pool_v6", {"dst_addr": None}, ("binding_pool", {}), ("alias_pool", {"mask": "ffff::"})),
-    ("pool_v4", {"dst_addr": "10.0.0.0/8"}, ("binding_pool", {}), ("binding_pool", {})),
-    ("pool_v4", {"dst_addr": None}, ("binding_pool", {}), ("binding_pool", {})),
-    ("alias", {"alias_prefix": "2001:db8:0:5::"}, ("tunnel", {"switch_addr": "fd00::1"}), ("tunnel", {"switch_addr": "fd00::2"})),
-    ("binding_v6", {"dst_addr": "2001:db8::9"}, ("tunnel", {"switch_addr": "fd00::1"}), ("tunnel", {"switch_addr": "::"})),
-    ("binding_v4", {"dst_addr": "0.0.0.0"}, ("tunnel", {"switch_addr": "fd00::1"}), ("tunnel", {"switch_addr": "fd00::2"})),
-    ("denied_source_v6", {"src_addr": "2001:db8::/32"}, ("deny", {}), ("deny", {})),
-    ("denied_source_v6", {"src_addr": None}, ("deny", {}), ("deny", {})),
-    ("denied_source_v4", {"src_addr": "10.0.0.0/8"}, ("deny", {}), ("deny", {})),
-    ("denied_source_v4", {"src_addr": None}, ("deny", {}), ("deny", {})),
+    ("egress_role", {"port": 0}, ("set_egress_role", {"role": 1}), ("set_egress_role", {"role": 3})),
+    ("egress_role", {"port": 511}, ("set_egress_role", {"role": 2}), ("set_egress_role", {"role": 1})),
+    ("source_guard_v6", {"port": 1, "src_mac": MAC1, "src_addr": "2001:db8::1"}, ("permit_v6", {}), ("permit_v6", {})),
+    ("source_guard_v4", {"port": 1, "src_mac": MAC1, "src_addr": "192.0.2.1"}, ("permit_v4", {}), ("permit_v4", {})),
+    ("client_v6", {"dst_addr": "2001:db8::1"}, ("deliver_v6", {"port": 1, "mac": MAC1}), ("deliver_v6", {"port": 511, "mac": MAC2})),
+    ("client_v4", {"dst_addr": "192.0.2.1"}, ("deliver_v4", {"port": 1, "mac": MAC1}), ("deliver_v4", {"port": 2, "mac": MAC2})),
+    ("pool_v6", {"dst_addr": "2001:db8::/32"}, ("alias_pool", {"mask": "ffff:ffff:ffff::"}), ("binding_pool_v6", {})),
+    ("pool_v6", {"dst_addr": None}, ("binding_pool_v6", {}), ("alias_pool", {"mask": "ffff::"})),
+    ("pool_v4", {"dst_addr": "10.0.0.0/8"}, ("binding_pool_v4", {}), ("binding_pool_v4", {})),
+    ("pool_v4", {"dst_addr": None}, ("binding_pool_v4", {}), ("binding_pool_v4", {})),
+    ("alias", {"alias_prefix": "2001:db8:0:5::"}, ("tunnel_alias", {"switch_addr": "fd00::1"}), ("tunnel_alias", {"switch_addr": "fd00::2"})),
+    ("binding_v6", {"dst_addr": "2001:db8::9"}, ("tunnel_v6", {"switch_addr": "fd00::1"}), ("tunnel_v6", {"switch_addr": "::"})),
+    ("binding_v4", {"dst_addr": "0.0.0.0"}, ("tunnel_v4", {"switch_addr": "fd00::1"}), ("tunnel_v4", {"switch_addr": "fd00::2"})),
+    ("denied_source_v6", {"src_addr": "2001:db8::/32"}, ("deny_v6", {}), ("deny_v6", {})),
+    ("denied_source_v6", {"src_addr": None}, ("deny_v6", {}), ("deny_v6", {})),
+    ("denied_source_v4", {"src_addr": "10.0.0.0/8"}, ("deny_v4", {}), ("deny_v4", {})),
+    ("denied_source_v4", {"src_addr": None}, ("deny_v4", {}), ("deny_v4", {})),
     ("decap", {"outer_src": "fd00::2", "outer_dst": "fd00::1"}, ("decapsulate", {}), ("decapsulate", {})),
     (
         "control_relay",
@@ -41,14 +41,14 @@ ENTRIES = [
         ("relay_to_client", {}),
         ("relay_to_client", {}),
     ),
-    ("gateway_v6", {"role": 1, "target_addr": "fe80::1"}, ("answer", {"mac": MAC1}), ("answer", {"mac": MAC2})),
-    ("gateway_v4", {"role": 3, "target_addr": "192.0.2.254"}, ("answer", {"mac": MAC1}), ("answer", {"mac": MAC2})),
+    ("gateway_v6", {"role": 1, "target_addr": "fe80::1"}, ("answer_v6", {"mac": MAC1}), ("answer_v6", {"mac": MAC2})),
+    ("gateway_v4", {"role": 3, "target_addr": "192.0.2.254"}, ("answer_v4", {"mac": MAC1}), ("answer_v4", {"mac": MAC2})),
 ] + [
     (
         table,
         {"dst_addr": prefix},
-        ("forward", {"port": 1, "src_mac": MAC1, "dst_mac": MAC2}),
-        ("forward", {"port": 2, "src_mac": MAC2, "dst_mac": MAC1}),
+        (f"forward_{table[-2:]}", {"port": 1, "src_mac": MAC1, "dst_mac": MAC2}),
+        (f"forward_{table[-2:]}", {"port": 2, "src_mac": MAC2, "dst_mac": MAC1}),
     )
     for table, prefix in [
         ("route_v6", None),
@@ -59,61 +59,6 @@ ENTRIES = [
         ("route_v4", "192.0.2.1/32"),
     ]
 ]
-
-SWITCH_INFO = {
-    "mac": MAC1,
-    "tunnel_addr": "fd00::1",
-    "icmp_addr_v6": "fd00::2",
-    "icmp_addr_v4": "10.0.0.1",
-    "fabric_mtu": 1500,
-}
-
-
-def entry(table, match, action=None):
-    match = {name: value for name, value in match.items() if value is not None}
-    action = fy.Action(action[0], **action[1]) if action else None
-    return fy.P4TableEntry(table, match=fy.Match(**match) if match else None, action=action)
-
-
-def connect(switch, election_id=10, p4info=P4INFO):
-    # finsy sets the pipeline only if there is a device configuration too; this switch needs none.
-    options = fy.SwitchOptions(p4info=p4info, p4blob=b"none", device_id=DEVICE_ID, initial_election_id=election_id)
-    return fy.Switch("switch", switch.address, options)
-
-
-def on_switch(test):
-    """Runs a test as the primary with the pipeline set."""
-
-    def run(switch):
-        async def body():
-            async with connect(switch) as sw:
-                assert sw.is_primary
-                await test(sw, switch)
-
-        asyncio.run(asyncio.wait_for(body(), 60))
-
-    run.__name__ = test.__name__
-    return run
-
-
-async def table(sw, name):
-    return [e.encode(sw.p4info) async for e in sw.read(fy.P4TableEntry(name))]
-
-
-async def refused(awaitable):
-    with pytest.raises(fy.P4ClientError) as info:
-        await awaitable
-    return info.value
-
-
-async def eventually(read, wanted):
-    """Polls until the data plane has counted."""
-    for _ in range(200):
-        if (value := await read()) == wanted:
-            return
-        await asyncio.sleep(0.02)
-    assert value == wanted
-
 
 def test_every_table_is_covered():
     names = {line.split('"')[1] for line in P4INFO.read_text().split("actions {")[0].splitlines() if "alias:" in line}
@@ -156,6 +101,32 @@ async def test_default_action_of_the_table_without_key(sw, _):
 
 
 @on_switch
+async def test_meter_is_configured_and_reset(sw, _):
+    async def read(**index):
+        return [e async for e in sw.read(fy.P4MeterEntry("icmp_error_meter", **index))]
+
+    unset = fy.P4MeterEntry("icmp_error_meter", index=0)
+    config = fy.P4MeterConfig(cir=100, cburst=10, pir=100, pburst=10)
+    limited = fy.P4MeterEntry("icmp_error_meter", index=0, config=config)
+    assert await read(index=0) == await read() == [unset], "by default all packets are green"
+    await sw.modify([limited])
+    assert await read(index=0) == await read() == [limited]
+    for config, code, text in [
+        (fy.P4MeterConfig(cir=100, cburst=10, pir=200, pburst=10), fy.GRPCStatusCode.UNIMPLEMENTED, "config.pir = 200"),
+        (fy.P4MeterConfig(cir=100, cburst=10, pir=100, pburst=20), fy.GRPCStatusCode.UNIMPLEMENTED, "config.pburst = 20"),
+        (fy.P4MeterConfig(cir=-1, cburst=10, pir=-1, pburst=10), fy.GRPCStatusCode.INVALID_ARGUMENT, "config.cir = -1"),
+    ]:
+        error = await refused(sw.modify([fy.P4MeterEntry("icmp_error_meter", index=0, config=config)]))
+        assert error.details[0].canonical_code == code
+        assert text in error.details[0].message
+    error = await refused(sw.modify([fy.P4MeterEntry("icmp_error_meter", index=1)]))
+    assert error.details[0].canonical_code == fy.GRPCStatusCode.OUT_OF_RANGE
+    assert await read() == [limited]
+    await sw.modify([unset])
+    assert await read() == [unset]
+
+
+@on_switch
 async def test_delete_all_leaves_nothing(sw, _):
     await sw.insert([entry(name, match, action) for name, match, action, _other in ENTRIES])
     await sw.delete_all()
@@ -164,7 +135,7 @@ async def test_delete_all_leaves_nothing(sw, _):
 
 @on_switch
 async def test_batch_reports_each_update(sw, _):
-    client = lambda n: entry("client_v6", {"dst_addr": n}, ("deliver", {"port": 1, "mac": MAC1}))
+    client = lambda n: entry("client_v6", {"dst_addr": n}, ("deliver_v6", {"port": 1, "mac": MAC1}))
     error = await refused(sw.write([+client(1), +client(2), +client(1), -client(9), ~client(2)]))
     assert error.code == fy.GRPCStatusCode.UNKNOWN
     codes = {index: detail.canonical_code for index, detail in error.details.items()}
@@ -174,7 +145,7 @@ async def test_batch_reports_each_update(sw, _):
 
 @on_switch
 async def test_ten_thousand_entries_in_one_batch(sw, _):
-    guard = lambda n: entry("source_guard_v6", {"port": n % 512, "src_mac": MAC1, "src_addr": n + 1}, ("permit", {}))
+    guard = lambda n: entry("source_guard_v6", {"port": n % 512, "src_mac": MAC1, "src_addr": n + 1}, ("permit_v6", {}))
     entries = [guard(n) for n in range(10_000)]
     await sw.insert(entries)
     assert len(await table(sw, "source_guard_v6")) == 10_000
@@ -190,58 +161,12 @@ async def test_ten_thousand_entries_in_one_batch(sw, _):
 async def test_table_size_is_a_limit(sw, _):
     roles = [entry("port_role", {"port": n}, ("set_role", {"role": 1})) for n in range(512)]
     await sw.insert(roles)
-    gateways = [entry("gateway_v4", {"role": 1, "target_addr": n}, ("answer", {"mac": MAC1})) for n in range(1, 200_000)]
+    gateways = [entry("gateway_v4", {"role": 1, "target_addr": n}, ("answer_v4", {"mac": MAC1})) for n in range(1, 200_000)]
     size = next(t.size for t in sw.p4info.tables if t.alias == "gateway_v4")
     await sw.insert(gateways[:size])
     error = await refused(sw.insert([gateways[size]]))
     assert error.details[0].canonical_code == fy.GRPCStatusCode.RESOURCE_EXHAUSTED
     assert "gateway_v4" in error.details[0].message
-
-
-@on_switch
-async def test_counters_of_real_packets(sw, switch):
-    async def drops(index):
-        return [c.data.packet_count async for c in sw.read(fy.P4CounterEntry("drop_reason", index=index))]
-
-    async def hits():
-        key = entry("port_role", {"port": PORT})
-        read = sw.read(fy.P4DirectCounterEntry("port_role_counter", table_entry=key))
-        return [(c.data.packet_count, c.data.byte_count) async for c in read]
-
-    assert len([c async for c in sw.read(fy.P4CounterEntry("drop_reason"))]) == 64
-    assert await drops(3) == [0]
-    frame = bytes.fromhex("020000000001 020000000002 88b5") + bytes(46)
-    switch.send(frame)
-    await eventually(lambda: drops(3), [1])  # no_role
-    await sw.insert([entry("port_role", {"port": PORT}, ("set_role", {"role": 3}))])
-    switch.send(frame)
-    await eventually(lambda: drops(2), [1])  # ether_type
-    await eventually(hits, [(1, 60)])
-    zero = fy.P4CounterData(packet_count=0, byte_count=0)
-    await sw.modify([fy.P4DirectCounterEntry("port_role_counter", table_entry=entry("port_role", {"port": PORT}), data=zero)])
-    await sw.modify([fy.P4CounterEntry("drop_reason", index=3, data=zero)])
-    assert await hits() == [(0, 0)]
-    assert await drops(3) == [0]
-    assert await drops(2) == [1]
-
-
-@on_switch
-async def test_metrics(sw, switch):
-    await sw.insert([entry("port_role", {"port": PORT}, ("set_role", {"role": 3}))])
-    switch.send(bytes.fromhex("020000000001 020000000002 88b5") + bytes(46))
-
-    async def scrape():
-        with urllib.request.urlopen(f"http://{METRICS}/metrics", timeout=10) as reply:
-            lines = reply.read().decode().splitlines()
-        return {
-            'mimiq_switch_drop_packets_total{reason="ether_type"} 1',
-            'mimiq_switch_table_entries{table="port_role"} 1',
-            'mimiq_switch_write_updates_total{code="OK"} 1',
-            f'mimiq_switch_port_rx_packets_total{{port="{PORT}",interface="sw1"}} 1',
-            "# TYPE mimiq_switch_table_size gauge",
-        } - set(lines)
-
-    await eventually(scrape, set())
 
 
 def test_primary_backup_and_failover(switch):

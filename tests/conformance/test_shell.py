@@ -1,19 +1,18 @@
-"""What p4runtime-shell, and the specification's own messages, see: the arbitration matrix, pipeline configuration,
-canonical byte strings, atomicity."""
+"""What the specification's own messages see: the arbitration matrix, pipeline configuration, canonical byte strings,
+atomicity, meters."""
 
 import queue
 
 import google.protobuf.text_format
 import grpc
-import p4runtime_sh.shell as sh
 import pytest
 from conftest import DEVICE_ID, P4INFO
 from google.rpc import code_pb2, status_pb2
 from p4.v1 import p4runtime_pb2 as p4
 from p4.v1 import p4runtime_pb2_grpc
-from p4runtime_sh.p4runtime import P4RuntimeClient, P4RuntimeWriteException
 
 CLIENT_V4 = 0x02000005
+METER = 0x14000001
 SET = p4.SetForwardingPipelineConfigRequest
 
 
@@ -92,7 +91,7 @@ def client(n, kind=p4.Update.INSERT, port=b"\x01", value=None):
     match = entry.match.add(field_id=1)
     match.exact.value = value if value is not None else n.to_bytes(4, "big").lstrip(b"\0") or b"\0"
     action = entry.action.action
-    action.action_id = 0x01000003
+    action.action_id = 0x0100000F
     action.params.add(param_id=1, value=port)
     action.params.add(param_id=2, value=bytes.fromhex("020000000001"))
     return update
@@ -170,6 +169,34 @@ def test_roles_are_independent(channel, stub):
     assert code_of(write, stub, role="nobody") == grpc.StatusCode.NOT_FOUND
     sdn.arbitrate(2, role="other")
     assert sdn.closed() == grpc.StatusCode.FAILED_PRECONDITION
+
+
+def meter(kind=p4.Update.MODIFY, **rates):
+    update = p4.Update(type=kind)
+    update.entity.meter_entry.meter_id = METER
+    update.entity.meter_entry.index.index = 0
+    if rates:
+        update.entity.meter_entry.config.CopyFrom(p4.MeterConfig(**rates))
+    return update
+
+
+def test_meters_are_modified_only(stub):
+    good = {"cir": 100, "cburst": 10, "pir": 100, "pburst": 10}
+    inserted, deleted = meter(p4.Update.INSERT, **good), meter(p4.Update.DELETE)
+    assert errors_of(write, stub, inserted, deleted, meter(**good)) == [code_pb2.INVALID_ARGUMENT] * 2 + [code_pb2.OK]
+    counted = meter(**good)
+    counted.entity.meter_entry.counter_data.SetInParent()
+    excess = meter(**good, eburst=1)
+    other = meter()
+    other.entity.meter_entry.meter_id += 1
+    expected = [code_pb2.UNIMPLEMENTED, code_pb2.INVALID_ARGUMENT, code_pb2.INVALID_ARGUMENT]
+    assert errors_of(write, stub, counted, excess, other) == expected
+    for meter_id in [0, METER]:
+        [found] = read(stub, meter_entry=p4.MeterEntry(meter_id=meter_id))
+        assert found.meter_entry == meter(**good).entity.meter_entry
+    stub.SetForwardingPipelineConfig(set_config(SET.VERIFY_AND_COMMIT))
+    [found] = read(stub, meter_entry=p4.MeterEntry())
+    assert not found.meter_entry.HasField("config"), "a new pipeline starts with its default"
 
 
 def test_nothing_works_before_the_pipeline_is_set(primary):
@@ -270,50 +297,3 @@ def test_garbage_leaves_the_switch_alive(channel, stub):
     many.election_id.low = 1
     assert code_of(stub.Write, many) == grpc.StatusCode.INVALID_ARGUMENT
     write(stub, client(1))
-
-
-def test_the_shell_itself(switch, tmp_path):
-    empty = tmp_path / "device.bin"
-    empty.write_bytes(b"")
-    sh.setup(DEVICE_ID, switch.address, election_id=(0, 1), config=sh.FwdPipeConfig(str(P4INFO), str(empty)), verbose=False)
-    try:
-        route = sh.TableEntry("ingress.route_v6")(action="ingress.forward")
-        route.match["dst_addr"] = "2001:db8::/32"
-        route.action["port"] = "3"
-        route.action["src_mac"] = "02:00:00:00:00:01"
-        route.action["dst_mac"] = "02:00:00:00:00:02"
-        route.insert()
-        with pytest.raises(P4RuntimeWriteException, match="ALREADY_EXISTS"):
-            route.insert()
-        route.action["port"] = "4"
-        route.modify()
-        found = []
-        sh.TableEntry("ingress.route_v6").read(found.append)
-        expected = route.msg()
-        assert expected.action.action.params[0].value == b"\0\4", "the shell pads to the field's width"
-        expected.action.action.params[0].value = b"\4"
-        assert [entry.msg() for entry in found] == [expected]
-        default = sh.TableEntry("ingress.route_v6")(action="ingress.forward")
-        for name in ["port", "src_mac", "dst_mac"]:
-            default.action[name] = "1"
-        default.insert()
-        info = sh.TableEntry("ingress.switch_info")(action="ingress.set_switch_info", is_default=True)
-        for name, value in [("mac", "02:00:00:00:00:01"), ("tunnel_addr", "fd00::1"), ("icmp_addr_v6", "fd00::2"),
-                            ("icmp_addr_v4", "10.0.0.1"), ("fabric_mtu", "1500")]:
-            info.action[name] = value
-        info.modify()
-        counters = []
-        sh.CounterEntry("ingress.drop_reason").read(counters.append)
-        assert len(counters) == 64
-        direct = sh.DirectCounterEntry("ingress.route_v6_counter")
-        direct.table_entry.match["dst_addr"] = "2001:db8::/32"
-        counts = []
-        direct.read(counts.append)
-        assert [(c.packet_count, c.byte_count) for c in counts] == [(0, 0)]
-        route.delete()
-        with pytest.raises(P4RuntimeWriteException, match="NOT_FOUND"):
-            route.delete()
-        role = P4RuntimeClient(DEVICE_ID, switch.address, (0, 1), role_name="sdn")
-        role.tear_down()
-    finally:
-        sh.teardown()

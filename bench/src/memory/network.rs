@@ -7,8 +7,8 @@ use mimiq_contract::{
     Entry, MacAddr, PortId, Prefix, Role,
     tables::{
         AliasAction, AliasKey, ClientV6Action, ClientV6Key, DecapAction, DecapKey, DeniedSourceV6Action,
-        DeniedSourceV6Key, PoolV6Action, PoolV6Key, PortRoleAction, PortRoleKey, RouteV6Action, RouteV6Key,
-        SourceGuardV6Action, SourceGuardV6Key, SwitchInfoAction, SwitchInfoKey,
+        DeniedSourceV6Key, EgressRoleAction, EgressRoleKey, PoolV6Action, PoolV6Key, PortRoleAction, PortRoleKey,
+        RouteV6Action, RouteV6Key, SourceGuardV6Action, SourceGuardV6Key, SwitchInfoAction, SwitchInfoKey,
     },
 };
 use mimiq_pipeline::{TableReader, TableSizes};
@@ -84,7 +84,12 @@ fn common() -> anyhow::Result<Vec<Entry>> {
     let roles = [(CLIENT_PORT, Role::Client), (FABRIC_PORT, Role::Fabric), (UPSTREAM_PORT, Role::Upstream)];
     let mut entries: Vec<_> = roles
         .into_iter()
-        .map(|(port, role)| Entry::PortRole(PortRoleKey { port }, PortRoleAction::SetRole { role }))
+        .flat_map(|(port, role)| {
+            [
+                Entry::PortRole(PortRoleKey { port }, PortRoleAction::SetRole { role }),
+                Entry::EgressRole(EgressRoleKey { port }, EgressRoleAction::SetEgressRole { role }),
+            ]
+        })
         .collect();
     let forward = |port, dst_mac| RouteV6Action::Forward { port, src_mac: SWITCH_MAC, dst_mac };
     for (addr, len, port, mac) in

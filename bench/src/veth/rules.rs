@@ -5,7 +5,10 @@ use std::net::Ipv6Addr;
 use anyhow::Context as _;
 use mimiq_contract::{
     Entry, MacAddr, P4INFO_TEXT, PortId, Prefix, Role,
-    tables::{PortRoleAction, PortRoleKey, RouteV6Action, RouteV6Key, SourceGuardV6Action, SourceGuardV6Key},
+    tables::{
+        EgressRoleAction, EgressRoleKey, PortRoleAction, PortRoleKey, RouteV6Action, RouteV6Key, SourceGuardV6Action,
+        SourceGuardV6Key,
+    },
 };
 use p4runtime::v1::{
     Entity, ForwardingPipelineConfig, MasterArbitrationUpdate, SetForwardingPipelineConfigRequest,
@@ -27,19 +30,20 @@ pub(super) fn entries(
     dst_mac: MacAddr,
 ) -> anyhow::Result<Vec<Entry>> {
     let [client, upstream] = [PortId(1), PortId(2)];
-    let role = |port, role| Entry::PortRole(PortRoleKey { port }, PortRoleAction::SetRole { role });
+    let roles = [(client, Role::Client), (upstream, Role::Upstream)].into_iter().flat_map(|(port, role)| {
+        [
+            Entry::PortRole(PortRoleKey { port }, PortRoleAction::SetRole { role }),
+            Entry::EgressRole(EgressRoleKey { port }, EgressRoleAction::SetEgressRole { role }),
+        ]
+    });
     let any = Prefix::new(Ipv6Addr::UNSPECIFIED, 0).context("prefix")?;
     let route = RouteV6Action::Forward { port: upstream, src_mac, dst_mac };
     let guard = |src_addr: &Ipv6Addr| {
         let key = SourceGuardV6Key { port: client, src_mac: client_mac, src_addr: *src_addr };
         Entry::SourceGuardV6(key, SourceGuardV6Action::Permit {})
     };
-    let few = [
-        role(client, Role::Client),
-        role(upstream, Role::Upstream),
-        Entry::RouteV6(RouteV6Key { dst_addr: any }, route),
-    ];
-    Ok(few.into_iter().chain(sources.iter().map(guard)).collect())
+    let route = Entry::RouteV6(RouteV6Key { dst_addr: any }, route);
+    Ok(roles.chain([route]).chain(sources.iter().map(guard)).collect())
 }
 
 /// Becomes primary, sets the pipeline, writes the entries.

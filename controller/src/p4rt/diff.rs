@@ -90,8 +90,11 @@ mod tests {
         let role = prop_oneof![Just(Role::Client), Just(Role::Fabric), Just(Role::Upstream)];
         let addr = |n: u8| Ipv6Addr::from_bits(u128::from(n) << 64);
         prop_oneof![
-            (0u16..6, role).prop_map(|(port, role)| {
+            (0u16..6, role.clone()).prop_map(|(port, role)| {
                 Entry::PortRole(PortRoleKey { port: PortId(port) }, PortRoleAction::SetRole { role })
+            }),
+            (0u16..6, role).prop_map(|(port, role)| {
+                Entry::EgressRole(EgressRoleKey { port: PortId(port) }, EgressRoleAction::SetEgressRole { role })
             }),
             (0u8..6, 0u8..3).prop_map(move |(n, m)| {
                 let action = ClientV6Action::Deliver { port: PortId(1), mac: MacAddr([2, 0, 0, 0, 0, m]) };

@@ -15,7 +15,7 @@
 //! let drops = Arc::new(DropCounters::default());
 //! let shutdown = Shutdown::new()?;
 //! let stop = shutdown.clone(); // `stop.signal()` from any thread ends `run`
-//! let pipeline = Pipeline::new(drops.clone());
+//! let pipeline = Pipeline::new(drops.clone(), Arc::default());
 //! std::thread::spawn(move || mimiq_io::run(&mut ports, pipeline, &reader, &drops, &shutdown));
 //! # Ok(()) }
 //! ```

@@ -66,7 +66,7 @@ fn packet(dst_addr: &str, payload: usize) -> Vec<u8> {
 fn delivers_and_routes<P: Port + 'static>(mut ports: Ports<P>) {
     let (_writer, reader) = table_state();
     let (drops, shutdown) = (Arc::new(DropCounters::default()), Shutdown::new().unwrap());
-    let pipeline = Pipeline::new(drops.clone());
+    let pipeline = Pipeline::new(drops.clone(), Arc::default());
     let (drops_inside, shutdown_inside) = (drops.clone(), shutdown.clone());
     let thread = std::thread::spawn(move || {
         run(&mut ports, pipeline, &reader, &drops_inside, &shutdown_inside).unwrap();

@@ -13,5 +13,5 @@ mod wire;
 
 pub use counters::{DropCounters, EntryCounters};
 pub use packet::{HEADROOM, Packet, Verdict};
-pub use pipeline::Pipeline;
+pub use pipeline::{IcmpErrorMeter, MeterRate, Pipeline};
 pub use tables::{ReadGuard, TableError, TableReader, TableSizes, TableWriter, Tables, tables};

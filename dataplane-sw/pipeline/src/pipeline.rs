@@ -6,18 +6,18 @@ mod icmp_error;
 mod ingress;
 mod ip;
 mod job;
-mod limiter;
+mod meter;
 mod neighbour;
 mod relay;
 
 use std::sync::Arc;
 
-use mimiq_contract::{DropReason, tables::SwitchInfoAction};
+use mimiq_contract::{DropReason, PortId, Role, tables::SwitchInfoAction};
 
+pub use self::meter::{IcmpErrorMeter, MeterRate};
 use self::{
     ingress::{Ingress, classify},
     job::Job,
-    limiter::Limiter,
 };
 use crate::{DropCounters, Packet, Tables, Verdict, tally::Tally, wire::icmp::IcmpError};
 
@@ -25,19 +25,19 @@ use crate::{DropCounters, Packet, Tables, Verdict, tally::Tally, wire::icmp::Icm
 /// level of the cache.
 const STAGE: usize = 32;
 
-/// The pipeline of one worker thread. Clones share the drop counters and the limit on ICMP errors, so the workers of one
-/// switch use clones of one pipeline.
+/// The pipeline of one worker thread. Clones share the drop counters and the meter, so the workers of one switch use clones of
+/// one pipeline.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
     drops: Arc<DropCounters>,
-    limiter: Arc<Limiter>,
+    meter: Arc<IcmpErrorMeter>,
 }
 
 /// What a batch is processed with.
 struct Context<'t> {
     tables: &'t Tables,
     tally: Tally<'t>,
-    limiter: &'t Limiter,
+    meter: &'t IcmpErrorMeter,
     now_ns: u64,
 }
 
@@ -54,16 +54,16 @@ impl From<DropReason> for Reject {
 }
 
 impl Pipeline {
-    /// A pipeline that counts what it drops.
-    pub fn new(drops: Arc<DropCounters>) -> Self {
-        Self { drops, limiter: Arc::default() }
+    /// A pipeline that counts what it drops, and asks the meter before each ICMP error.
+    pub fn new(drops: Arc<DropCounters>, meter: Arc<IcmpErrorMeter>) -> Self {
+        Self { drops, meter }
     }
 
     /// Gives each packet its verdict, in order; `verdicts` is cleared before. Headers are edited in place, `start` and `len`
     /// moved. `now_ns` is a monotonic time in nanoseconds. The packet that an ICMP error answers counts as dropped.
     pub fn process(&mut self, tables: &Tables, now_ns: u64, packets: &mut [Packet<'_>], verdicts: &mut Vec<Verdict>) {
         verdicts.clear();
-        let mut context = Context { tables, tally: Tally::default(), limiter: &self.limiter, now_ns };
+        let mut context = Context { tables, tally: Tally::default(), meter: &self.meter, now_ns };
         let mut jobs = [Job::EMPTY; STAGE];
         for packets in packets.chunks_mut(STAGE) {
             self.stage(&mut context, &mut jobs, packets, verdicts);
@@ -114,18 +114,24 @@ impl Pipeline {
 }
 
 impl<'t> Context<'t> {
-    /// The switch's own addresses, for a packet of so many bytes.
+    /// The switch's own addresses.
     #[inline]
-    fn switch_info(&mut self, bytes: usize) -> Result<&'t SwitchInfoAction, DropReason> {
-        let info = self.tables.switch_info.find().ok_or(DropReason::NoSwitchInfo)?;
-        self.tally.switch_info.hit(&info.counters, bytes);
-        Ok(&info.action)
+    fn switch_info(&self) -> Result<&'t SwitchInfoAction, DropReason> {
+        self.tables.switch_info.find().ok_or(DropReason::NoSwitchInfo)
+    }
+
+    /// The role of the port that a packet of so many bytes would leave by.
+    #[inline]
+    fn egress_role(&mut self, port: PortId, bytes: usize) -> Option<Role> {
+        let (role, counters) = self.tables.egress_role.find(port)?;
+        self.tally.egress_role.hit(counters, bytes);
+        Some(role)
     }
 
     /// The largest IP packet the fabric carries, bytes; `None` if it is not known yet.
     #[inline]
     fn fabric_mtu(&self) -> Option<u16> {
-        let SwitchInfoAction::SetSwitchInfo { fabric_mtu, .. } = &self.tables.switch_info.find()?.action;
+        let SwitchInfoAction::SetSwitchInfo { fabric_mtu, .. } = self.tables.switch_info.find()?;
         Some(*fabric_mtu)
     }
 }

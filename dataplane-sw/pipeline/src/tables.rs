@@ -1,5 +1,5 @@
-//! The tables: one exact, one longest-prefix, one by port, one without key, each with a counter in every entry; two copies
-//! of all of them, so that reads never wait for writes.
+//! The tables: one exact, one longest-prefix, two by port, one without key, and but for the last a counter in every
+//! entry; two copies of all of them, so that reads never wait for writes.
 
 mod double;
 mod exact;
@@ -22,7 +22,8 @@ use self::{double::Double, exact::Exact, lpm::Lpm, ports::Ports, single::Single}
 
 /// What all kinds of table can do for their writer.
 trait Table<T: TableSchema> {
-    fn get(&self, key: &T::Key) -> Option<(T::Action, &Counters)>;
+    /// The action, and the counters where the table has some.
+    fn get(&self, key: &T::Key) -> Option<(T::Action, Option<&Counters>)>;
     /// Sets the action of an entry and keeps its counters; a new entry's start at zero.
     fn put(&mut self, key: &T::Key, action: T::Action);
     /// Whether there was such an entry.
@@ -32,7 +33,7 @@ trait Table<T: TableSchema> {
     fn for_each(&self, visit: &mut Visitor<'_, T>);
 }
 
-type Visitor<'v, T> = dyn FnMut(<T as TableSchema>::Key, <T as TableSchema>::Action, &Counters) + 'v;
+type Visitor<'v, T> = dyn FnMut(<T as TableSchema>::Key, <T as TableSchema>::Action, Option<&Counters>) + 'v;
 
 macro_rules! all_tables {
     ($($field:ident: $kind:ident<$table:ident>),+ $(,)?) => {
@@ -41,7 +42,7 @@ macro_rules! all_tables {
         pub struct Tables { $(pub(crate) $field: $kind<schema::$table>),+ }
 
         impl Tables {
-            fn get(&self, key: &EntryKey) -> Option<(Entry, &Counters)> {
+            fn get(&self, key: &EntryKey) -> Option<(Entry, Option<&Counters>)> {
                 match key {
                     $(EntryKey::$table(key) => {
                         let (action, counters) = self.$field.get(key)?;
@@ -69,7 +70,7 @@ macro_rules! all_tables {
                 $(Table::<schema::$table>::clear(&mut self.$field);)+
             }
 
-            fn for_each(&self, table_id: u32, f: &mut dyn FnMut(Entry, &Counters)) {
+            fn for_each(&self, table_id: u32, f: &mut dyn FnMut(Entry, Option<&Counters>)) {
                 match table_id {
                     $(schema::$table::ID => {
                         Table::<schema::$table>::for_each(&self.$field, &mut |key, action, counters| f(Entry::$table(key, action), counters));
@@ -102,6 +103,7 @@ all_tables! {
     route_v6: Lpm<RouteV6>,
     route_v4: Lpm<RouteV4>,
     switch_info: Single<SwitchInfo>,
+    egress_role: Ports<EgressRole>,
 }
 
 /// Empty tables with these sizes: their only writer, and a reader to clone for each worker thread.

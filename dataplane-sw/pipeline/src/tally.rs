@@ -51,5 +51,5 @@ pub(crate) struct Tally<'t> {
     /// `alias` and both `binding` tables.
     pub(crate) tunnel: Run<'t>,
     pub(crate) route: Run<'t>,
-    pub(crate) switch_info: Run<'t>,
+    pub(crate) egress_role: Run<'t>,
 }

@@ -5,8 +5,8 @@ use p4runtime::config::v1::{
     match_field::{Match, MatchType},
 };
 
-/// What in `given` differs from `ours` for a controller: IDs, names, widths, match types, actions, sizes, counters.
-/// Package information, documentation, annotations and source locations do not matter.
+/// What in `given` differs from `ours` for a controller: IDs, names, widths, match types, actions, sizes, counters, meters.
+/// Package information, documentation, annotations, source locations and the order do not matter.
 pub fn differences(ours: &P4Info, given: &P4Info) -> Vec<String> {
     let mut out = Vec::new();
     by_id("table", &ours.tables, &given.tables, |t| t.preamble.as_ref(), table, &mut out);
@@ -33,9 +33,20 @@ pub fn differences(ours: &P4Info, given: &P4Info) -> Vec<String> {
         },
         &mut out,
     );
+    by_id(
+        "meter",
+        &ours.meters,
+        &given.meters,
+        |m| m.preamble.as_ref(),
+        |name, a, b, out| {
+            field(&format!("meter {name}: size"), a.size, b.size, out);
+            field(&format!("meter {name}: unit"), a.spec.map(|s| s.unit), b.spec.map(|s| s.unit), out);
+            field(&format!("meter {name}: type"), a.spec.map(|s| s.r#type), b.spec.map(|s| s.r#type), out);
+        },
+        &mut out,
+    );
     let unsupported = [
         ("action_profiles", given.action_profiles.len()),
-        ("meters", given.meters.len()),
         ("direct_meters", given.direct_meters.len()),
         ("controller_packet_metadata", given.controller_packet_metadata.len()),
         ("value_sets", given.value_sets.len()),

@@ -34,6 +34,7 @@ impl Forwarding {
 /// Opens the ports and forwards between them until `shutdown`. With no ports the thread just waits.
 pub(crate) fn start(
     config: &Config,
+    pipeline: Pipeline,
     reader: TableReader,
     drops: Arc<DropCounters>,
     shutdown: Shutdown,
@@ -42,16 +43,17 @@ pub(crate) fn start(
         config.ports.iter().map(|p| PortConfig { id: PortId(p.id), interface: p.interface.clone() }).collect();
     if ports.is_empty() {
         warn!("ports: none, P4Runtime only");
-        return spawn(mimiq_io::memory::open(&[], 1, 1)?.0, reader, drops, shutdown);
+        return spawn(mimiq_io::memory::open(&[], 1, 1)?.0, pipeline, reader, drops, shutdown);
     }
     match config.backend {
-        Backend::AfXdp => spawn(xdp::open(&ports)?, reader, drops, shutdown),
-        Backend::AfPacket => spawn(packet::open(&ports)?, reader, drops, shutdown),
+        Backend::AfXdp => spawn(xdp::open(&ports)?, pipeline, reader, drops, shutdown),
+        Backend::AfPacket => spawn(packet::open(&ports)?, pipeline, reader, drops, shutdown),
     }
 }
 
 fn spawn<P: Port + 'static>(
     mut ports: Ports<P>,
+    pipeline: Pipeline,
     reader: TableReader,
     drops: Arc<DropCounters>,
     shutdown: Shutdown,
@@ -59,7 +61,7 @@ fn spawn<P: Port + 'static>(
     let monitors = ports.monitors().to_vec();
     let (sender, ended) = oneshot::channel();
     let thread = Builder::new().name("forwarding".into()).spawn(move || {
-        let result = mimiq_io::run(&mut ports, Pipeline::new(drops.clone()), &reader, &drops, &shutdown);
+        let result = mimiq_io::run(&mut ports, pipeline, &reader, &drops, &shutdown);
         drop(ports);
         // Nobody listens any more when the switch shuts down.
         let _ = sender.send(result);

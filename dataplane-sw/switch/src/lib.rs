@@ -14,13 +14,16 @@
 //! | many errors | details end behind [`MAX_DETAILS`] bytes: with batches of up to 100 updates each has its code |
 //! | default entries | read only with `is_default_action`; fixed but for `switch_info`, which MODIFY sets and resets |
 //! | `metadata` | not stored, refused with UNIMPLEMENTED |
-//! | packet I/O, digests, meters, profiles, registers | none: writes are UNIMPLEMENTED, wildcard reads are empty |
+//! | `icmp_error_meter` | two colours: `pir` and `pburst` must equal `cir` and `cburst`, else UNIMPLEMENTED; no counters by colour |
+//! | `p4_device_config` | kept and read back, not looked at: the pipeline is this one, whatever a compiler made for others |
+//! | packet I/O, digests, direct meters, profiles, registers | none: writes are UNIMPLEMENTED, wildcard reads are empty |
 
 pub mod arbitration;
 pub mod config;
 mod device;
 mod differences;
 mod error;
+mod meter;
 pub mod metrics;
 mod operation;
 mod outcome;

@@ -9,7 +9,7 @@ use clap::Parser;
 use mimiq_contract::P4INFO_TEXT;
 use mimiq_daemon::{Command, ConfigCommand, Logs};
 use mimiq_io::PortMonitor;
-use mimiq_pipeline::DropCounters;
+use mimiq_pipeline::{DropCounters, Pipeline};
 use mimiq_switch::{
     Device,
     config::Config,
@@ -66,8 +66,9 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let contract = p4runtime::p4info_from_text(P4INFO_TEXT)?;
     let (writer, reader) = mimiq_pipeline::tables(&tables::sizes(&contract));
     let drops = Arc::new(DropCounters::default());
-    let device = Tables::new(writer, drops.clone(), &contract);
-    let server = Server::new(Device::new(config.device_id, PipelineConfig::new(contract), device));
+    let tables = Tables::new(writer, drops.clone(), &contract);
+    let pipeline = Pipeline::new(drops.clone(), tables.meter());
+    let server = Server::new(Device::new(config.device_id, PipelineConfig::new(contract), tables));
 
     // Everything that can be refused is opened before anything is served.
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listen: {}", config.listen))?;
@@ -77,7 +78,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     }
     let told_to_stop = mimiq_daemon::stop_signal()?;
     let shutdown = mimiq_io::Shutdown::new()?;
-    let mut forwarding = forwarding::start(&config, reader, drops.clone(), shutdown.clone())?;
+    let mut forwarding = forwarding::start(&config, pipeline, reader, drops.clone(), shutdown.clone())?;
     let monitors = forwarding.monitors.clone();
     let metering = tokio::spawn(meter(server.clone(), drops, monitors));
 

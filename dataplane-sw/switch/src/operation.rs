@@ -1,11 +1,13 @@
 //! What an update of a Write asks for, checked against the contract before any table is touched.
 
 use mimiq_contract::{Entry, EntryError, EntryKey, ids};
-use mimiq_pipeline::EntryCounters;
-use p4runtime::v1::{CounterData, CounterEntry, DirectCounterEntry, Entity, TableEntry, Update, entity, update::Type};
+use mimiq_pipeline::{EntryCounters, MeterRate};
+use p4runtime::v1::{
+    CounterData, CounterEntry, DirectCounterEntry, Entity, MeterEntry, TableEntry, Update, entity, update::Type,
+};
 use tonic::Code;
 
-use crate::error::ItemError;
+use crate::{error::ItemError, meter};
 
 /// Indices of the `drop_reason` counter, as in the p4info.
 pub(crate) const DROP_COUNTER_SIZE: usize = 64;
@@ -27,6 +29,8 @@ pub(crate) enum Operation {
     DirectCounter(EntryKey, Option<EntryCounters>),
     /// Another value for `drop_reason` at an index, or at all.
     DropCounter(Option<usize>, Option<EntryCounters>),
+    /// Another rate for the meter of ICMP errors; `None` is none.
+    Meter(Option<MeterRate>),
 }
 
 impl Operation {
@@ -43,6 +47,7 @@ impl Operation {
             entity::Entity::TableEntry(entry) => table_entry(kind, entry),
             entity::Entity::DirectCounterEntry(entry) => direct_counter(kind, entry),
             entity::Entity::CounterEntry(entry) => drop_counter(kind, entry),
+            entity::Entity::MeterEntry(entry) => meter_entry(kind, entry),
             other => Err(unsupported(other)),
         }
     }
@@ -105,6 +110,9 @@ fn table_entry(kind: Type, entry: &TableEntry) -> Result<Operation, ItemError> {
     let checked = Entry::from_p4(entry)?;
     check_extras(table, entry)?;
     let counters = counters(table, entry.counter_data)?;
+    if counters.is_some() {
+        check_direct_counter(entry.table_id)?;
+    }
     Ok(if kind == Type::Insert { Operation::Insert(checked, counters) } else { Operation::Modify(checked, counters) })
 }
 
@@ -153,7 +161,23 @@ fn direct_counter(kind: Type, entry: &DirectCounterEntry) -> Result<Operation, I
     let table_entry =
         entry.table_entry.as_ref().ok_or_else(|| ItemError::invalid("direct_counter_entry: table_entry: missing"))?;
     let key = EntryKey::from_p4(table_entry)?;
+    check_direct_counter(table_entry.table_id)?;
     Ok(Operation::DirectCounter(key, counters(table_name(table_entry.table_id), entry.data)?))
+}
+
+/// # Errors
+/// INVALID_ARGUMENT for the one table whose entry has no direct counter (§9.1.8).
+pub(crate) fn check_direct_counter(table_id: u32) -> Result<(), ItemError> {
+    if table_id != ids::TABLE_SWITCH_INFO {
+        return Ok(());
+    }
+    Err(ItemError::invalid(format!("{}: the table has no direct counter", table_name(table_id))))
+}
+
+fn meter_entry(kind: Type, entry: &MeterEntry) -> Result<Operation, ItemError> {
+    only_modify(kind, "meter_entry")?;
+    meter::check(entry)?;
+    Ok(Operation::Meter(meter::rate(entry.config.as_ref())?))
 }
 
 fn drop_counter(kind: Type, entry: &CounterEntry) -> Result<Operation, ItemError> {

@@ -1,13 +1,13 @@
 //! What a read found, and its messages.
 
 use mimiq_contract::{Entry, EntryKey, ids};
-use mimiq_pipeline::EntryCounters;
+use mimiq_pipeline::{EntryCounters, MeterRate};
 use p4runtime::v1::{
     Action, CounterData, CounterEntry, DirectCounterEntry, Entity, Index, ReadResponse, TableAction, TableEntry,
     entity, table_action,
 };
 
-use crate::error::ItemError;
+use crate::{error::ItemError, meter};
 
 /// Entities in one message: some 100 to 250 bytes each, far below gRPC's 4 MiB.
 const CHUNK: usize = 1_000;
@@ -19,6 +19,7 @@ pub(crate) enum Found {
     Default { table: u32, action: u32 },
     DirectCounter(EntryKey, EntryCounters),
     DropCounter(usize, EntryCounters),
+    Meter(Option<MeterRate>),
 }
 
 /// What a read found: messages to be sent in turn, and one result an entity of the request.
@@ -63,6 +64,7 @@ impl Found {
                 index: Some(Index { index: index as i64 }),
                 data: Some(counter_data(c)),
             }),
+            Self::Meter(rate) => entity::Entity::MeterEntry(meter::to_p4(rate)),
         };
         Entity { entity: Some(entity) }
     }

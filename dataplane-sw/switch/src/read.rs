@@ -9,7 +9,10 @@ use tonic::Code;
 
 use crate::{
     error::ItemError,
-    operation::{DROP_COUNTER_SIZE, counter_index, entity_of, table_name, unknown_counter, unsupported},
+    meter,
+    operation::{
+        DROP_COUNTER_SIZE, check_direct_counter, counter_index, entity_of, table_name, unknown_counter, unsupported,
+    },
     outcome::{Found, Outcome},
     tables::Tables,
 };
@@ -20,6 +23,7 @@ enum Query {
     Entries { tables: Selection, action: Option<u32>, counters: bool },
     DirectCounters(Selection),
     DropCounter(Option<usize>),
+    Meter,
     Nothing,
 }
 
@@ -51,9 +55,11 @@ impl Query {
                 action: action_filter(entry)?,
                 counters: entry.counter_data.is_some(),
             }),
-            entity::Entity::DirectCounterEntry(entry) => Ok(Self::DirectCounters(Selection::from_p4(
-                entry.table_entry.as_ref().unwrap_or(&TableEntry::default()),
-            )?)),
+            entity::Entity::DirectCounterEntry(entry) => {
+                let entry = entry.table_entry.clone().unwrap_or_default();
+                check_direct_counter(entry.table_id)?;
+                Ok(Self::DirectCounters(Selection::from_p4(&entry)?))
+            }
             entity::Entity::CounterEntry(entry) => match entry.counter_id {
                 0 => Ok(Self::DropCounter(None)),
                 ids::COUNTER_DROP_REASON => {
@@ -61,6 +67,10 @@ impl Query {
                 }
                 id => Err(unknown_counter(id)),
             },
+            entity::Entity::MeterEntry(entry) => {
+                if entry.meter_id == 0 { meter::check_counters(entry) } else { meter::check(entry) }?;
+                Ok(Self::Meter)
+            }
             other if is_wildcard(other) => Ok(Self::Nothing),
             other => Err(unsupported(other)),
         }
@@ -72,7 +82,7 @@ impl Query {
                 selection.run(tables, &mut |hit| match hit {
                     Hit::Entry(entry, count) => {
                         if action.is_none_or(|wanted| action_id(&entry) == wanted) {
-                            found.push(Found::Entry(entry, counters.then_some(count)));
+                            found.push(Found::Entry(entry, count.filter(|_| *counters)));
                         }
                     }
                     Hit::Default { table, action: id } => {
@@ -86,7 +96,7 @@ impl Query {
             Self::DirectCounters(selection) => {
                 let before = found.len();
                 selection.run(tables, &mut |hit| {
-                    if let Hit::Entry(entry, count) = hit {
+                    if let Hit::Entry(entry, Some(count)) = hit {
                         found.push(Found::DirectCounter(entry.key(), count));
                     }
                 });
@@ -99,6 +109,10 @@ impl Query {
                 }
             }
             Self::Nothing => Ok(()),
+            Self::Meter => {
+                found.push(Found::Meter(tables.meter_rate));
+                Ok(())
+            }
             Self::DropCounter(index) => {
                 let all = 0..DROP_COUNTER_SIZE;
                 let range = index.map_or(all, |at| at..at + 1);
@@ -117,7 +131,6 @@ fn is_wildcard(entity: &entity::Entity) -> bool {
         entity::Entity::ExternEntry(e) => e.extern_type_id == 0,
         entity::Entity::ActionProfileMember(e) => e.action_profile_id == 0,
         entity::Entity::ActionProfileGroup(e) => e.action_profile_id == 0,
-        entity::Entity::MeterEntry(e) => e.meter_id == 0,
         entity::Entity::DirectMeterEntry(e) => e.table_entry.as_ref().is_none_or(|t| t.table_id == 0),
         entity::Entity::ValueSetEntry(e) => e.value_set_id == 0,
         entity::Entity::RegisterEntry(e) => e.register_id == 0,
@@ -127,14 +140,15 @@ fn is_wildcard(entity: &entity::Entity) -> bool {
             Some(MulticastGroupEntry(group)) => group.multicast_group_id == 0,
             Some(CloneSessionEntry(session)) => session.session_id == 0,
         },
-        entity::Entity::TableEntry(_) | entity::Entity::CounterEntry(_) | entity::Entity::DirectCounterEntry(_) => {
-            false
-        }
+        entity::Entity::TableEntry(_)
+        | entity::Entity::CounterEntry(_)
+        | entity::Entity::DirectCounterEntry(_)
+        | entity::Entity::MeterEntry(_) => false,
     }
 }
 
 enum Hit {
-    Entry(Entry, EntryCounters),
+    Entry(Entry, Option<EntryCounters>),
     Default { table: u32, action: u32 },
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use mimiq_contract::{DropReason, Entry, EntryKey};
-use mimiq_pipeline::{DropCounters, EntryCounters, TableError, TableSizes, TableWriter};
+use mimiq_pipeline::{DropCounters, EntryCounters, IcmpErrorMeter, MeterRate, TableError, TableSizes, TableWriter};
 use p4runtime::{
     config::v1::{P4Info, Table, action_ref::Scope},
     v1::{Update, write_request::Atomicity},
@@ -24,7 +24,7 @@ fn id(table: &Table) -> u32 {
     table.preamble.as_ref().map_or(0, |p| p.id)
 }
 
-/// Tables and counters, and what the contract says of them.
+/// Tables, counters and the meter, and what the contract says of them.
 pub struct Tables {
     pub(crate) writer: TableWriter,
     drops: Arc<DropCounters>,
@@ -33,6 +33,8 @@ pub struct Tables {
     /// The fixed default action of each table; for a table without key, its action before the first MODIFY.
     pub(crate) default_actions: HashMap<u32, u32>,
     sizes: TableSizes,
+    meter: Arc<IcmpErrorMeter>,
+    pub(crate) meter_rate: Option<MeterRate>,
 }
 
 impl Tables {
@@ -45,7 +47,19 @@ impl Tables {
             drop_offsets: [EntryCounters::default(); DROP_COUNTER_SIZE],
             default_actions: contract.tables.iter().filter_map(|t| Some((id(t), default(t)?))).collect(),
             sizes: sizes(contract),
+            meter: Arc::default(),
+            meter_rate: None,
         }
+    }
+
+    /// The meter of ICMP errors that is configured here, for the data plane.
+    pub fn meter(&self) -> Arc<IcmpErrorMeter> {
+        Arc::clone(&self.meter)
+    }
+
+    fn set_meter(&mut self, rate: Option<MeterRate>) {
+        self.meter.configure(rate);
+        self.meter_rate = rate;
     }
 
     /// Applies a batch and publishes it; one result an update. In the two atomic modes either all updates are applied
@@ -85,6 +99,10 @@ impl Tables {
                 index
                     .map_or(all, |at| at..at + 1)
                     .for_each(|at| self.drop_offsets[at] = minus(self.raw_drops(at), value));
+                return Ok(());
+            }
+            Operation::Meter(rate) => {
+                self.set_meter(rate);
                 return Ok(());
             }
             Operation::DropCounter(_, None) | Operation::Nothing => return Ok(()),
@@ -132,13 +150,16 @@ impl Tables {
             Operation::Modify(entry, _) => check(entry.key(), true, true),
             Operation::Delete(key) => check(*key, true, false),
             Operation::DirectCounter(key, _) => check(*key, true, true),
-            Operation::ResetDefault(_) | Operation::DropCounter(..) | Operation::Nothing => Ok(()),
+            Operation::ResetDefault(_) | Operation::DropCounter(..) | Operation::Meter(_) | Operation::Nothing => {
+                Ok(())
+            }
         };
         operations.iter().map(|op| op.as_ref().map_err(Clone::clone).and_then(&mut one)).collect()
     }
 
-    /// Removes all entries and sets all counters to 0.
+    /// Removes all entries, sets all counters to 0 and the meter back.
     pub fn clear(&mut self) {
+        self.set_meter(None);
         self.writer.clear();
         self.writer.publish();
         for at in 0..DROP_COUNTER_SIZE {
@@ -172,7 +193,7 @@ fn table_error(error: TableError, key: &EntryKey) -> ItemError {
         TableError::AlreadyExists { .. } => Code::AlreadyExists,
         TableError::NotFound { .. } => Code::NotFound,
         TableError::Full { .. } => Code::ResourceExhausted,
-        TableError::Keyless { .. } => Code::InvalidArgument,
+        TableError::Keyless { .. } | TableError::NoCounters { .. } => Code::InvalidArgument,
     };
     ItemError::new(code, format!("{error}: {key:?}"))
 }

@@ -4,14 +4,24 @@
 mod common;
 
 use common::contract;
-use mimiq_switch::differences;
-use p4runtime::config::v1::{P4Info, PkgInfo, Register, match_field};
+use mimiq_switch::{
+    differences,
+    pipeline_config::{Effect, PipelineConfig},
+};
+use p4runtime::config::v1::{
+    Documentation, P4Info, P4TypeInfo, PkgInfo, Register, TableActionCall, match_field, meter_spec,
+};
+
+use p4runtime::v1::{
+    ForwardingPipelineConfig, get_forwarding_pipeline_config_request::ResponseType,
+    set_forwarding_pipeline_config_request::Action,
+};
 
 type Change = fn(&mut P4Info);
 
 #[test]
 fn each_difference_is_named() {
-    let changes: [(Change, &[&str]); 12] = [
+    let changes: [(Change, &[&str]); 15] = [
         (|i| drop(i.tables.remove(0)), &["table port_role", "missing"]),
         (|i| i.tables.push(i.tables[0].clone()), &["table port_role", "repeated"]),
         (|i| i.tables[0].preamble.as_mut().unwrap().id += 1 << 10, &["port_role", "missing", "unknown"]),
@@ -29,6 +39,12 @@ fn each_difference_is_named() {
         (|i| drop(i.tables[0].action_refs.remove(0)), &["table port_role: action_refs"]),
         (|i| i.actions[0].params[0].name = "kind".into(), &["action set_role", "\"kind\"", "\"role\""]),
         (|i| i.counters[0].size = 7, &["counter drop_reason: size is 7, must be 64"]),
+        (|i| i.meters.clear(), &["meter icmp_error_meter", "missing"]),
+        (|i| i.meters[0].size = 2, &["meter icmp_error_meter: size is 2, must be 1"]),
+        (
+            |i| i.meters[0].spec.as_mut().unwrap().unit = meter_spec::Unit::Bytes as i32,
+            &["meter icmp_error_meter: unit is Some(1), must be Some(2)"],
+        ),
         (|i| i.registers.push(Register::default()), &["registers: 1 given, this pipeline has none"]),
     ];
     for (change, words) in changes {
@@ -45,6 +61,36 @@ fn what_a_controller_cannot_notice_does_not_matter() {
     given.pkg_info = Some(PkgInfo { name: "other".into(), arch: "tna".into(), ..PkgInfo::default() });
     given.tables.reverse();
     given.actions.reverse();
-    given.tables[0].preamble.as_mut().unwrap().annotations.push("@hidden".into());
+    given.counters.reverse();
+    given.direct_counters.reverse();
+    for table in &mut given.tables {
+        let preamble = table.preamble.as_mut().unwrap();
+        preamble.annotations.push("@hidden".into());
+        preamble.doc = Some(Documentation { brief: "A table.".into(), ..Default::default() });
+        table.action_refs.reverse();
+        table.action_refs[0].annotations.push("@tableonly".into());
+        table.match_fields.reverse();
+        table.initial_default_action = Some(TableActionCall::default());
+    }
+    for action in &mut given.actions {
+        action.preamble.as_mut().unwrap().annotations.push("@noWarn(\"unused\")".into());
+        action.params.reverse();
+    }
+    given.type_info = Some(P4TypeInfo::default());
     assert_eq!(differences(&contract(), &given), [""; 0]);
+}
+
+/// What a compiler made for another target comes with the p4info; this pipeline needs none of it.
+#[test]
+fn a_device_configuration_is_kept_and_not_looked_at() {
+    let mut config = PipelineConfig::new(contract());
+    let bmv2 = b"{\"header_types\": []}".repeat(20_000);
+    let pushed =
+        ForwardingPipelineConfig { p4info: Some(contract()), p4_device_config: bmv2.clone(), ..Default::default() };
+    assert_eq!(config.set(Action::VerifyAndCommit as i32, Some(pushed.clone())).unwrap(), Effect::Clear);
+    assert_eq!(config.get(ResponseType::All as i32).unwrap(), Some(pushed.clone()));
+    let mut other = pushed;
+    other.p4info.as_mut().unwrap().tables[0].size += 1;
+    assert!(config.set(Action::VerifyAndCommit as i32, Some(other)).is_err(), "the p4info decides");
+    assert_eq!(config.get(ResponseType::All as i32).unwrap().unwrap().p4_device_config, bmv2);
 }

@@ -5,22 +5,18 @@ mod common;
 
 use std::collections::HashSet;
 
-use common::{DEVICE, client, contract, ready_rig, rig, samples, set_config, switch_info, update, write};
-use mimiq_contract::{DropReason, Entry, ids};
-use mimiq_switch::{ItemError, arbitration::StreamId};
+use common::{
+    DEVICE, client, codes, contract, drop_counter, read, ready_rig, rig, samples, set_config, switch_info, update,
+    write,
+};
+use mimiq_contract::{Entry, ids};
+use mimiq_switch::arbitration::StreamId;
 use p4runtime::v1::{
-    self, CounterData, CounterEntry, DirectCounterEntry, Entity, Index, ReadRequest, TableEntry, Uint128, Update,
-    entity, set_forwarding_pipeline_config_request::Action, update::Type, write_request::Atomicity,
+    self, CounterData, DirectCounterEntry, Entity, ReadRequest, TableEntry, Uint128, Update, entity,
+    set_forwarding_pipeline_config_request::Action, update::Type, write_request::Atomicity,
 };
 use proptest::prelude::*;
 use tonic::Code;
-
-fn read(device: &mimiq_switch::Device, entity: entity::Entity) -> (Vec<entity::Entity>, Vec<Result<(), ItemError>>) {
-    let entities = vec![Entity { entity: Some(entity) }];
-    let outcome = device.read(&ReadRequest { device_id: DEVICE, entities, ..Default::default() }).unwrap();
-    let results = outcome.results.clone();
-    (outcome.into_messages().flat_map(|m| m.entities).filter_map(|e| e.entity).collect(), results)
-}
 
 fn entries(device: &mimiq_switch::Device, filter: TableEntry) -> Vec<TableEntry> {
     let (found, results) = read(device, entity::Entity::TableEntry(filter));
@@ -30,16 +26,6 @@ fn entries(device: &mimiq_switch::Device, filter: TableEntry) -> Vec<TableEntry>
         other => panic!("{other:?}"),
     };
     found.into_iter().map(entry).collect()
-}
-
-fn codes(results: &[Result<(), ItemError>]) -> Vec<Code> {
-    results.iter().map(|r| r.as_ref().err().map_or(Code::Ok, |e| e.code)).collect()
-}
-
-fn drop_counter(kind: Type, index: Option<i64>, data: Option<CounterData>) -> Update {
-    let index = index.map(|index| Index { index });
-    let entry = CounterEntry { counter_id: ids::COUNTER_DROP_REASON, index, data };
-    Update { r#type: kind as i32, entity: Some(Entity { entity: Some(entity::Entity::CounterEntry(entry)) }) }
 }
 
 #[test]
@@ -241,8 +227,8 @@ fn reads_filter_by_key_action_and_counters() {
         }),
         ..TableEntry::default()
     };
-    assert_eq!(entries(&rig.device, by_action(ids::ACTION_DELIVER)).len(), 2_500);
-    assert!(entries(&rig.device, by_action(ids::ACTION_PERMIT)).is_empty());
+    assert_eq!(entries(&rig.device, by_action(ids::ACTION_DELIVER_V6)).len(), 2_500);
+    assert!(entries(&rig.device, by_action(ids::ACTION_DELIVER_V4)).is_empty());
     let all = Entity { entity: Some(entity::Entity::TableEntry(TableEntry::default())) };
     let request = ReadRequest { device_id: DEVICE, entities: vec![all; 50], ..Default::default() };
     let outcome = rig.device.read(&request).unwrap();
@@ -255,7 +241,7 @@ fn what_the_pipeline_lacks_is_empty_as_a_whole_and_unimplemented_by_id() {
     let rig = ready_rig(None);
     for (id, code) in [(0, Code::Ok), (7, Code::Unimplemented)] {
         for entity in [
-            entity::Entity::MeterEntry(v1::MeterEntry { meter_id: id, ..Default::default() }),
+            entity::Entity::ExternEntry(v1::ExternEntry { extern_type_id: id, ..Default::default() }),
             entity::Entity::RegisterEntry(v1::RegisterEntry { register_id: id, ..Default::default() }),
             entity::Entity::DigestEntry(v1::DigestEntry { digest_id: id, ..Default::default() }),
             entity::Entity::ValueSetEntry(v1::ValueSetEntry { value_set_id: id, ..Default::default() }),
@@ -264,52 +250,6 @@ fn what_the_pipeline_lacks_is_empty_as_a_whole_and_unimplemented_by_id() {
             assert_eq!((found.len(), codes(&results)), (0, vec![code]));
         }
     }
-}
-
-#[test]
-fn counters_are_read_set_and_reset() {
-    let mut rig = ready_rig(None);
-    rig.drops.add(DropReason::NoRole, 100);
-    let at = |index| {
-        entity::Entity::CounterEntry(CounterEntry {
-            counter_id: ids::COUNTER_DROP_REASON,
-            index: Some(Index { index }),
-            data: None,
-        })
-    };
-    let value = |device: &mimiq_switch::Device, index| match read(device, at(index)).0.as_slice() {
-        [entity::Entity::CounterEntry(entry)] => entry.data.unwrap(),
-        other => panic!("{other:?}"),
-    };
-    let data = |packet_count, byte_count| CounterData { byte_count, packet_count };
-    assert_eq!(value(&rig.device, DropReason::NoRole as i64), data(1, 100));
-    let set = write(vec![drop_counter(Type::Modify, Some(DropReason::NoRole as i64), Some(data(5, 50)))]);
-    assert_eq!(codes(&rig.device.write(&set).unwrap()), [Code::Ok]);
-    rig.drops.add(DropReason::NoRole, 7);
-    assert_eq!(value(&rig.device, DropReason::NoRole as i64), data(6, 57));
-    rig.device.write(&write(vec![drop_counter(Type::Modify, None, Some(data(0, 0)))])).unwrap();
-    assert_eq!(value(&rig.device, DropReason::NoRole as i64), data(0, 0));
-    for id in [0, ids::COUNTER_DROP_REASON] {
-        let wildcard = entity::Entity::CounterEntry(CounterEntry { counter_id: id, index: None, data: None });
-        assert_eq!(read(&rig.device, wildcard).0.len(), 64);
-    }
-    let direct = |n: u128, data| {
-        entity::Entity::DirectCounterEntry(DirectCounterEntry { table_entry: Some(client(n, 1).key().to_p4()), data })
-    };
-    assert_eq!(codes(&read(&rig.device, direct(1, None)).1), [Code::NotFound]);
-    let initial = TableEntry { counter_data: Some(data(3, 30)), ..client(1, 1).to_p4() };
-    rig.device.write(&write(vec![update(Type::Insert, initial)])).unwrap();
-    let counter = |device: &_| match read(device, direct(1, None)).0.as_slice() {
-        [entity::Entity::DirectCounterEntry(entry)] => entry.data.unwrap(),
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(counter(&rig.device), data(3, 30));
-    rig.device.write(&write(vec![update(Type::Modify, client(1, 2).to_p4())])).unwrap();
-    assert_eq!(counter(&rig.device), data(3, 30), "MODIFY without counter_data keeps the counter");
-    let reset =
-        Update { r#type: Type::Modify as i32, entity: Some(Entity { entity: Some(direct(1, Some(data(0, 0)))) }) };
-    assert_eq!(codes(&rig.device.write(&write(vec![reset])).unwrap()), [Code::Ok]);
-    assert_eq!(counter(&rig.device), data(0, 0));
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub(super) fn deliver(
     ip: &Ip,
     (port, dst_mac): (PortId, MacAddr),
 ) -> Result<PortId, Reject> {
-    let &SwitchInfoAction::SetSwitchInfo { mac, .. } = context.switch_info(packet.len)?;
+    let &SwitchInfoAction::SetSwitchInfo { mac, .. } = context.switch_info()?;
     send(packet, ip, &NextHop { port, src_mac: mac, dst_mac }).map_err(Reject::from)
 }
 
@@ -49,7 +49,7 @@ pub(super) fn tunnel(
     ip: &Ip,
     switch_addr: Bits128,
 ) -> Result<PortId, Reject> {
-    let &SwitchInfoAction::SetSwitchInfo { tunnel_addr, fabric_mtu, .. } = context.switch_info(packet.len)?;
+    let &SwitchInfoAction::SetSwitchInfo { tunnel_addr, fabric_mtu, .. } = context.switch_info()?;
     let len = ip.len();
     if len + ipv6::LEN > usize::from(fabric_mtu) {
         return Err(too_big(ip, fabric_mtu.saturating_sub(ipv6::LEN as u16)));
@@ -108,9 +108,10 @@ pub(super) fn route(context: &mut Context<'_>, packet: &mut Packet<'_>, ip: &Ip)
         }
     };
     context.tally.route.hit(counters, packet.len);
-    if let Some(mtu) = context.fabric_mtu()
+    let role = context.egress_role(next_hop.port, packet.len);
+    if role == Some(Role::Fabric)
+        && let Some(mtu) = context.fabric_mtu()
         && ip.len() > usize::from(mtu)
-        && tables.port_role.find(next_hop.port).is_some_and(|slot| slot.action == Role::Fabric)
     {
         return Err(too_big(ip, mtu));
     }

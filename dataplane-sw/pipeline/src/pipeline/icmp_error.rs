@@ -14,16 +14,14 @@ use crate::{
 use super::{Context, forward::HOP_LIMIT};
 
 /// Turns a dropped packet, which is still as it arrived, into an ICMP error out of its ingress port. `None`
-/// where there must be no error (RFC 4443 §2.4 (e), RFC 1122 §3.2.2), or the limit is reached.
+/// where there must be no error (RFC 4443 §2.4 (e), RFC 1122 §3.2.2), or the meter is not green.
 pub(super) fn reply(context: &mut Context<'_>, packet: &mut Packet<'_>, ip: &Ip, error: IcmpError) -> Option<PortId> {
     let frame = Ethernet::parse(packet.frame())?;
-    let info = context.tables.switch_info.find()?;
-    let SwitchInfoAction::SetSwitchInfo { icmp_addr_v6, icmp_addr_v4, .. } = info.action;
+    let &SwitchInfoAction::SetSwitchInfo { icmp_addr_v6, icmp_addr_v4, .. } = context.tables.switch_info.find()?;
     // Sources that are multicast or otherwise no host's have been dropped before.
-    if ethernet::is_group(frame.dst) || !may_cause_error(packet, ip) || !context.limiter.admit(context.now_ns) {
+    if ethernet::is_group(frame.dst) || !may_cause_error(packet, ip) || !context.meter.is_green(context.now_ns) {
         return None;
     }
-    context.tally.switch_info.hit(&info.counters, packet.len);
     let quoted = icmp::QUOTED + if matches!(ip.header, Header::V4(_)) { ipv4::LEN } else { ipv6::LEN };
     let quote = packet.buf.get(ip.at..ip.at + quoted)?;
     let len = icmp::LEN + quoted;

@@ -27,9 +27,9 @@ pub(super) fn classify(
     packet: &mut Packet<'_>,
     job: &mut Job<'_>,
 ) -> Result<Ingress, DropReason> {
-    let slot = context.tables.port_role.find(packet.port).ok_or(DropReason::NoRole)?;
-    context.tally.port_role.hit(&slot.counters, packet.len);
-    job.role = slot.action;
+    let (role, counters) = context.tables.port_role.find(packet.port).ok_or(DropReason::NoRole)?;
+    context.tally.port_role.hit(counters, packet.len);
+    job.role = role;
     let frame = Ethernet::parse(packet.frame()).ok_or(DropReason::TruncatedEthernet)?;
     if frame.src == MacAddr::default() || ethernet::is_group(frame.src) {
         return Err(DropReason::BadSourceMac);

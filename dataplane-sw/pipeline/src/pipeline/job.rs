@@ -140,9 +140,6 @@ impl<'t> Job<'t> {
         if self.role == Role::Client {
             context.tally.source_guard.hit(self.found.source_guard.ok_or(DropReason::SourceGuard)?, packet.len);
         }
-        if self.decapsulated && self.found.client.is_none() {
-            return Err(DropReason::ClientMiss.into());
-        }
         if self.role == Role::Upstream {
             self.check_denied_source(context, packet.len)?;
         }
@@ -155,6 +152,9 @@ impl<'t> Job<'t> {
         if let Some(Client { port, mac, counters }) = self.found.client {
             context.tally.client.hit(counters, packet.len);
             return forward::deliver(context, packet, &self.ip, (port, mac));
+        }
+        if self.decapsulated {
+            return Err(DropReason::ClientMiss.into());
         }
         let Some(pool) = &self.found.pool else {
             return forward::route(context, packet, &self.ip);

@@ -48,8 +48,9 @@ pub(super) fn answer(
         dst: dst.into(),
     };
     let dst_mac = if dst.is_multicast() { nd::ALL_NODES_MAC } else { frame.src };
-    // The answer ends where the solicitation does, and grows towards the headroom if it is longer.
-    packet.prepend(packet.start + packet.len, advertisement)?;
+    // The answer ends where the solicitation does, before what else is in the frame, and grows towards the headroom if it is
+    // longer.
+    packet.prepend(ip.at + ip.len(), advertisement)?;
     packet.prepend(packet.start, answer.emit())?;
     packet.prepend(packet.start, Ethernet { dst: dst_mac, src: mac, ether_type: ethernet::IPV6 }.emit())?;
     Ok(packet.port)

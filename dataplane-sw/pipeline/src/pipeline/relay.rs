@@ -34,7 +34,7 @@ pub(super) fn to_controller(
     if fragmented || !header.src.addr().is_unicast_link_local() {
         return Some(Err(DropReason::BadControl));
     }
-    Some(wrap(context, packet, entry.action))
+    Some(wrap(context, packet, ip, entry.action))
 }
 
 /// The UDP header, also behind a fragment header of the first fragment, and whether there is one.
@@ -52,11 +52,18 @@ fn datagram(packet: &Packet<'_>, ip: &Ip, header: &Ipv6) -> Option<(Udp, bool)> 
     }
 }
 
-fn wrap(context: &mut Context<'_>, packet: &mut Packet<'_>, action: ControlRelayAction) -> Result<PortId, DropReason> {
+fn wrap(
+    context: &mut Context<'_>,
+    packet: &mut Packet<'_>,
+    ip: &Ip,
+    action: ControlRelayAction,
+) -> Result<PortId, DropReason> {
     let ControlRelayAction::RelayToController { sid, switch_addr, controller_addr } = action;
     let arrived = packet.len;
     let header = RelayHeader { direction: Direction::FromClient, sid, port: packet.port };
-    let udp_len = u16::try_from(udp::LEN + relay::HEADER_LEN + packet.len).map_err(|_| DropReason::PacketTooBig)?;
+    // What follows the client's packet in the frame is carried along, behind the outer packet as well.
+    let wrapped = ethernet::LEN + ip.len();
+    let udp_len = u16::try_from(udp::LEN + relay::HEADER_LEN + wrapped).map_err(|_| DropReason::PacketTooBig)?;
     let udp = Udp { src_port: RELAY_PORT, dst_port: RELAY_PORT, len: udp_len };
     if let Some(mtu) = context.fabric_mtu()
         && ipv6::LEN + usize::from(udp_len) > usize::from(mtu)
@@ -98,18 +105,25 @@ pub(super) fn to_client(
     Some(unwrap(context, packet, at, &udp, usize::from(header.payload_len)).ok_or(DropReason::MalformedRelay))
 }
 
-/// `at` is where the UDP header is, `available` how many bytes the IP packet has from there.
-fn unwrap(context: &Context<'_>, packet: &mut Packet<'_>, at: usize, udp: &Udp, available: usize) -> Option<PortId> {
-    let udp_len = usize::from(udp.len);
-    let frame_len = udp_len.checked_sub(udp::LEN + relay::HEADER_LEN)?;
-    if udp_len > available || frame_len < ethernet::LEN {
+/// `at` is where the UDP header is, `available` how many bytes the IP packet has from there. What follows the frame in the
+/// packet, or the packet in its own frame, is carried along.
+fn unwrap(
+    context: &mut Context<'_>,
+    packet: &mut Packet<'_>,
+    at: usize,
+    udp: &Udp,
+    available: usize,
+) -> Option<PortId> {
+    let (relay_at, udp_len) = (at + udp::LEN, usize::from(udp.len));
+    let frame_at = relay_at + relay::HEADER_LEN;
+    if udp.dst_port != RELAY_PORT || udp_len > available || at + udp_len < frame_at + ethernet::LEN {
         return None;
     }
-    let header = RelayHeader::parse(packet.buf.get(at + udp::LEN..at + udp_len)?).ok()?;
-    let is_client = context.tables.port_role.find(header.port).is_some_and(|slot| slot.action == Role::Client);
-    if header.direction != Direction::ToClient || !is_client {
+    let header = RelayHeader::parse(packet.buf.get(relay_at..frame_at)?).ok()?;
+    if header.direction != Direction::ToClient || context.egress_role(header.port, packet.len)? != Role::Client {
         return None;
     }
-    (packet.start, packet.len) = (at + udp::LEN + relay::HEADER_LEN, frame_len);
+    packet.len = (packet.start + packet.len).checked_sub(frame_at)?;
+    packet.start = frame_at;
     Some(header.port)
 }

@@ -52,8 +52,8 @@ impl<T: ExactSchema> Exact<T> {
 }
 
 impl<T: ExactSchema> Table<T> for Exact<T> {
-    fn get(&self, key: &T::Key) -> Option<(T::Action, &Counters)> {
-        self.find(T::pack(key)).map(|slot| (slot.action, &slot.counters))
+    fn get(&self, key: &T::Key) -> Option<(T::Action, Option<&Counters>)> {
+        self.find(T::pack(key)).map(|slot| (slot.action, Some(&slot.counters)))
     }
 
     fn put(&mut self, key: &T::Key, action: T::Action) {
@@ -86,6 +86,6 @@ impl<T: ExactSchema> Table<T> for Exact<T> {
     }
 
     fn for_each(&self, visit: &mut Visitor<'_, T>) {
-        self.lines.iter().for_each(|line| visit(T::unpack(line.key), line.slot.action, &line.slot.counters));
+        self.lines.iter().for_each(|line| visit(T::unpack(line.key), line.slot.action, Some(&line.slot.counters)));
     }
 }

@@ -54,6 +54,12 @@ pub enum TableError {
         /// The table's name.
         table: &'static str,
     },
+    /// Setting the counters of an entry whose table has none.
+    #[error("{table}: has no direct counter")]
+    NoCounters {
+        /// The table's name.
+        table: &'static str,
+    },
 }
 
 /// A table's name for messages.

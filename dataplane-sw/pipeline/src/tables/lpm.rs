@@ -133,10 +133,10 @@ fn split<T: LpmSchema>(key: &T::Key) -> (Packed<T>, u8) {
 }
 
 impl<T: LpmSchema> Table<T> for Lpm<T> {
-    fn get(&self, key: &T::Key) -> Option<(T::Action, &Counters)> {
+    fn get(&self, key: &T::Key) -> Option<(T::Action, Option<&Counters>)> {
         let (prefix, len) = split::<T>(key);
         let length = self.lengths.get(self.position(len).ok()?)?;
-        length.find(&prefix).map(|slot| (slot.action, &slot.counters))
+        length.find(&prefix).map(|slot| (slot.action, Some(&slot.counters)))
     }
 
     fn put(&mut self, key: &T::Key, action: T::Action) {
@@ -181,7 +181,7 @@ impl<T: LpmSchema> Table<T> for Lpm<T> {
             let (first, slot) = &length.first;
             for (addr, slot) in std::iter::once((first, slot)).chain(&length.others) {
                 if let Some(prefix) = Prefix::new(T::Addr::unpack(*addr), length.len) {
-                    visit(T::key(prefix), slot.action, &slot.counters);
+                    visit(T::key(prefix), slot.action, Some(&slot.counters));
                 }
             }
         }

@@ -1,14 +1,14 @@
 use mimiq_contract::{
     TableSchema,
-    tables::{SwitchInfo, SwitchInfoKey},
+    tables::{SwitchInfo, SwitchInfoAction, SwitchInfoKey},
 };
 
-use super::{Table, Visitor, exact::Slot};
+use super::{Table, Visitor};
 use crate::counters::Counters;
 
-/// A table without key: its only entry is the default one, once it has been set.
+/// A table without key: its only entry is the default one, once it has been set. Default entries have no direct counters.
 #[derive(Debug)]
-pub(crate) struct Single<T: TableSchema>(Option<Slot<T::Action>>);
+pub(crate) struct Single<T: TableSchema>(Option<T::Action>);
 
 impl<T: TableSchema> Default for Single<T> {
     fn default() -> Self {
@@ -17,25 +17,20 @@ impl<T: TableSchema> Default for Single<T> {
 }
 
 impl<T: TableSchema> Single<T> {
-    /// The entry.
+    /// The entry's action.
     #[inline]
-    pub(crate) fn find(&self) -> Option<&Slot<T::Action>> {
+    pub(crate) fn find(&self) -> Option<&T::Action> {
         self.0.as_ref()
     }
 }
 
-type Action = <SwitchInfo as TableSchema>::Action;
-
 impl Table<SwitchInfo> for Single<SwitchInfo> {
-    fn get(&self, _: &SwitchInfoKey) -> Option<(Action, &Counters)> {
-        self.0.as_ref().map(|slot| (slot.action, &slot.counters))
+    fn get(&self, _: &SwitchInfoKey) -> Option<(SwitchInfoAction, Option<&Counters>)> {
+        self.0.map(|action| (action, None))
     }
 
-    fn put(&mut self, _: &SwitchInfoKey, action: Action) {
-        match &mut self.0 {
-            Some(slot) => slot.action = action,
-            None => self.0 = Some(Slot::new(action)),
-        }
+    fn put(&mut self, _: &SwitchInfoKey, action: SwitchInfoAction) {
+        self.0 = Some(action);
     }
 
     fn remove(&mut self, _: &SwitchInfoKey) -> bool {
@@ -51,6 +46,6 @@ impl Table<SwitchInfo> for Single<SwitchInfo> {
     }
 
     fn for_each(&self, visit: &mut Visitor<'_, SwitchInfo>) {
-        self.0.iter().for_each(|slot| visit(SwitchInfoKey {}, slot.action, &slot.counters));
+        self.0.iter().for_each(|action| visit(SwitchInfoKey {}, *action, None));
     }
 }

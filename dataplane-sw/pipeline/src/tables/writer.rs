@@ -108,18 +108,20 @@ impl TableWriter {
         self.log.drain(..).for_each(|write| write.apply(&mut idle));
     }
 
-    /// The entry and its counters. Of an entry deleted and inserted again since the last publication, the counters are
+    /// The entry and its counters, where its table has some. Of an entry deleted and inserted again since the last publication, the counters are
     /// still the former one's, which packets still hit.
-    pub fn get(&self, key: &EntryKey) -> Option<(Entry, EntryCounters)> {
+    pub fn get(&self, key: &EntryKey) -> Option<(Entry, Option<EntryCounters>)> {
         let (idle, active) = (self.double.idle(), self.double.active());
         let (entry, counters) = idle.get(key)?;
-        Some((entry, sum(counters, &active, key)))
+        Some((entry, counters.map(|counters| sum(counters, &active, key))))
     }
 
     /// Calls `f` with each entry of a table, in no particular order.
-    pub fn for_each(&self, table_id: u32, f: &mut dyn FnMut(Entry, EntryCounters)) {
+    pub fn for_each(&self, table_id: u32, f: &mut dyn FnMut(Entry, Option<EntryCounters>)) {
         let (idle, active) = (self.double.idle(), self.double.active());
-        idle.for_each(table_id, &mut |entry, counters| f(entry, sum(counters, &active, &entry.key())));
+        idle.for_each(table_id, &mut |entry, counters| {
+            f(entry, counters.map(|counters| sum(counters, &active, &entry.key())));
+        });
     }
 
     /// Number of entries in a table; 0 if there is no such table.
@@ -130,11 +132,13 @@ impl TableWriter {
     /// Sets an entry's counters, at once. Packets that hit it meanwhile are counted or not.
     ///
     /// # Errors
-    /// [`TableError::NotFound`].
+    /// [`TableError::NotFound`], or [`TableError::NoCounters`] for `switch_info`.
     pub fn set_counters(&mut self, key: &EntryKey, value: EntryCounters) -> Result<(), TableError> {
         let (idle, active) = (self.double.idle(), self.double.active());
-        let (_, counters) = idle.get(key).ok_or(TableError::NotFound { table: name(key.table_id()) })?;
-        if let Some((_, counters)) = active.get(key) {
+        let table = name(key.table_id());
+        let (_, counters) = idle.get(key).ok_or(TableError::NotFound { table })?;
+        let counters = counters.ok_or(TableError::NoCounters { table })?;
+        if let Some((_, Some(counters))) = active.get(key) {
             counters.set(EntryCounters::default());
         }
         counters.set(value);
@@ -144,7 +148,8 @@ impl TableWriter {
 
 /// An entry counts in whichever copy is active, so its counters are the sum of both.
 fn sum(idle: &Counters, active: &Tables, key: &EntryKey) -> EntryCounters {
-    let (idle, active) = (idle.get(), active.get(key).map(|(_, counters)| counters.get()).unwrap_or_default());
+    let (idle, active) =
+        (idle.get(), active.get(key).and_then(|(_, counters)| counters).map(Counters::get).unwrap_or_default());
     EntryCounters { packets: idle.packets.wrapping_add(active.packets), bytes: idle.bytes.wrapping_add(active.bytes) }
 }
 

@@ -27,9 +27,10 @@ const TARGET_LINK_LAYER_OPTION: u8 = 2;
 pub(crate) const ALL_NODES_MAC: MacAddr = MacAddr([0x33, 0x33, 0, 0, 0, 1]);
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
-/// The target of a solicitation that fulfils RFC 4861 §7.1.1; `icmp` is all of the ICMPv6 message.
+/// The target of a solicitation that fulfils RFC 4861 §7.1.1; `icmp` is all of the ICMPv6 message. There is room for two options
+/// of 8 bytes, or one of 16: a P4 parser takes a header of one of a few lengths, and hosts send the source's address at most.
 pub(crate) fn solicitation_target(ip: &Ipv6, icmp: &[u8]) -> Option<Ipv6Addr> {
-    let (header, mut options) = icmp.split_first_chunk::<24>()?;
+    let (header, mut options) = icmp.split_first_chunk::<24>().filter(|(_, options)| options.len() <= 16)?;
     let target = Ipv6Addr::from(At::<8>::get(header));
     let (src, dst) = (ip.src.addr(), ip.dst.addr());
     let sum = checksum::pseudo_sum(src, dst, icmp.len(), ICMPV6) + checksum::sum(icmp);
@@ -78,10 +79,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refuses_truncated_solicitations() {
+    fn takes_solicitations_of_three_lengths() {
         let (src, target) = (Ipv6Addr::from([2; 16]), Ipv6Addr::from([3; 16]));
-        // An advertisement's bytes with the type of a solicitation, and its checksum made right for each length.
-        let (dst, mut icmp) = advertisement(src, target, MacAddr([1; 6]));
+        // An advertisement's bytes with the type of a solicitation and more options, and its checksum made right for each length.
+        let (dst, icmp) = advertisement(src, target, MacAddr([1; 6]));
+        let mut icmp = [&icmp[..], &[14, 1, 0, 0, 0, 0, 0, 0].repeat(3)].concat();
         (icmp[0], icmp[2], icmp[3]) = (SOLICITATION, 0, 0);
         for len in 0..=icmp.len() {
             let mut cut = icmp[..len].to_vec();
@@ -98,8 +100,8 @@ mod tests {
                 src: src.into(),
                 dst: dst.into(),
             };
-            // Whole without its option, and with it.
-            assert_eq!(solicitation_target(&ip, &cut), [24, 32].contains(&len).then_some(target), "{len} bytes");
+            // Whole without options, and with one and two of them.
+            assert_eq!(solicitation_target(&ip, &cut), [24, 32, 40].contains(&len).then_some(target), "{len} bytes");
         }
     }
 }

@@ -13,8 +13,7 @@ use crate::{frames::*, switch::*};
 #[test]
 fn wraps_the_whole_frame() {
     let mut switch = Switch::new();
-    let mut frame = udp6_with(LINK_LOCAL, GATEWAY, 64, CONTROL_PORT, b"hello");
-    frame.extend([0; 7]); // Ethernet padding is part of the frame.
+    let frame = udp6_with(LINK_LOCAL, GATEWAY, 64, CONTROL_PORT, b"hello");
     let out = switch.forwards(CLIENT, &frame, FABRIC);
     assert_eq!(macs(&out), (NEXT_SWITCH_MAC, FABRIC_MAC));
     let (ip, rest) = ipv6(&out);
@@ -27,6 +26,16 @@ fn wraps_the_whole_frame() {
     let header = RelayHeader::parse(rest).unwrap();
     assert_eq!(header, RelayHeader { direction: Direction::FromClient, sid: SID, port: CLIENT });
     assert_eq!(rest[HEADER_LEN..], frame[..]);
+}
+
+#[test]
+fn carries_along_what_follows_the_packet() {
+    let mut switch = Switch::new();
+    let frame = udp6_with(LINK_LOCAL, GATEWAY, 64, CONTROL_PORT, b"hello");
+    let plain = switch.forwards(CLIENT, &frame, FABRIC);
+    // Behind the outer packet, whose lengths do not change.
+    let padded = switch.forwards(CLIENT, &[&frame[..], &[0xaa; 7]].concat(), FABRIC);
+    assert_eq!(padded, [&plain[..], &[0xaa; 7]].concat());
 }
 
 #[test]
@@ -78,6 +87,8 @@ fn is_dropped_where_it_cannot_be_carried() {
     let frame = |len| udp6_with(LINK_LOCAL, GATEWAY, 64, CONTROL_PORT, &vec![0; len]);
     assert_eq!(switch.forwards(CLIENT, &frame(largest), FABRIC).len(), 14 + usize::from(FABRIC_MTU));
     switch.drops(CLIENT, &frame(largest + 1), DropReason::PacketTooBig);
+    let padded = [&frame(largest)[..], &[0; 9]].concat();
+    assert_eq!(switch.forwards(CLIENT, &padded, FABRIC).len(), 14 + usize::from(FABRIC_MTU) + 9);
     switch.delete(EntryKey::RouteV6(RouteV6Key { dst_addr: prefix(SWITCH, 16) }));
     switch.drops(CLIENT, &frame(10), DropReason::NoRoute);
 }

@@ -33,11 +33,22 @@ fn every_table_on_the_way_counts_the_frame_as_it_arrived() {
         EntryKey::PoolV6(PoolV6Key { dst_addr: prefix(alias_pool, 48) }),
         EntryKey::Alias(AliasKey { alias_prefix }),
         EntryKey::RouteV6(RouteV6Key { dst_addr: prefix(SWITCH, 16) }),
-        EntryKey::SwitchInfo(SwitchInfoKey {}),
     ] {
         assert_eq!(switch.hits(key), one, "{key:?}");
     }
     assert_eq!(switch.hits(GUARD), (0, 0));
+    let plain = udp6(CLIENT_V6, SERVER_V6, b"hello");
+    switch.forwards(CLIENT, &plain, UPSTREAM);
+    assert_eq!(switch.hits(EntryKey::EgressRole(EgressRoleKey { port: UPSTREAM })), (1, plain.len() as u64));
+}
+
+#[test]
+fn the_default_entry_has_none() {
+    let mut switch = Switch::new();
+    let key = EntryKey::SwitchInfo(SwitchInfoKey {});
+    assert_eq!(switch.writer.get(&key), Some((switch_info(), None)));
+    let error = switch.writer.set_counters(&key, EntryCounters::default()).unwrap_err();
+    assert_eq!(error.to_string(), "switch_info: has no direct counter");
 }
 
 #[test]
@@ -108,6 +119,7 @@ fn lose_and_double_nothing_while_copies_swap() {
             let mut publications = 0u32;
             while running.load(Relaxed) {
                 let (guard, counters) = writer.get(&GUARD).unwrap();
+                let counters = counters.unwrap();
                 assert!(counters.packets >= last, "{} after {last}", counters.packets);
                 last = counters.packets;
                 writer.modify(guard).unwrap();
@@ -127,7 +139,7 @@ fn lose_and_double_nothing_while_copies_swap() {
     running.store(false, Relaxed);
     let (writer, publications) = writer.join().unwrap();
     assert_eq!(sent, 2 * BATCHES * BATCH as u64, "no packet met a table without its entry");
-    let (_, counters) = writer.get(&GUARD).unwrap();
+    let counters = writer.get(&GUARD).unwrap().1.unwrap();
     assert_eq!(counters, EntryCounters { packets: sent, bytes: sent * frame.len() as u64 });
     assert!(publications > 1, "the copies were swapped meanwhile");
     assert_eq!(switch.drops.get(DropReason::SourceGuard), (0, 0));

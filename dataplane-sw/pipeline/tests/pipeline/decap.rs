@@ -29,6 +29,28 @@ fn drops_packets_for_no_client() {
 }
 
 #[test]
+fn whether_there_is_a_client_comes_after_what_holds_for_any_packet() {
+    let mut switch = Switch::new();
+    let multicast = udp6(SERVER_V6, "ff0e::1".parse().unwrap(), b"x");
+    switch.drops(FABRIC, &tunnelled(EDGE, SWITCH, &multicast), DropReason::NotForwardable);
+    // Time Exceeded, back into the fabric.
+    let expired = udp6_with(SERVER_V6, FAR_ALIAS, 1, 5000, b"hello");
+    let out = switch.forwards(FABRIC, &tunnelled(EDGE, SWITCH, &expired), FABRIC);
+    assert_eq!(ipv6(&out).0.destination, SERVER_V6.octets());
+    assert_eq!((switch.drops.get(DropReason::HopLimit).0, switch.drops.get(DropReason::ClientMiss).0), (1, 0));
+}
+
+#[test]
+fn carries_along_what_follows_the_packets() {
+    let mut switch = Switch::new();
+    let inner = udp4(SERVER_V4, CLIENT_V4, b"");
+    // Behind the inner packet within the outer one, and behind both.
+    let sent = [tunnelled(EDGE, SWITCH, &[&inner[..], &[0xaa; 3]].concat()), vec![0xbb; 5]].concat();
+    let out = switch.forwards(FABRIC, &sent, CLIENT);
+    assert_eq!(out[34..], [&inner[34..], &[0xaa; 3], &[0xbb; 5]].concat());
+}
+
+#[test]
 fn drops_malformed_inner_packets() {
     let mut switch = Switch::new();
     for inner in [udp6(SERVER_V6, CLIENT_V6, b"reply"), udp4(SERVER_V4, CLIENT_V4, b"reply")] {

@@ -2,7 +2,7 @@
 
 use etherparse::IpNumber;
 use mimiq_contract::{DropReason, EntryKey, tables::*};
-use mimiq_pipeline::Verdict;
+use mimiq_pipeline::{MeterRate, Verdict};
 
 use crate::{frames::*, switch::*};
 
@@ -98,4 +98,44 @@ fn are_limited_to_a_hundred_a_second_by_all_workers_together() {
     // A second's worth and the burst after the pause.
     assert!((100..=110).contains(&sent), "{sent}");
     assert_eq!(switch.drops.get(DropReason::HopLimit).0, 2000);
+}
+
+#[test]
+fn are_not_limited_before_the_meter_is_configured() {
+    let mut switch = Switch::new();
+    switch.meter.configure(None);
+    (0..1000).for_each(|_| drop(switch.forwards(CLIENT, &expiring6(IpNumber::UDP, &[0; 8]), CLIENT)));
+}
+
+#[test]
+fn that_are_not_sent_do_not_use_up_the_meter() {
+    let mut switch = Switch::new();
+    switch.meter.configure(Some(MeterRate { burst: 1.try_into().unwrap(), ..meter_rate() }));
+    let good = expiring6(IpNumber::UDP, &[0; 8]);
+    let mut multicast = good.clone();
+    multicast[0] |= 1;
+    for unanswered in [
+        multicast,
+        expiring6(IpNumber::UDP, &[0; 7]),
+        expiring6(IpNumber::IPV6_ICMP, &[1; 8]),
+        expiring4(IpNumber::UDP, 1, &[0; 8]),
+    ] {
+        switch.drops(CLIENT, &unanswered, DropReason::HopLimit);
+    }
+    switch.delete(EntryKey::SwitchInfo(SwitchInfoKey {}));
+    switch.drops(CLIENT, &good, DropReason::HopLimit);
+    switch.writer.modify(switch_info()).unwrap();
+    switch.writer.publish();
+    switch.forwards(CLIENT, &good, CLIENT);
+    switch.drops(CLIENT, &good, DropReason::HopLimit);
+}
+
+#[test]
+fn end_behind_the_quotation() {
+    let mut switch = Switch::new();
+    let mut padded = expiring4(IpNumber::UDP, 0, &[9; 8]);
+    padded.resize(60, 0xaa);
+    let out = switch.forwards(CLIENT, &padded, CLIENT);
+    assert_eq!(out.len(), 14 + 20 + 8 + 28);
+    assert_eq!(usize::from(ipv4(&out).0.total_len), out.len() - 14);
 }

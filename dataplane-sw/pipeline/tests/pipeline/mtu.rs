@@ -1,7 +1,11 @@
 //! Lines 10 and 11: packets larger than the fabric carries.
 
 use etherparse::{Icmpv4Slice, Icmpv4Type, Icmpv6Slice, Icmpv6Type, icmpv4::DestUnreachableHeader};
-use mimiq_contract::DropReason;
+use mimiq_contract::{
+    DropReason, EntryKey,
+    tables::*,
+    wellknown::{CONTROL_PORT, GATEWAY},
+};
 use mimiq_pipeline::Verdict;
 
 use crate::{frames::*, switch::*};
@@ -77,6 +81,32 @@ fn upstream_and_client_ports_are_not_the_fabric() {
     let mut switch = Switch::new();
     switch.forwards(FABRIC, &v6(SERVER_V6, MTU + 1), UPSTREAM);
     switch.forwards(UPSTREAM, &v6(CLIENT_V6, MTU + 1), CLIENT);
+}
+
+#[test]
+fn the_fabric_is_where_egress_role_says_so() {
+    let mut switch = Switch::new();
+    let (fits, exceeds) = (v6(INSIDE_V6, MTU), v6(INSIDE_V6, MTU + 1));
+    switch.forwards(UPSTREAM, &fits, FABRIC);
+    switch.forwards(UPSTREAM, &exceeds, UPSTREAM);
+    assert_eq!(switch.egress_hits(FABRIC), 2, "counted though the packet is dropped");
+    switch.delete(EntryKey::PortRole(PortRoleKey { port: FABRIC }));
+    switch.forwards(UPSTREAM, &exceeds, UPSTREAM);
+    switch.delete(EntryKey::EgressRole(EgressRoleKey { port: FABRIC }));
+    switch.forwards(UPSTREAM, &exceeds, FABRIC);
+}
+
+#[test]
+fn only_plain_routes_ask_for_the_role() {
+    let mut switch = Switch::new();
+    switch.forwards(UPSTREAM, &v6(FAR_ALIAS, 100), FABRIC);
+    switch.forwards(UPSTREAM, &v6(CLIENT_V6, 100), CLIENT);
+    switch.forwards(FABRIC, &tunnelled(EDGE, SWITCH, &v6(CLIENT_V6, 100)), CLIENT);
+    switch.forwards(CLIENT, &udp6_with(LINK_LOCAL, GATEWAY, 64, CONTROL_PORT, b"hello"), FABRIC);
+    assert_eq!([CLIENT, FABRIC, UPSTREAM].map(|port| switch.egress_hits(port)), [0; 3]);
+    switch.forwards(FABRIC, &v6(SERVER_V6, 100), UPSTREAM);
+    switch.forwards(FABRIC, &v4(SERVER_V4, 100, true), UPSTREAM);
+    assert_eq!([CLIENT, FABRIC, UPSTREAM].map(|port| switch.egress_hits(port)), [0, 0, 2]);
 }
 
 #[test]

@@ -47,7 +47,9 @@ fn check(out: &[u8], src_mac: MacAddr, target: Ipv6Addr, flags: u8) -> (MacAddr,
 #[test]
 fn answers_for_the_gateway() {
     let mut switch = Switch::new();
-    for options in [&SOURCE_LINK_LAYER[..], &[], &[14, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]] {
+    let nonce = [14, 1, 1, 2, 3, 4, 5, 6];
+    let two = [SOURCE_LINK_LAYER, nonce].concat();
+    for options in [&[][..], &SOURCE_LINK_LAYER, &two, &[14, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]] {
         let asked = solicitation(LINK_LOCAL, GATEWAY, options);
         let out = switch.forwards(CLIENT, &asked, CLIENT);
         assert_eq!(check(&out, GATEWAY_MAC, GATEWAY, 0xe0), (CLIENT_MAC, LINK_LOCAL));
@@ -83,6 +85,19 @@ fn grows_the_answer_into_either_room_or_drops() {
 }
 
 #[test]
+fn carries_along_what_follows_the_solicitation() {
+    let mut switch = Switch::new();
+    for options in [0, 8, 16] {
+        let asked = solicitation(LINK_LOCAL, GATEWAY, &SOURCE_LINK_LAYER.repeat(options / 8));
+        let padded = [&asked[..], &[0xaa; 11]].concat();
+        let out = switch.forwards(CLIENT, &padded, CLIENT);
+        let (answer, rest) = out.split_at(14 + 40 + 32);
+        assert_eq!(check(answer, GATEWAY_MAC, GATEWAY, 0xe0), (CLIENT_MAC, LINK_LOCAL));
+        assert_eq!(rest, [0xaa; 11]);
+    }
+}
+
+#[test]
 fn drops_other_neighbour_discovery() {
     let mut switch = Switch::new();
     for port in [CLIENT, FABRIC, UPSTREAM] {
@@ -110,6 +125,14 @@ fn drops_malformed_solicitations() {
         solicitation(LINK_LOCAL, GATEWAY, &[1, 0, 0, 0, 0, 0, 0, 0]),
         solicitation(LINK_LOCAL, GATEWAY, &[1, 2, 0, 0, 0, 0, 0, 0]),
         solicitation(LINK_LOCAL, GATEWAY, &[1]),
+        // More than sixteen bytes of options, however they are divided.
+        solicitation(LINK_LOCAL, GATEWAY, &[SOURCE_LINK_LAYER; 3].concat()),
+        solicitation(LINK_LOCAL, GATEWAY, &[&[14, 3][..], &[0; 22]].concat()),
+        solicitation(LINK_LOCAL, GATEWAY, &[&SOURCE_LINK_LAYER[..], &[14, 2], &[0; 14]].concat()),
+        // The second option is as wrong as the first.
+        solicitation(LINK_LOCAL, GATEWAY, &[&SOURCE_LINK_LAYER[..], &[14, 0], &[0; 6]].concat()),
+        solicitation(LINK_LOCAL, GATEWAY, &[&SOURCE_LINK_LAYER[..], &[14, 2], &[0; 6]].concat()),
+        solicitation(Ipv6Addr::UNSPECIFIED, GATEWAY, &[&[14, 1, 0, 0, 0, 0, 0, 0][..], &SOURCE_LINK_LAYER].concat()),
         solicitation(Ipv6Addr::UNSPECIFIED, GATEWAY, &SOURCE_LINK_LAYER),
         message(Ipv6Addr::UNSPECIFIED, GATEWAY, 135, &GATEWAY.octets()),
     ] {

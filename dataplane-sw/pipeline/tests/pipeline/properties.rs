@@ -64,7 +64,7 @@ proptest! {
         prop_assert!(packets.iter().all(|packet| packet.start + packet.len <= packet.buf.len()));
         let dropped: u64 = DropReason::ALL.iter().map(|reason| switch.drops.get(*reason).0).sum();
         let verdicts = verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Drop(_))).count() as u64;
-        // A packet answered by an ICMP error is dropped too; there are at most ten in no time.
+        // A packet answered by an ICMP error is dropped too; the meter lets pass ten in no time.
         prop_assert!(verdicts <= dropped && dropped <= verdicts + 10, "{dropped} counted, {verdicts} verdicts");
     }
 

@@ -2,8 +2,9 @@
 
 use etherparse::{IpNumber, UdpHeader};
 use mimiq_contract::{
-    DropReason, PortId,
+    DropReason, Entry, EntryKey, PortId,
     relay::{Direction, RelayHeader},
+    tables::*,
     wellknown::RELAY_PORT,
 };
 use mimiq_pipeline::Verdict;
@@ -23,9 +24,55 @@ fn header(direction: Direction, port: PortId) -> [u8; 8] {
 fn unwraps_at_the_port_of_the_header() {
     let mut switch = Switch::new();
     let frame = udp6(LINK_LOCAL, LINK_LOCAL, b"reply");
-    let mut sent = wrapped(&header(Direction::ToClient, OTHER_CLIENT), &frame);
-    sent.extend([0; 5]); // Padding of the outer frame ends with it.
+    let sent = wrapped(&header(Direction::ToClient, OTHER_CLIENT), &frame);
     assert_eq!(switch.forwards(FABRIC, &sent, OTHER_CLIENT), frame);
+}
+
+#[test]
+fn strips_the_outer_headers_and_nothing_else() {
+    let mut switch = Switch::new();
+    let frame = udp6(LINK_LOCAL, LINK_LOCAL, b"reply");
+    let mut sent = wrapped(&header(Direction::ToClient, OTHER_CLIENT), &frame);
+    // The last bytes of the packet are behind the datagram, and others behind the packet.
+    let udp_len_at = 14 + 40 + 4;
+    let shorter = u16::from_be_bytes([sent[udp_len_at], sent[udp_len_at + 1]]) - 3;
+    sent[udp_len_at..][..2].copy_from_slice(&shorter.to_be_bytes());
+    sent.extend([0xaa; 5]);
+    assert_eq!(switch.forwards(FABRIC, &sent, OTHER_CLIENT), [&frame[..], &[0xaa; 5]].concat());
+}
+
+#[test]
+fn needs_the_port_of_the_relay_whatever_the_entry_says() {
+    let mut switch = Switch::new();
+    let key = RelayReturnKey { src_addr: CONTROLLER, dst_addr: SWITCH, udp_dst_port: RELAY_PORT + 1 };
+    switch.writer.insert(Entry::RelayReturn(key, RelayReturnAction::RelayToClient {})).unwrap();
+    switch.writer.publish();
+    let payload = [&header(Direction::ToClient, CLIENT)[..], &[7; 60]].concat();
+    let sent = udp6_with(CONTROLLER, SWITCH, 60, RELAY_PORT + 1, &payload);
+    switch.drops(FABRIC, &sent, DropReason::MalformedRelay);
+    assert_eq!(switch.hits(EntryKey::RelayReturn(key)).0, 1, "the entry was hit");
+}
+
+#[test]
+fn asks_for_the_role_of_the_port_if_all_else_is_right() {
+    let mut switch = Switch::new();
+    let good = header(Direction::ToClient, CLIENT);
+    switch.forwards(FABRIC, &wrapped(&good, &[7; 60]), CLIENT);
+    assert_eq!(switch.egress_hits(CLIENT), 1);
+    let mut version = good;
+    version[0] = 2;
+    for bad in [version, header(Direction::FromClient, CLIENT)] {
+        switch.drops(FABRIC, &wrapped(&bad, &[7; 60]), DropReason::MalformedRelay);
+    }
+    switch.drops(FABRIC, &wrapped(&good, &[7; 13]), DropReason::MalformedRelay);
+    assert_eq!(switch.egress_hits(CLIENT), 1);
+    switch.drops(FABRIC, &wrapped(&header(Direction::ToClient, FABRIC), &[7; 60]), DropReason::MalformedRelay);
+    assert_eq!(switch.egress_hits(FABRIC), 1, "counted though the frame is dropped");
+    // The role for packets that enter does not matter.
+    switch.delete(EntryKey::PortRole(PortRoleKey { port: CLIENT }));
+    switch.forwards(FABRIC, &wrapped(&good, &[7; 60]), CLIENT);
+    switch.delete(EntryKey::EgressRole(EgressRoleKey { port: CLIENT }));
+    switch.drops(FABRIC, &wrapped(&good, &[7; 60]), DropReason::MalformedRelay);
 }
 
 #[test]

@@ -10,7 +10,10 @@ use mimiq_contract::{
     tables::*,
     wellknown::{CONTROL_PORT, GATEWAY, GATEWAY_MAC, RELAY_PORT},
 };
-use mimiq_pipeline::{DropCounters, HEADROOM, Packet, Pipeline, TableReader, TableSizes, TableWriter, Verdict, tables};
+use mimiq_pipeline::{
+    DropCounters, HEADROOM, IcmpErrorMeter, MeterRate, Packet, Pipeline, TableReader, TableSizes, TableWriter, Verdict,
+    tables,
+};
 
 pub(crate) const CLIENT: PortId = PortId(1);
 pub(crate) const OTHER_CLIENT: PortId = PortId(2);
@@ -61,6 +64,7 @@ pub(crate) struct Switch {
     pub(crate) reader: TableReader,
     pub(crate) pipeline: Pipeline,
     pub(crate) drops: Arc<DropCounters>,
+    pub(crate) meter: Arc<IcmpErrorMeter>,
     pub(crate) now_ns: u64,
 }
 
@@ -81,8 +85,17 @@ pub(crate) fn switch_info() -> Entry {
     )
 }
 
-fn role(port: PortId, role: Role) -> Entry {
-    Entry::PortRole(PortRoleKey { port }, PortRoleAction::SetRole { role })
+/// A port's role, for packets that enter and that leave there.
+fn role(port: PortId, role: Role) -> [Entry; 2] {
+    [
+        Entry::PortRole(PortRoleKey { port }, PortRoleAction::SetRole { role }),
+        Entry::EgressRole(EgressRoleKey { port }, EgressRoleAction::SetEgressRole { role }),
+    ]
+}
+
+/// What the controller configures.
+pub(crate) fn meter_rate() -> MeterRate {
+    MeterRate { packets_per_second: 100.try_into().unwrap(), burst: 10.try_into().unwrap() }
 }
 
 fn pools() -> Vec<Entry> {
@@ -153,12 +166,14 @@ impl Switch {
             role(FABRIC, Role::Fabric),
             role(UPSTREAM, Role::Upstream),
         ];
-        let entries = [roles.to_vec(), pools(), client(), fabric(), routes()].concat();
+        let entries = [roles.concat(), pools(), client(), fabric(), routes()].concat();
         entries.into_iter().for_each(|entry| writer.insert(entry).unwrap());
         writer.modify(switch_info()).unwrap();
         writer.publish();
-        let drops = Arc::new(DropCounters::default());
-        Self { writer, reader, pipeline: Pipeline::new(Arc::clone(&drops)), drops, now_ns: 0 }
+        let (drops, meter) = (Arc::new(DropCounters::default()), Arc::new(IcmpErrorMeter::default()));
+        meter.configure(Some(meter_rate()));
+        let pipeline = Pipeline::new(Arc::clone(&drops), Arc::clone(&meter));
+        Self { writer, reader, pipeline, drops, meter, now_ns: 0 }
     }
 
     /// What becomes of a frame: the verdict, and the frame that leaves.
@@ -212,9 +227,14 @@ impl Switch {
         self.writer.publish();
     }
 
+    /// Packets that would leave by this port, as far as `egress_role` was asked for it.
+    pub(crate) fn egress_hits(&self, port: PortId) -> u64 {
+        self.hits(EntryKey::EgressRole(EgressRoleKey { port })).0
+    }
+
     /// Packets and bytes that hit an entry.
     pub(crate) fn hits(&self, key: EntryKey) -> (u64, u64) {
-        let (_, counters) = self.writer.get(&key).unwrap();
+        let counters = self.writer.get(&key).unwrap().1.unwrap();
         (counters.packets, counters.bytes)
     }
 }

@@ -51,7 +51,8 @@ fn make(table: usize, n: u8, value: u8) -> Entry {
         16 => Entry::GatewayV4(GatewayV4Key { role, target_addr: v4 }, GatewayV4Action::Answer { mac }),
         17 => Entry::RouteV6(RouteV6Key { dst_addr: p6 }, RouteV6Action::Forward { port, src_mac, dst_mac }),
         18 => Entry::RouteV4(RouteV4Key { dst_addr: p4 }, RouteV4Action::Forward { port, src_mac, dst_mac }),
-        _ => switch_info(),
+        19 => switch_info(),
+        _ => Entry::EgressRole(EgressRoleKey { port: key_port }, EgressRoleAction::SetEgressRole { role }),
     }
 }
 
@@ -132,6 +133,7 @@ proptest! {
                 TableError::Full { size, .. } if size == SIZE => "full",
                 TableError::Full { .. } => "full at another size",
                 TableError::Keyless { .. } => "keyless",
+                TableError::NoCounters { .. } => "no counters",
             }), expected);
             for (id, _) in Entry::TABLES {
                 let mut entries = HashSet::new();

@@ -6,16 +6,18 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use mimiq_contract::{Entry, MacAddr, P4INFO_TEXT, PortId, Prefix, Role, tables::*};
+use mimiq_contract::{Entry, MacAddr, P4INFO_TEXT, PortId, Prefix, Role, ids, tables::*};
 use mimiq_pipeline::{DropCounters, TableReader};
-use mimiq_switch::{Device, pipeline_config::PipelineConfig, tables};
+use mimiq_switch::{Device, ItemError, pipeline_config::PipelineConfig, tables};
 use p4runtime::{
     config::v1::P4Info,
     v1::{
-        Entity, ForwardingPipelineConfig, SetForwardingPipelineConfigRequest, TableEntry, Uint128, Update,
-        WriteRequest, entity, set_forwarding_pipeline_config_request::Action, update::Type,
+        CounterData, CounterEntry, Entity, ForwardingPipelineConfig, Index, ReadRequest,
+        SetForwardingPipelineConfigRequest, TableEntry, Uint128, Update, WriteRequest, entity,
+        set_forwarding_pipeline_config_request::Action, update::Type,
     },
 };
+use tonic::Code;
 
 pub(crate) const DEVICE: u64 = 42;
 
@@ -118,6 +120,12 @@ pub(crate) fn samples() -> Vec<(Entry, Entry)> {
             PortRoleAction::SetRole { role: Role::Upstream }
         ),
         pair!(
+            EgressRole,
+            EgressRoleKey { port },
+            EgressRoleAction::SetEgressRole { role: Role::Client },
+            EgressRoleAction::SetEgressRole { role: Role::Fabric }
+        ),
+        pair!(
             SourceGuardV6,
             SourceGuardV6Key { port: port2, src_mac: mac, src_addr: v6(7) },
             SourceGuardV6Action::Permit {},
@@ -210,4 +218,22 @@ pub(crate) fn samples() -> Vec<(Entry, Entry)> {
         out.push(pair!(DeniedSourceV4, key, DeniedSourceV4Action::Deny {}, DeniedSourceV4Action::Deny {}));
     }
     out
+}
+
+/// What a read of one entity finds, and its results.
+pub(crate) fn read(device: &Device, entity: entity::Entity) -> (Vec<entity::Entity>, Vec<Result<(), ItemError>>) {
+    let entities = vec![Entity { entity: Some(entity) }];
+    let outcome = device.read(&ReadRequest { device_id: DEVICE, entities, ..Default::default() }).unwrap();
+    let results = outcome.results.clone();
+    (outcome.into_messages().flat_map(|m| m.entities).filter_map(|e| e.entity).collect(), results)
+}
+
+pub(crate) fn codes(results: &[Result<(), ItemError>]) -> Vec<Code> {
+    results.iter().map(|r| r.as_ref().err().map_or(Code::Ok, |e| e.code)).collect()
+}
+
+pub(crate) fn drop_counter(kind: Type, index: Option<i64>, data: Option<CounterData>) -> Update {
+    let index = index.map(|index| Index { index });
+    let entry = CounterEntry { counter_id: ids::COUNTER_DROP_REASON, index, data };
+    Update { r#type: kind as i32, entity: Some(Entity { entity: Some(entity::Entity::CounterEntry(entry)) }) }
 }
