@@ -56,25 +56,27 @@ control Neighbour(inout headers_t hdr, inout meta_t meta) {
     }
 
     apply {
-        // RFC 4861 §7.1.1. Units of options must fit: one of 8 bytes, one of 16, or two of 8.
-        bool options = true;
+        // RFC 4861 §7.1.1; a multicast source is never valid (RFC 4291 §2.7). Units of options must fit: one of 8 bytes, one of
+        // 16, or two of 8.
+        bool valid = true;
         if (hdr.ipv6.payload_len == 32) {
-            options = hdr.nd_option_0.units == 1;
+            valid = hdr.nd_option_0.units == 1;
         } else if (hdr.ipv6.payload_len == 40) {
-            options = hdr.nd_option_0.units == 2 || (hdr.nd_option_0.units == 1 && hdr.nd_option_1.units == 1);
+            valid = hdr.nd_option_0.units == 2 || (hdr.nd_option_0.units == 1 && hdr.nd_option_1.units == 1);
         } else if (hdr.ipv6.payload_len != 24) {
-            options = false;
+            valid = false;
         }
         bool unspecified = hdr.ipv6.src == 0;
         if (unspecified) {
-            if (hdr.ipv6.dst[127:24] != SOLICITED_NODE) options = false;
-            if (hdr.nd_option_0.isValid() && hdr.nd_option_0.kind == ND_OPTION_SOURCE_LINK_LAYER) options = false;
+            if (hdr.ipv6.dst[127:24] != SOLICITED_NODE) valid = false;
+            if (hdr.nd_option_0.isValid() && hdr.nd_option_0.kind == ND_OPTION_SOURCE_LINK_LAYER) valid = false;
             if (hdr.nd_option_1.isValid() && hdr.nd_option_0.units == 1 &&
-                hdr.nd_option_1.kind == ND_OPTION_SOURCE_LINK_LAYER) options = false;
+                hdr.nd_option_1.kind == ND_OPTION_SOURCE_LINK_LAYER) valid = false;
         }
         if (meta.icmp_type != ND_SOLICITATION) DROP(REASON_ND_NOT_FOR_US)
-        else if (!hdr.nd.isValid() || !options || hdr.ipv6.hop_limit != 255 || hdr.nd.code != 0 ||
-                 !meta.nd_checksum_ok || hdr.nd.target[127:120] == 0xff) DROP(REASON_MALFORMED_ND)
+        else if (!hdr.nd.isValid() || !valid || hdr.ipv6.hop_limit != 255 || hdr.nd.code != 0 ||
+                 !meta.nd_checksum_ok || hdr.nd.target[127:120] == 0xff ||
+                 hdr.ipv6.src[127:120] == 0xff) DROP(REASON_MALFORMED_ND)
         else if (gateway_v6.apply().hit) {
             if (unspecified) to_all(); else to_solicitor();
             hdr.ipv6.src = hdr.nd.target;

@@ -6,7 +6,7 @@
 #include "ids.p4"
 #include "sizes.p4"
 
-// From a client: the whole frame is wrapped and sent to the controller. `meta.wrapped` tells whether it is one.
+// From a client: the whole frame is wrapped and sent to the controller. `wrapped` tells whether it is one.
 control ControlRelay(inout headers_t hdr, inout meta_t meta, out bool wrapped) {
     @id(ID_COUNTER_CONTROL_RELAY) @name(".ingress.control_relay_counter")
     DIRECT_COUNTER(control_relay_counter)
@@ -16,7 +16,9 @@ control ControlRelay(inout headers_t hdr, inout meta_t meta, out bool wrapped) {
     @id(ID_ACTION_RELAY_TO_CONTROLLER) @name(".ingress.relay_to_controller")
     action relay_to_controller(bit<16> sid, bit<128> switch_addr, bit<128> controller_addr) {
         COUNT(control_relay_counter)
+        hdr.outer_relay.setValid();
         hdr.outer_relay.sid = sid;
+        hdr.outer_ipv6.setValid();
         hdr.outer_ipv6.src = switch_addr;
         hdr.outer_ipv6.dst = controller_addr;
         meta.next_addr = controller_addr;
@@ -40,16 +42,13 @@ control ControlRelay(inout headers_t hdr, inout meta_t meta, out bool wrapped) {
         hdr.wrapped_ethernet = hdr.ethernet;
         hdr.wrapped_ethernet.setValid();
         hdr.ethernet.ether_type = ETHERTYPE_IPV6;
-        hdr.outer_ipv6.setValid();
         hdr.outer_ipv6.version = 6;
         hdr.outer_ipv6.class_and_flow = 0;
         hdr.outer_ipv6.next_header = PROTO_UDP;
         hdr.outer_ipv6.hop_limit = HOP_LIMIT;
-        hdr.outer_udp.setValid();
         hdr.outer_udp.src_port = RELAY_PORT;
         hdr.outer_udp.dst_port = RELAY_PORT;
         hdr.outer_udp.checksum = 0;
-        hdr.outer_relay.setValid();
         hdr.outer_relay.version = RELAY_VERSION;
         hdr.outer_relay.direction = RELAY_FROM_CLIENT;
         hdr.outer_relay.port = 7w0 ++ meta.ingress_port;
@@ -68,8 +67,9 @@ control ControlRelay(inout headers_t hdr, inout meta_t meta, out bool wrapped) {
             if (hdr.fragment.isValid() || hdr.ipv6.src[127:118] != 0x3fa) DROP(REASON_BAD_CONTROL)
             else if (len == 0xffff || (meta.has_info && excess != 0)) DROP(REASON_PACKET_TOO_BIG)
             else {
-                hdr.outer_ipv6.payload_len = len;
+                hdr.outer_udp.setValid();
                 hdr.outer_udp.len = len;
+                hdr.outer_ipv6.payload_len = len;
                 wrap();
             }
         }

@@ -86,8 +86,8 @@ control Encap(inout headers_t hdr, inout meta_t meta) {
             meta.icmp = ICMP_TOO_BIG;
             meta.icmp_mtu = meta.fabric_mtu |-| LEN_IPV6;
         } else {
-            if (hdr.ipv6.isValid()) around_ipv6(); else around_ipv4();
             encapsulate();
+            if (hdr.ipv6.isValid()) around_ipv6(); else around_ipv4();
         }
     }
 }

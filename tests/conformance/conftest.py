@@ -13,6 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 P4INFO = ROOT / "p4" / "mimiq.p4info.txtpb"
+# What comes with it for BMv2; this switch keeps it and does not look at it.
+BMV2_JSON = ROOT / "p4" / "mimiq.json"
 DEVICE_ID = 7
 PORT = 1
 METRICS = "[::1]:9560"

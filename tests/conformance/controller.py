@@ -4,7 +4,7 @@ import asyncio
 
 import finsy as fy
 import pytest
-from conftest import DEVICE_ID, P4INFO
+from conftest import BMV2_JSON, DEVICE_ID, P4INFO
 
 MAC1, MAC2 = "02:00:00:00:00:01", "02:00:00:00:00:02"
 
@@ -24,8 +24,8 @@ def entry(table, match, action=None):
 
 
 def connect(switch, election_id=10, p4info=P4INFO):
-    # finsy sets the pipeline only if there is a device configuration too; this switch needs none.
-    options = fy.SwitchOptions(p4info=p4info, p4blob=b"none", device_id=DEVICE_ID, initial_election_id=election_id)
+    # finsy sets the pipeline only if there is a device configuration too.
+    options = fy.SwitchOptions(p4info=p4info, p4blob=BMV2_JSON, device_id=DEVICE_ID, initial_election_id=election_id)
     return fy.Switch("switch", switch.address, options)
 
 

@@ -6,7 +6,7 @@ import queue
 import google.protobuf.text_format
 import grpc
 import pytest
-from conftest import DEVICE_ID, P4INFO
+from conftest import BMV2_JSON, DEVICE_ID, P4INFO
 from google.rpc import code_pb2, status_pb2
 from p4.v1 import p4runtime_pb2 as p4
 from p4.v1 import p4runtime_pb2_grpc
@@ -74,7 +74,7 @@ def set_config(action, config=True, cookie=0, election_id=1):
     if config:
         google.protobuf.text_format.Parse(P4INFO.read_text(), request.config.p4info)
         request.config.cookie.cookie = cookie
-        request.config.p4_device_config = b"any"
+        request.config.p4_device_config = BMV2_JSON.read_bytes()
     return request
 
 
@@ -222,6 +222,7 @@ def test_pipeline_actions_and_cookie(primary):
         get = p4.GetForwardingPipelineConfigRequest(device_id=DEVICE_ID, response_type=kind)
         config = stub.GetForwardingPipelineConfig(get).config
         assert config.cookie.cookie == 4711
+        assert config.p4_device_config in [b"", BMV2_JSON.read_bytes()]
         assert {field.name for field, _ in config.ListFields()} == fields
     write(stub, client(1))
     set_(set_config(SET.RECONCILE_AND_COMMIT))

@@ -240,8 +240,9 @@ async fn pipeline_configuration_life_cycle() {
     let reconcile = set(Action::ReconcileAndCommit, true);
     client.set_forwarding_pipeline_config(reconcile).await.unwrap();
     let mut wrong = set(Action::VerifyAndCommit, true);
-    let table = &mut wrong.config.as_mut().unwrap().p4info.as_mut().unwrap().tables[3];
-    table.match_fields[0].bitwidth = 64;
+    let tables = &mut wrong.config.as_mut().unwrap().p4info.as_mut().unwrap().tables;
+    let clients = tables.iter_mut().find(|t| t.preamble.as_ref().unwrap().alias == "client_v6");
+    clients.unwrap().match_fields[0].bitwidth = 64;
     let status = client.set_forwarding_pipeline_config(wrong).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     for text in ["client_v6", "dst_addr", "bitwidth", "64", "128"] {

@@ -26,7 +26,7 @@ pub struct IcmpErrorMeter {
 
 impl IcmpErrorMeter {
     /// Sets the rate, or with `None` the default: all packets are green. The bucket is full then. Packets that ask meanwhile may
-    /// meet the former rate or the new one.
+    /// meet the former rate or the new one. Time is in whole nanoseconds here: above 10⁹ packets a second all are green.
     pub fn configure(&self, rate: Option<MeterRate>) {
         let interval = rate.map_or(0, |rate| 1_000_000_000 / rate.packets_per_second);
         let tolerance = rate.map_or(0, |rate| interval.saturating_mul(u64::from(rate.burst.get() - 1)));

@@ -34,8 +34,9 @@ pub(crate) fn solicitation_target(ip: &Ipv6, icmp: &[u8]) -> Option<Ipv6Addr> {
     let target = Ipv6Addr::from(At::<8>::get(header));
     let (src, dst) = (ip.src.addr(), ip.dst.addr());
     let sum = checksum::pseudo_sum(src, dst, icmp.len(), ICMPV6) + checksum::sum(icmp);
-    let valid = ip.hop_limit == 255 && header[1] == 0 && checksum::fold(sum) == 0xffff && !target.is_multicast();
-    if !valid || (src.is_unspecified() && !is_solicited_node(dst)) {
+    let valid = ip.hop_limit == 255 && header[1] == 0 && checksum::fold(sum) == 0xffff;
+    // A multicast source is never valid (RFC 4291 §2.7).
+    if !valid || target.is_multicast() || src.is_multicast() || (src.is_unspecified() && !is_solicited_node(dst)) {
         return None;
     }
     while let [kind, units, ..] = options {

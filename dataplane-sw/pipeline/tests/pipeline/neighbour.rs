@@ -122,6 +122,7 @@ fn drops_malformed_solicitations() {
     }
     for malformed in [
         solicitation(LINK_LOCAL, "ff02::1".parse().unwrap(), &[]),
+        solicitation("ff02::1".parse().unwrap(), GATEWAY, &SOURCE_LINK_LAYER),
         solicitation(LINK_LOCAL, GATEWAY, &[1, 0, 0, 0, 0, 0, 0, 0]),
         solicitation(LINK_LOCAL, GATEWAY, &[1, 2, 0, 0, 0, 0, 0, 0]),
         solicitation(LINK_LOCAL, GATEWAY, &[1]),
