@@ -1,4 +1,4 @@
-# make demo    a small ISP on this machine; three clients hop while a server keeps serving (needs root)
+# make demo    a small ISP on this machine; three clients hop while a server keeps serving (needs root); on BMv2 with SWITCH=bmv2
 # make test    everything that must hold before a commit: format, lints, docs, all tests (needs root)
 # make bench   side-by-side measurements; writes target/bench/results.json (needs root)
 # make p4      compiles the P4 program again after a change (needs p4c-bm2-ss)

@@ -2,6 +2,7 @@
 //! message names the field and the value.
 
 mod check;
+mod device_config;
 mod values;
 
 use std::{
@@ -14,6 +15,8 @@ use std::{
 use ipnetwork::{IpNetwork, Ipv6Network};
 use mimiq_contract::{MacAddr, Role};
 use serde::Deserialize;
+
+pub use device_config::DeviceConfig;
 
 /// Why a configuration was refused.
 #[derive(Debug, thiserror::Error)]
@@ -147,6 +150,9 @@ pub struct Switch {
     pub device_id: u64,
     /// Where its P4Runtime server listens, `http://HOST:PORT`.
     pub p4runtime: String,
+    /// The compiled program, for a switch that has none of its own: BMv2 and Tofino, but not the software switch.
+    #[serde(default)]
+    pub device_config: Option<DeviceConfig>,
     /// Its SID, if clients are connected to it.
     #[serde(default)]
     pub sid: Option<u16>,
@@ -230,21 +236,24 @@ impl Config {
     /// If the file cannot be read or says what is not allowed.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
-        let mut config = Self::parse(&text)?;
-        let base = path.parent().unwrap_or(Path::new(""));
-        for file in [&mut config.state_file, &mut config.pki.ca, &mut config.pki.certificate, &mut config.pki.key] {
-            *file = base.join(&file);
-        }
-        Ok(config)
+        Self::parse(&text, path.parent().unwrap_or(Path::new("")))
     }
 
-    /// Reads and checks a text.
+    /// Reads and checks a text, and the programs that it names. Relative paths in it count from `folder`.
     ///
     /// # Errors
     /// If it says what is not allowed.
-    pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let config: Self = serde_yaml::from_str(text)?;
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, ConfigError> {
+        let mut config: Self = serde_yaml::from_str(text)?;
         check::check(&config)?;
+        for file in [&mut config.state_file, &mut config.pki.ca, &mut config.pki.certificate, &mut config.pki.key] {
+            *file = folder.join(&file);
+        }
+        for (index, switch) in config.switches.iter_mut().enumerate() {
+            if let Some(program) = &mut switch.device_config {
+                program.read(folder, &format!("switches[{index}].device_config"))?;
+            }
+        }
         Ok(config)
     }
 

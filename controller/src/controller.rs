@@ -131,6 +131,7 @@ impl Sessions<'_> {
             uri: switch.p4runtime.clone(),
             device_id: switch.device_id,
             election_id: self.election_id,
+            device_config: switch.device_config.as_ref().map(|program| program.bytes().clone()).unwrap_or_default(),
         };
         let mut entries = network::static_entries(self.config, switch);
         if switch.edge {

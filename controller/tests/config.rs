@@ -1,9 +1,9 @@
 //! The configuration file: the example is in order, and what is wrong is named with its field and value.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests count as no tests
 
-use std::{error::Error, net::Ipv6Addr};
+use std::{error::Error, net::Ipv6Addr, path::Path};
 
-use mimiq_contract::{Entry, EntryKey, PortId, Role, tables::*, wellknown};
+use mimiq_contract::{Entry, EntryKey, P4INFO_TEXT, PortId, Role, tables::*, wellknown};
 use mimiq_controller::{
     config::{Config, ConfigError},
     network::static_entries,
@@ -11,6 +11,10 @@ use mimiq_controller::{
 use proptest::prelude::*;
 
 const EXAMPLE: &str = include_str!("../mimiq-controller.example.yaml");
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(text, Path::new("/nowhere"))
+}
 
 fn chain(error: &ConfigError) -> String {
     let mut text = error.to_string();
@@ -25,12 +29,12 @@ fn chain(error: &ConfigError) -> String {
 /// The message when `from`, which stands in the example, is replaced.
 fn refusal(from: &str, to: &str) -> String {
     assert!(EXAMPLE.contains(from), "{from}");
-    chain(&Config::parse(&EXAMPLE.replacen(from, to, 1)).expect_err(to))
+    chain(&parse(&EXAMPLE.replacen(from, to, 1)).expect_err(to))
 }
 
 #[test]
 fn the_example_is_in_order() {
-    let config = Config::parse(EXAMPLE).unwrap();
+    let config = parse(EXAMPLE).unwrap();
     assert_eq!(config.client_mtu(), 1500);
 }
 
@@ -43,6 +47,39 @@ fn relative_paths_count_from_the_file() {
     assert_eq!(config.pki.key, dir.path().join("pki/controller.key"));
     let error = chain(&Config::load(&dir.path().join("none.yaml")).unwrap_err());
     assert!(error.contains("none.yaml") && error.contains("No such file"), "{error}");
+}
+
+#[test]
+fn a_program_is_of_this_contract_or_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = EXAMPLE.replacen("    device_id: 1\n", "    device_id: 1\n    device_config: program.json\n", 1);
+    let program = dir.path().join("program.json");
+    let refusal = |bytes: &[u8]| {
+        std::fs::write(&program, bytes).unwrap();
+        chain(&Config::parse(&text, dir.path()).unwrap_err())
+    };
+    let field = format!("switches[0].device_config: {}: ", program.display());
+    let error = chain(&Config::parse(&text, dir.path()).unwrap_err());
+    assert!(error.starts_with(&field) && error.contains("No such file"), "{error}");
+    assert_eq!(refusal(b""), format!("{field}is empty"));
+    for bytes in [&b"7"[..], b"[]", b"{}", b"{\"pipelines\": [{}]}", P4INFO_TEXT.as_bytes()] {
+        let error = refusal(bytes);
+        assert!(error.starts_with(&format!("{field}is no program for BMv2: ")), "{error}");
+    }
+    let mut tables: Vec<String> =
+        Entry::TABLES.iter().map(|(_, name)| format!("{{\"name\": \"ingress.{name}\", \"id\": 0}}")).collect();
+    let json = |tables: &[String]| format!("{{\"pipelines\": [{{\"tables\": [{}]}}]}}", tables.join(", "));
+    let right = json(&tables);
+    tables.remove(7);
+    let error = refusal(json(&tables).as_bytes());
+    assert_eq!(error, format!("{field}is another program: it has no table ingress.alias"));
+    // What is not text is for other targets.
+    for right in [right.as_bytes(), b"\x1f\x8b\x08\0\xff"] {
+        std::fs::write(&program, right).unwrap();
+        let config = Config::parse(&text, dir.path()).unwrap();
+        assert_eq!(&**config.switches[0].device_config.as_ref().unwrap().bytes(), right);
+        assert!(config.switches[1].device_config.is_none());
+    }
 }
 
 #[test]
@@ -95,7 +132,7 @@ fn refusals_name_field_and_value() {
 
 #[test]
 fn entries_follow_from_the_configuration() {
-    let config = Config::parse(EXAMPLE).unwrap();
+    let config = parse(EXAMPLE).unwrap();
     let [access, _, edge] = &config.switches[..] else { panic!("three switches") };
     let (at_access, at_edge) = (static_entries(&config, access), static_entries(&config, edge));
     let decaps = |entries: &[Entry]| -> Vec<EntryKey> {
@@ -140,13 +177,13 @@ fn entries_follow_from_the_configuration() {
 proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in "\\PC*") {
-        let _ = Config::parse(&text);
+        let _ = parse(&text);
     }
 
     #[test]
     fn damaged_examples_are_read_or_refused(at in 0usize..EXAMPLE.len(), insert in "[ -~\\n]{0,4}", drop in 0usize..20) {
         let mut bytes = EXAMPLE.as_bytes().to_vec();
         bytes.splice(at..(at + drop).min(EXAMPLE.len()), insert.bytes());
-        let _ = Config::parse(&String::from_utf8_lossy(&bytes));
+        let _ = parse(&String::from_utf8_lossy(&bytes));
     }
 }

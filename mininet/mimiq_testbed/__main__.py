@@ -8,6 +8,7 @@ from pathlib import Path
 from . import demo
 from .paths import TARGET
 from .process import TestbedError
+from .switches import Missing
 
 
 def main():
@@ -29,6 +30,9 @@ def main():
         held = demo.run(
             chosen.out, requests=chosen.requests, size=chosen.size, hop_every=chosen.hop_every, rtt_ms=chosen.rtt_ms
         )
+    except Missing as error:
+        print(f"skipped: {error}", file=sys.stderr)
+        return 2
     except TestbedError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2

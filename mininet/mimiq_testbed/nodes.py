@@ -2,7 +2,7 @@
 
 import subprocess
 
-from mininet.node import Node, Switch
+from mininet.node import Node
 
 from .process import Daemon, TestbedError, die_with_parent
 
@@ -84,21 +84,6 @@ class Router(Namespace):
     def __init__(self, name, **params):
         super().__init__(name, **params)
         self.sysctl("net.ipv6.conf.all.forwarding=1")
-
-
-class MimiqSwitch(Namespace, Switch):
-    """A node for one `mimiq-switch` process on AF_XDP."""
-
-    def quiet(self, *interfaces):
-        """Keeps the kernel's IPv6 off the switch's ports: they are the switch's alone."""
-        self.sysctl(*(f"net.ipv6.conf.{name}.disable_ipv6=1" for name in interfaces))
-
-    def start(self, controllers):
-        """Nothing: the testbed starts the process once its configuration is written."""
-
-    def stop(self, deleteIntfs=True):
-        self.stop_daemons()
-        super().stop(deleteIntfs)
 
 
 class DelayLine(Namespace):

@@ -39,8 +39,13 @@ class Switch:
 
     @property
     def management(self):
-        """Where its P4Runtime server listens."""
+        """Its address on the controller's link to it."""
         return f"fd00:6d69:a:{self.device_id}::1"
+
+    @property
+    def p4runtime(self):
+        """Where its P4Runtime server listens."""
+        return f"[{self.management}]:{P4RUNTIME_PORT}"
 
     @property
     def management_peer(self):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
-_READY = re.compile(r"\bready\b")
+_READY = r"\bready\b"
 
 
 class TestbedError(Exception):
@@ -24,24 +24,26 @@ def die_with_parent():
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def is_ready(line):
-    """Whether a log line, JSON or text, has the message "ready"."""
+def is_ready(line, pattern=_READY):
+    """Whether a log line, JSON or text, has a message with `pattern`."""
     try:
         record = json.loads(line)
     except ValueError:
-        return bool(_READY.search(line))
+        return bool(re.search(pattern, line))
     if not isinstance(record, dict):
         return False
     message = record.get("message", record.get("fields", {}).get("message", ""))
-    return bool(_READY.search(str(message)))
+    return bool(re.search(pattern, str(message)))
 
 
 class Daemon:
     """A process in a node whose output goes to a log file."""
 
-    def __init__(self, node, name, command, log, **popen):
-        """`command`: list of arguments; `log`: where its output goes; `popen`: further arguments for `Popen`."""
+    def __init__(self, node, name, command, log, ready=_READY, **popen):
+        """`command`: list of arguments; `log`: where its output goes; `ready`: what it says, as a pattern, when it is;
+        `popen`: further arguments for `Popen`."""
         self.name = name
+        self._pattern = ready
         self.log = Path(log)
         self._ready = threading.Event()
         self._was_ready = False
@@ -60,7 +62,7 @@ class Daemon:
             for line in output:
                 log.write(line)
                 log.flush()
-                if not self._was_ready and is_ready(line.decode(errors="replace")):
+                if not self._was_ready and is_ready(line.decode(errors="replace"), self._pattern):
                     self._was_ready = True
                     self._ready.set()
         self._ready.set()

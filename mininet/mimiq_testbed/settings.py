@@ -15,15 +15,17 @@ def switch(switch):
     """Of one `mimiq-switch`."""
     return {
         "device_id": switch.device_id,
-        "listen": f"[{switch.management}]:{p.P4RUNTIME_PORT}",
+        "listen": switch.p4runtime,
         "metrics": f"[{switch.management}]:{p.METRICS_PORT}",
         "backend": "af_xdp",
         "ports": [{"id": number, "interface": interface} for number, interface, _ in switch.ports],
     }
 
 
-def controller(plan, pki, state):
-    """Of `mimiq-controller`; `pki` is the folder that `mimiqctl pki init` filled, `state` its state file."""
+def controller(plan, pki, state, device_config):
+    """Of `mimiq-controller`; `pki` is the folder that `mimiqctl pki init` filled, `state` its state file,
+    `device_config` the program for the switches, None if they have their own."""
+    program = {"device_config": str(device_config)} if device_config else {}
     return {
         "relay": f"[{p.CONTROLLER}]:{p.RELAY_PORT}",
         "state_file": str(state),
@@ -32,7 +34,7 @@ def controller(plan, pki, state):
         "pool": {"prefix": p.POOL, "alias_bits": 16, "aliases_per_sid": 16},
         "timing": plan.timing,
         "limits": {"addresses_per_client": 256},
-        "switches": [_controlled(plan, switch) for switch in plan.switches],
+        "switches": [_controlled(plan, switch) | program for switch in plan.switches],
     }
 
 
@@ -41,7 +43,7 @@ def _controlled(plan, switch):
     document = {
         "name": switch.name,
         "device_id": switch.device_id,
-        "p4runtime": f"http://[{switch.management}]:{p.P4RUNTIME_PORT}",
+        "p4runtime": f"http://{switch.p4runtime}",
         "edge": switch.edge,
         "mac": switch.mac,
         "tunnel_addr": switch.tunnel,

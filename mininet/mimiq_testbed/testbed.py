@@ -11,7 +11,7 @@ from pathlib import Path
 from mininet.net import Mininet
 
 from . import plan as p
-from . import server, settings
+from . import server, settings, switches
 from .paths import EXAMPLES, binary
 from .process import TestbedError
 from .topology import Isp, configure
@@ -49,6 +49,7 @@ class Testbed:
     def __enter__(self):
         if os.geteuid() != 0:
             raise TestbedError("network namespaces and AF_XDP need root: run this as root")
+        self.kind = switches.chosen()
         self.directory.mkdir(parents=True, exist_ok=True)
         # Unix socket paths are limited to 107 bytes; a checkout's folder may be longer.
         self.sockets = Path(tempfile.mkdtemp(prefix="mimiq-"))
@@ -78,7 +79,7 @@ class Testbed:
         # Mininet's own initialisation raises limits of the whole machine for good; a few nodes need none of that.
         Mininet.inited = True
         self.net = Mininet(topo=None, build=False, controller=None)
-        self.net.topo = Isp(plan=self.plan)
+        self.net.topo = Isp(plan=self.plan, switch_class=self.kind)
         self.net.build()
         configure(self.net, self.plan)
         delay_us = round(self.plan.rtt_ms * 500)
@@ -93,10 +94,15 @@ class Testbed:
         interface = f"{self.plan.edge.name}-wan"
         target = _link_local(self.net["srv"], "srv-wan")
         # Both ends resolve each other in the first exchange; what counts is the best of the following ones.
-        output = self.net[self.plan.edge.name].run("ping", "-6", "-n", "-c", 6, "-i", 0.05, "-W", 2, f"{target}%{interface}")
-        found = re.search(r"= ([\d.]+)/([\d.]+)/", output)
-        rtt = float(found[1]) if found else float("nan")
-        if not abs(rtt - self.plan.rtt_ms) <= RTT_TOLERANCE_MS:
+        ping = "ping", "-6", "-n", "-c", 6, "-i", 0.05, "-W", 2, f"{target}%{interface}"
+        # Again on a machine that was too busy.
+        for _ in range(3):
+            output = self.net[self.plan.edge.name].run(*ping)
+            found = re.search(r"= ([\d.]+)/([\d.]+)/", output)
+            rtt = float(found[1]) if found else float("nan")
+            if abs(rtt - self.plan.rtt_ms) <= RTT_TOLERANCE_MS:
+                break
+        else:
             raise TestbedError(f"the delay line has an RTT of {rtt:g} ms instead of {self.plan.rtt_ms:g} ms:\n{output}")
         self.say(f"delay line: RTT {rtt:.2f} ms (asked for {self.plan.rtt_ms:g})")
         return rtt
@@ -119,8 +125,8 @@ class Testbed:
         started = [self._start_switch(switch) for switch in self.plan.switches]
         for daemon in started:
             daemon.wait_ready()
-        self.say(f"switches {', '.join(s.name for s in self.plan.switches)} on AF_XDP")
-        document = settings.controller(self.plan, self.pki, state)
+        self.say(f"switches {', '.join(s.name for s in self.plan.switches)}: {self.kind.what}")
+        document = settings.controller(self.plan, self.pki, state, self.kind.device_config)
         self._controller_config = settings.write(self.directory / "controller.yaml", document)
         self._start_controller()
         self.say("controller: switches programmed")
@@ -144,8 +150,7 @@ class Testbed:
     def _start_switch(self, switch):
         node = self.net[switch.name]
         node.quiet(*(interface for _, interface, _ in switch.ports))
-        config = settings.write(self.directory / f"{switch.name}.yaml", settings.switch(switch))
-        return self._daemon(node, "mimiq-switch", config)
+        return node.launch(switch, self.directory)
 
     def start_agents(self):
         """One agent for each client, enrolled by the controller's authority."""

@@ -3,17 +3,17 @@
 from mininet.topo import Topo
 
 from . import plan as p
-from .nodes import Client, DelayLine, MimiqSwitch, Namespace, Router
+from .nodes import Client, DelayLine, Namespace, Router
 
 
 class Isp(Topo):
     """Clients h*, client-facing switches s*, router r1, edge e1, controller c0, delay line wan, server srv."""
 
-    def build(self, plan):
+    def build(self, plan, switch_class):
         for name, kind in (("r1", Router), ("c0", Namespace), ("wan", DelayLine), ("srv", Namespace)):
             self.addHost(name, cls=kind, ip=None)
         for switch in plan.switches:
-            self.addSwitch(switch.name, cls=MimiqSwitch)
+            self.addSwitch(switch.name, cls=switch_class)
             self._join(switch.name, "r1")
             self._join("c0", switch.name)
             for client in switch.clients:

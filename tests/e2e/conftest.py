@@ -34,19 +34,18 @@ class Metrics:
                     total += float(found[3])
         return total
 
-    def wait(self, least, name, timeout=10.0, **labels):
-        """Waits until the value is at least `least`: metrics can only be asked."""
-        deadline = time.monotonic() + timeout
-        while (value := self.value(name, **labels)) < least:
-            assert time.monotonic() < deadline, f"{name}{labels} is {value}, not {least}"
-            time.sleep(0.1)
-        return value
+    def wait(self, least, name, **labels):
+        """Waits until the value is at least `least`."""
+        return at_least(least, self.value, name, **labels)
 
 
-def of_switch(testbed, name):
-    """The metrics of one switch."""
-    switch = next(switch for switch in testbed.plan.switches if switch.name == name)
-    return Metrics(testbed["c0"], switch.management)
+def at_least(least, read, *arguments, timeout=10.0, **labels):
+    """Waits until `read` returns `least` or more: counters can only be asked."""
+    deadline = time.monotonic() + timeout
+    while (value := read(*arguments, **labels)) < least:
+        assert time.monotonic() < deadline, f"{arguments}{labels or ''} is {value}, not {least}"
+        time.sleep(0.1)
+    return value
 
 
 @pytest.fixture(scope="module")

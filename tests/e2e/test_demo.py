@@ -33,7 +33,7 @@ def traces():
             words = (process / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if any(name in words[0] for name in (b"mimiq-", b"mnexec")) or b"http3_server.py" in words:
+        if any(name in words[0] for name in (b"mimiq-", b"mnexec", b"simple_switch")) or b"http3_server.py" in words:
             programs.append((process.name, words[0]))
     links = [link["ifname"] for link in json.loads(output("ip", "-json", "link"))]
     return {

@@ -1,5 +1,6 @@
 """What must not pass, and what must: source guard, denied sources, delivery between clients, grace, MTU."""
 
+import os
 import random
 import socket
 import struct
@@ -7,12 +8,12 @@ import time
 
 import dpkt
 import pytest
-from conftest import Metrics, of_switch
+from conftest import Metrics, at_least
 from inside import App, raw, udp
 from mimiq_testbed import plan as p
+from mimiq_testbed.counters import Counters
 
 PLAN = p.Plan(rtt_ms=4.0, fabric_mtu=1480)
-DROPS = "mimiq_switch_drop_packets_total"
 MARK = b"end-to-end probe "
 
 
@@ -56,13 +57,13 @@ def test_forged_source_never_leaves_the_client_facing_switch(testbed, app, case)
         "other client's address": (app("h3").take(), own_mac),
         "own address, other MAC": (app("h1").take(), p.mac("h2", "s1")),
     }[case]
-    metrics = of_switch(testbed, "s1")
-    before = metrics.value(DROPS, reason="source_guard")
+    drops = Counters(testbed, "s1").drops
+    before = drops("source_guard")
     payload = MARK + case.encode()
     server, wire = udp(testbed["srv"], p.SERVER, 5000), raw(testbed["h1"], "h1-s1")
     for _ in range(5):
         wire.send(frame(source, p.SERVER, payload, mac, GATEWAY_MAC))
-    metrics.wait(before + 5, DROPS, reason="source_guard")
+    at_least(before + 5, drops, "source_guard")
     # The same from a leased address arrives, so the path is right; everything sent before it would be there by now.
     honest = udp(testbed["h1"], app("h1").take())
     honest.sendto(b"honest", (p.SERVER, 5000))
@@ -71,17 +72,24 @@ def test_forged_source_never_leaves_the_client_facing_switch(testbed, app, case)
 
 @pytest.mark.parametrize("source", ["2001:db8:6d00::77", "fd00:6d69:0:1::1"])
 def test_inside_source_from_upstream_is_dropped_at_the_edge(testbed, app, source):
-    metrics = of_switch(testbed, "e1")
-    before = metrics.value(DROPS, reason="denied_source")
+    drops = Counters(testbed, "e1").drops
+    before = drops("denied_source")
     target = app("h1").take()
     client = udp(testbed["h1"], target, 5000)
     wire = raw(testbed["srv"], "srv-wan")
     edge_mac = next(s.mac for s in testbed.plan.switches if s.edge)
     for _ in range(5):
         wire.send(frame(source, target, b"forged", p.mac("srv", "wan"), edge_mac))
-    metrics.wait(before + 5, DROPS, reason="denied_source")
+    at_least(before + 5, drops, "denied_source")
     udp(testbed["srv"], p.SERVER).sendto(b"honest", (target, 5000))
     assert client.recv(2048) == b"honest"
+
+
+def test_every_node_has_a_namespace_of_its_own(testbed):
+    nodes = testbed.net.hosts + testbed.net.switches
+    spaces = {os.readlink(f"/proc/{node.pid}/ns/net") for node in nodes}
+    assert len(spaces) == len(nodes)
+    assert os.readlink("/proc/self/ns/net") not in spaces
 
 
 def test_clients_reach_each_other_through_the_edge(testbed, app):
@@ -99,8 +107,8 @@ def test_packets_in_flight_are_delivered_until_the_grace_ends(testbed, app):
     holder = app("h2")
     target = holder.take()
     server, wire = udp(testbed["srv"], p.SERVER), raw(testbed["h2"], "h2-s1", timeout=0.2)
-    metrics = of_switch(testbed, "s1")
-    missed = metrics.value(DROPS, reason="client_miss")
+    drops = Counters(testbed, "s1").drops
+    missed = drops("client_miss")
 
     def arrives():
         payload = MARK + random.randbytes(8)
@@ -121,18 +129,18 @@ def test_packets_in_flight_are_delivered_until_the_grace_ends(testbed, app):
         assert time.monotonic() < returned + grace + 10, "still delivered long after the grace"
     # The last one that arrived was sent at most one probe earlier.
     assert time.monotonic() - returned > grace - 0.7, "the grace was cut short"
-    metrics.wait(missed + 1, DROPS, reason="client_miss")
+    at_least(missed + 1, drops, "client_miss")
 
 
 def test_address_of_no_client_is_dropped(testbed):
-    metrics = of_switch(testbed, "e1")
-    before = metrics.value(DROPS, reason="alias_miss")
+    drops = Counters(testbed, "e1").drops
+    before = drops("alias_miss")
     server = udp(testbed["srv"], p.SERVER)
     # 512 random addresses: few of the 2^16 aliases are in use.
     pool = p.POOL.split("::")[0]
     for _ in range(512):
         server.sendto(b"scan", (f"{pool}:{random.randrange(1 << 16):x}::{random.randrange(1 << 16):x}", 5000))
-    metrics.wait(before + 1, DROPS, reason="alias_miss")
+    at_least(before + 1, drops, "alias_miss")
 
 
 def test_edge_tells_the_server_what_fits(testbed, app):

@@ -3,8 +3,9 @@
 import time
 
 import pytest
-from conftest import Metrics, of_switch
+from conftest import Metrics, at_least
 from mimiq_testbed import capture, fetch, observer, plan, report
+from mimiq_testbed.counters import Counters
 from mimiq_testbed.testbed import Testbed
 
 LEAST = 60
@@ -63,8 +64,11 @@ def test_edge_switch_restarts(tmp_path):
         metrics.wait(metrics.value("mimiq_agent_addresses_given_total") + 10, "mimiq_agent_addresses_given_total")
         testbed.restart_switch("e1")
         result = running.result(time.monotonic() + 60)
-        entries = of_switch(testbed, "e1").wait(2, "mimiq_switch_table_entries", table="alias")
+        entries = at_least(2, Counters(testbed, "e1").entries, "alias")
     assert result.ok == result.requests == 300
     assert entries >= 2
-    document = evaluated(tmp_path, [result])
-    assert document["ids_on_several_addresses"] == 0
+    # What the client sends is not linkable. A server may do worse: cut off from a path that it has not validated yet, it
+    # falls back to the client's last address (RFC 9000 §9.3.2), and aioquic with the ID of the new path.
+    captured = capture.read(tmp_path / "observer.pcap", plan.SERVER_PORT)
+    several = observer.observe(captured.datagrams).addresses_by_id
+    assert not [identifier for up, identifier in several if up]

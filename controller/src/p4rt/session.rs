@@ -33,7 +33,9 @@ pub fn start(target: Target, always: Vec<Entry>, adopt: Adopt) -> SwitchHandle {
     let (synced_sender, synced) = watch::channel(false);
     let name = target.name.clone();
     let desired = always.into_iter().map(|entry| (entry.key(), entry)).collect();
-    let session = Session { target, desired, adopt: Some(adopt), removed: Vec::new(), requests, synced: synced_sender };
+    let adopt = Some(adopt);
+    let session =
+        Session { target, desired, adopt, removed: Vec::new(), requests, synced: synced_sender, lost_before: 0 };
     tokio::spawn(session.run());
     SwitchHandle::new(name, sender, synced)
 }
@@ -46,6 +48,8 @@ struct Session {
     removed: Vec<oneshot::Sender<()>>,
     requests: mpsc::UnboundedReceiver<Request>,
     synced: watch::Sender<bool>,
+    /// How many connections were lost so far.
+    lost_before: u64,
 }
 
 /// All handles are gone.
@@ -53,12 +57,12 @@ struct Ended;
 
 impl Session {
     async fn run(mut self) {
-        let mut backoff = BACKOFF.0;
+        let (mut backoff, mut said) = (BACKOFF.0, None);
         while let Ok(opened) = self.open().await {
             let lost = match opened {
                 Ok((mut connection, actual)) => match self.synchronise(&mut connection, actual).await {
                     Ok(()) => {
-                        backoff = BACKOFF.0;
+                        (backoff, said) = (BACKOFF.0, None);
                         self.set_synced(true);
                         let Ok(lost) = self.serve(&mut connection).await else { return };
                         self.set_synced(false);
@@ -69,17 +73,27 @@ impl Session {
                 Err(lost) => lost,
             };
             counter!("mimiq_controller_switch_losses_total", "switch" => self.target.name.to_string()).increment(1);
+            // Not when another controller has the switch: two would outbid each other for ever.
+            if !matches!(lost, Lost::NotPrimary { .. }) {
+                self.lost_before += 1;
+            }
             // Repeats say nothing new.
-            if backoff == BACKOFF.0 {
-                tracing::warn!(switch = %self.target.name, %lost, "switch not available");
+            let lost = lost.to_string();
+            if said.as_ref() == Some(&lost) {
+                tracing::debug!(switch = %self.target.name, lost, "switch still not available");
             } else {
-                tracing::debug!(switch = %self.target.name, %lost, "switch still not available");
+                tracing::warn!(switch = %self.target.name, lost, "switch not available");
+                said = Some(lost);
             }
             if self.wait(sleep_until(Instant::now() + backoff)).await.is_err() {
                 return;
             }
             backoff = (backoff * 2).min(BACKOFF.1);
         }
+    }
+
+    fn count_refusal(&self) {
+        counter!("mimiq_controller_switch_refusals_total", "switch" => self.target.name.to_string()).increment(1);
     }
 
     fn set_synced(&self, synced: bool) {
@@ -92,9 +106,9 @@ impl Session {
     }
 
     async fn open(&mut self) -> Result<Result<(Connection, Vec<Entry>), Lost>, Ended> {
-        let target = self.target.clone();
+        let (target, earlier) = (self.target.clone(), self.lost_before);
         self.wait(async move {
-            let mut connection = Connection::open(target).await?;
+            let mut connection = Connection::open(target, earlier).await?;
             let actual = connection.read().await?;
             Ok((connection, actual))
         })
@@ -136,6 +150,10 @@ impl Session {
             let (changes, entries) = (operations.len(), actual.len());
             tracing::info!(switch = %self.target.name, entries, changes, "reconciling");
         }
+        if let Some((code, message)) = connection.limit_icmp_errors().await? {
+            tracing::error!(switch = %self.target.name, ?code, message, "switch refused the limit on ICMP errors");
+            self.count_refusal();
+        }
         let mut all_deleted = true;
         for (operation, outcome) in operations.iter().zip(write(&self.target, connection, &operations).await?) {
             if let Some((code, message)) = outcome {
@@ -145,8 +163,7 @@ impl Session {
                 tracing::error!(switch = %self.target.name, table, ?code, "switch refused an entry");
                 // It may name a client's address.
                 tracing::debug!(message, "refused because");
-                counter!("mimiq_controller_switch_refusals_total", "switch" => self.target.name.to_string())
-                    .increment(1);
+                self.count_refusal();
             }
         }
         if all_deleted {

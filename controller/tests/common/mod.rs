@@ -1,8 +1,13 @@
 //! A network for tests: real switches (P4Runtime over gRPC), a relay as the switches' pipelines would be, and clients.
 #![allow(dead_code, unreachable_pub)] // each test file uses a part
 
+pub mod bmv2;
 pub mod client;
+pub mod forgetful;
+pub mod p4;
+pub mod proxy;
 pub mod relay;
+pub mod session;
 pub mod switch;
 
 use std::{
@@ -50,8 +55,8 @@ pub struct Network {
     pub dir: TempDir,
 }
 
-/// An address of 127.0.0.0/8 that no other test on this machine uses: relays need a fixed port.
-fn loopback() -> Ipv4Addr {
+/// An address of 127.0.0.0/8 that no other test on this machine uses, for what needs a fixed port.
+pub fn loopback() -> Ipv4Addr {
     static NEXT: AtomicU16 = AtomicU16::new(1);
     let [a, b] = ((std::process::id() & 0x7fff) as u16).to_be_bytes();
     let n = NEXT.fetch_add(1, Ordering::Relaxed);

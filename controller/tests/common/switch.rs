@@ -1,28 +1,23 @@
 use std::{
-    collections::HashMap,
-    net::{SocketAddr, TcpListener},
+    net::TcpListener,
+    ops::Deref,
     sync::{Arc, mpsc},
 };
 
-use mimiq_contract::{
-    Entry, EntryKey, P4INFO_TEXT, TableSchema as _,
-    tables::{SourceGuardV6, SwitchInfo},
-};
+use mimiq_contract::{P4INFO_TEXT, TableSchema as _, tables::SourceGuardV6};
 use mimiq_pipeline::DropCounters;
 use mimiq_switch::{Device, pipeline_config::PipelineConfig, server::Server, tables};
-use p4runtime::v1::{
-    Entity, MasterArbitrationUpdate, ReadRequest, StreamMessageRequest, TableEntry, Uint128, Update, WriteRequest,
-    entity, p4_runtime_client::P4RuntimeClient, stream_message_request, stream_message_response, update,
-};
+use p4runtime::v1::p4_runtime_server::P4RuntimeServer;
 use tokio::runtime::Runtime;
 use tokio_stream::wrappers::TcpListenerStream;
 
+use super::{forgetful::Forgetful, p4::P4};
+
 /// The software switch's P4Runtime server, in a runtime of its own so that it can die like a process.
 pub struct Switch {
-    pub device_id: u64,
-    pub address: SocketAddr,
+    p4: P4,
     guards: Option<i64>,
-    running: Option<(Runtime, Server)>,
+    running: Option<(Runtime, Forgetful)>,
 }
 
 impl Switch {
@@ -34,7 +29,7 @@ impl Switch {
     pub fn start_with(device_id: u64, guards: Option<i64>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        Self { device_id, address, guards, running: Some(serve(device_id, guards, listener)) }
+        Self { p4: P4 { address, device_id }, guards, running: Some(serve(device_id, guards, listener)) }
     }
 
     /// Ends it at once; connections break and entries are lost.
@@ -53,28 +48,11 @@ impl Switch {
     }
 
     pub fn server(&self) -> &Server {
-        &self.running.as_ref().expect("is dead").1
+        &self.forgetful().server
     }
 
-    /// All its entries, read as a controller would; `None` if it is away or has no pipeline yet.
-    pub async fn try_entries(&self) -> Option<HashMap<EntryKey, Entry>> {
-        let mut client = P4RuntimeClient::connect(format!("http://{}", self.address)).await.ok()?;
-        let table =
-            |id: u32| TableEntry { table_id: id, is_default_action: id == SwitchInfo::ID, ..Default::default() };
-        let entity = |entry| Entity { entity: Some(entity::Entity::TableEntry(entry)) };
-        let entities = Entry::TABLES.iter().map(|(id, _)| entity(table(*id))).collect();
-        let request = ReadRequest { device_id: self.device_id, entities, ..Default::default() };
-        let mut responses = client.read(request).await.ok()?.into_inner();
-        let mut entries = HashMap::new();
-        while let Some(response) = responses.message().await.ok()? {
-            for entity in response.entities {
-                let Some(entity::Entity::TableEntry(entry)) = entity.entity else { panic!("no table entry") };
-                if let Ok(entry) = Entry::from_p4(&entry) {
-                    entries.insert(entry.key(), entry);
-                }
-            }
-        }
-        Some(entries)
+    pub fn forgetful(&self) -> &Forgetful {
+        &self.running.as_ref().expect("is dead").1
     }
 
     /// Does nothing until the returned sender is used or dropped.
@@ -87,36 +65,17 @@ impl Switch {
         holding.await.unwrap();
         release
     }
+}
 
-    /// Writes as the present primary would.
-    pub async fn meddle(&self, updates: Vec<(update::Type, TableEntry)>) {
-        let mut client = P4RuntimeClient::connect(format!("http://{}", self.address)).await.unwrap();
-        // A backup is told the primary's election ID.
-        let arbitration = MasterArbitrationUpdate {
-            device_id: self.device_id,
-            election_id: Some(Uint128 { high: 0, low: 1 }),
-            ..Default::default()
-        };
-        let hello = StreamMessageRequest { update: Some(stream_message_request::Update::Arbitration(arbitration)) };
-        // The stream ends with the request side, and is needed no longer.
-        let mut stream = client.stream_channel(tokio_stream::once(hello)).await.unwrap().into_inner();
-        let answer = stream.message().await.unwrap().unwrap().update.unwrap();
-        let stream_message_response::Update::Arbitration(answer) = answer else { panic!("{answer:?}") };
-        let update = |(kind, entry): (update::Type, TableEntry)| Update {
-            r#type: kind as i32,
-            entity: Some(Entity { entity: Some(entity::Entity::TableEntry(entry)) }),
-        };
-        let updates = updates.into_iter().map(update).collect();
-        let (device_id, election_id) = (self.device_id, answer.election_id);
-        client.write(WriteRequest { device_id, election_id, updates, ..Default::default() }).await.unwrap();
-    }
+impl Deref for Switch {
+    type Target = P4;
 
-    pub async fn entries(&self) -> HashMap<EntryKey, Entry> {
-        self.try_entries().await.expect("the switch answers")
+    fn deref(&self) -> &P4 {
+        &self.p4
     }
 }
 
-fn serve(device_id: u64, guards: Option<i64>, listener: TcpListener) -> (Runtime, Server) {
+fn serve(device_id: u64, guards: Option<i64>, listener: TcpListener) -> (Runtime, Forgetful) {
     let contract = p4runtime::p4info_from_text(P4INFO_TEXT).unwrap();
     let mut actual = contract.clone();
     for table in &mut actual.tables {
@@ -126,8 +85,8 @@ fn serve(device_id: u64, guards: Option<i64>, listener: TcpListener) -> (Runtime
     }
     let (writer, _) = mimiq_pipeline::tables(&tables::sizes(&actual));
     let tables = tables::Tables::new(writer, Arc::new(DropCounters::default()), &contract);
-    let server = Server::new(Device::new(device_id, PipelineConfig::new(contract), tables));
-    let service = server.service();
+    let server = Forgetful::new(Server::new(Device::new(device_id, PipelineConfig::new(contract), tables)));
+    let service = P4RuntimeServer::new(server.clone());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     listener.set_nonblocking(true).unwrap();
     runtime.spawn(async move {
