@@ -1,6 +1,7 @@
 //! Network namespaces, and processes in them. All is gone when the values are dropped.
 
 use std::{
+    env,
     fs::File,
     io::{BufRead as _, BufReader, Read},
     path::{Path, PathBuf},
@@ -122,20 +123,29 @@ impl Namespace {
 
     /// Starts one of this project's release builds inside and waits until it says `ready`.
     pub(crate) fn start(&self, program: &str, arguments: &[&str], ready: &str) -> anyhow::Result<Process> {
-        let path = release_build(program)?;
+        self.start_at(&release_build(program)?, arguments, ready)
+    }
+
+    /// The same of a program that is installed.
+    pub(crate) fn start_installed(&self, program: &str, arguments: &[&str], ready: &str) -> anyhow::Result<Process> {
+        self.start_at(Path::new(program), arguments, ready)
+    }
+
+    fn start_at(&self, program: &Path, arguments: &[&str], ready: &str) -> anyhow::Result<Process> {
+        let name = program.display().to_string();
         let mut child = Command::new("ip")
             .args(["netns", "exec", &self.0])
-            .arg(&path)
+            .arg(program)
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .with_context(|| program.to_owned())?;
+            .with_context(|| name.clone())?;
         let (sender, lines) = channel();
         read_lines(child.stdout.take(), sender.clone())?;
         read_lines(child.stderr.take(), sender)?;
-        let process = Process { child, name: program.to_owned() };
+        let process = Process { child, name };
         process.wait_for(&lines, ready)?;
         Ok(process)
     }
@@ -198,9 +208,14 @@ fn read_lines(stream: Option<impl Read + Send + 'static>, lines: Sender<String>)
     Ok(())
 }
 
+/// Where an installed program is, if it is.
+pub(crate) fn in_path(program: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?).map(|directory| directory.join(program)).find(|path| path.is_file())
+}
+
 /// The program beside this one.
 fn release_build(program: &str) -> anyhow::Result<PathBuf> {
-    let this = std::env::current_exe()?;
+    let this = env::current_exe()?;
     let path = this.parent().unwrap_or(Path::new(".")).join(program);
     ensure!(path.exists(), "{}: missing, `make release` makes it", path.display());
     Ok(path)

@@ -1,8 +1,12 @@
 //! `make bench`: what mimiq costs, beside named peers measured in the same run. docs/benchmarks.md says what and how.
 
+mod bmv2;
+mod cpus;
 mod hop;
 mod lab;
 mod memory;
+mod p4rt;
+mod path;
 mod result;
 mod veth;
 
@@ -27,6 +31,8 @@ enum What {
     Memory,
     /// The switch over veths: CPU nanoseconds per packet (needs root and the other release builds).
     Veth,
+    /// The switch beside BMv2: CPU time per packet, packet rate, rule writes (needs root, the other release builds, and BMv2).
+    Bmv2,
     /// The SDK: added latency per hop (needs root and the other release builds).
     Hop,
     /// All of these.
@@ -47,6 +53,9 @@ fn main() -> anyhow::Result<()> {
     }
     if matches!(what, What::Veth | What::All) {
         results.extend(veth::run()?);
+    }
+    if matches!(what, What::Bmv2 | What::All) {
+        results.extend(bmv2::run()?);
     }
     if matches!(what, What::Hop | What::All) {
         results.extend(hop::run()?);

@@ -4,6 +4,7 @@ use std::{io::IoSlice, os::fd::AsRawFd as _, time::Duration};
 
 use anyhow::Context as _;
 use nix::{
+    errno::Errno,
     sys::{
         socket::{AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockType, bind, sendmmsg, socket},
         time::TimeSpec,
@@ -15,34 +16,43 @@ use super::cpu;
 
 /// Frames sent at once.
 const BURST: usize = 64;
-/// Frames in a second: well below what any of the contenders carries on one core, and so few that a ring of 2048 lasts for 40 ms
-/// in which the forwarder does not get the processor.
-const RATE: u32 = 50_000;
 
-/// Sends `count` frames, taken in turn, out of an interface of this thread's namespace; at most one burst more. Returns how
-/// many, and this thread's CPU time for it in nanoseconds.
-pub(super) fn send(interface: &str, frames: &[Vec<u8>], count: usize) -> anyhow::Result<(usize, u64)> {
+/// What was sent.
+pub(crate) struct Sent {
+    pub packets: usize,
+    pub took: Duration,
+    /// CPU time of sending, nanoseconds.
+    pub cpu_ns: u64,
+}
+
+/// Sends `count` frames, taken in turn, out of an interface of this thread's namespace, so many a second; at most one burst
+/// more. What the interface does not take is lost.
+pub(super) fn send(interface: &str, frames: &[Vec<u8>], rate: u32, count: usize) -> anyhow::Result<Sent> {
     let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).context("packet socket")?;
     bind(socket.as_raw_fd(), &address(interface)?).with_context(|| interface.to_owned())?;
     let slices: Vec<[IoSlice<'_>; 1]> = frames.iter().map(|frame| [IoSlice::new(frame)]).collect();
     let mut headers = MultiHeaders::<LinkAddr>::preallocate(BURST, None);
     let to = [const { None }; BURST];
 
-    let interval = Duration::from_secs(1) * BURST as u32 / RATE;
-    let start = cpu::this_thread()?;
-    let mut due = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?);
-    let mut sent = 0;
+    let interval = Duration::from_secs(1) * BURST as u32 / rate;
+    let (cpu, start) = (cpu::this_thread()?, monotonic()?);
+    let (mut due, mut packets) = (start, 0);
     for burst in slices.chunks_exact(BURST).cycle() {
-        if sent >= count {
+        if packets >= count {
             break;
         }
-        let results =
-            sendmmsg(socket.as_raw_fd(), &mut headers, burst, to, [], MsgFlags::empty()).context("sendmmsg")?;
-        sent += results.count();
+        match sendmmsg(socket.as_raw_fd(), &mut headers, burst, to, [], MsgFlags::empty()) {
+            Ok(_) | Err(Errno::ENOBUFS) => packets += BURST,
+            Err(error) => return Err(error).context("sendmmsg"),
+        }
         due += interval;
         clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::TIMER_ABSTIME, &TimeSpec::from(due))?;
     }
-    Ok((sent, cpu::this_thread()? - start))
+    Ok(Sent { packets, took: monotonic()? - start, cpu_ns: cpu::this_thread()? - cpu })
+}
+
+fn monotonic() -> anyhow::Result<Duration> {
+    Ok(clock_gettime(ClockId::CLOCK_MONOTONIC)?.into())
 }
 
 /// Of protocol 0: the socket receives nothing.
