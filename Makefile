@@ -31,8 +31,8 @@ lint:
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
-unit:
-	cargo test --locked --workspace
+unit: debug
+	MIMIQ_SWITCH=$(CURDIR)/target/debug/mimiq-switch cargo test --locked --workspace
 
 conformance: debug
 	MIMIQ_SWITCH=target/debug/mimiq-switch tests/conformance/run.sh

@@ -8,7 +8,7 @@
 //   why, egress makes it an error and sends it to the recirculation port, and ingress passes it on to the port it came from. It
 //   needs one mirror session for each length (docs/deploy-tofino.md).
 // - Actions count their table's hits.
-// - Tables are as large as fit beside each other.
+// - Tables are as large as fit beside each other in twelve stages.
 #include <core.p4>
 #include <tna.p4>
 
@@ -25,13 +25,14 @@
 #define VERIFY_ND_OPTION(header)
 #define VERIFY_ND_OPTIONS(first, second)
 
+// What fits together; docs/deploy-tofino.md has others, which `-D` can choose.
 #ifndef SIZE_CLIENTS_V6
-#define SIZE_CLIENTS_V6  4096
-#define SIZE_CLIENTS_V4  4096
+#define SIZE_CLIENTS_V6  8192
+#define SIZE_CLIENTS_V4  8192
 #define SIZE_BINDINGS_V6 4096
-#define SIZE_BINDINGS_V4 4096
-#define SIZE_ALIASES     8192
-#define SIZE_ROUTES      1024
+#define SIZE_BINDINGS_V4 16384
+#define SIZE_ALIASES     16384
+#define SIZE_ROUTES      2048
 #endif
 
 #include "icmp_error.p4"
