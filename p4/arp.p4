@@ -21,6 +21,7 @@ control Arp(inout headers_t hdr, inout meta_t meta) {
         hdr.arp.sender_addr = asked;
         meta.egress_dst_mac = hdr.ethernet.src;
         meta.egress_src_mac = mac;
+        SEND(meta.ingress_port)
     }
 
     @id(ID_TABLE_GATEWAY_V4) @name(".ingress.gateway_v4")
@@ -35,11 +36,32 @@ control Arp(inout headers_t hdr, inout meta_t meta) {
         size = SIZE_GATEWAYS;
     }
 
+    @hidden action reject(reason_t reason) {
+        DROP(reason)
+    }
+
+    // What is left is a request.
+    @hidden table arp_check {
+        key = {
+            hdr.arp.isValid():  ternary;
+            hdr.arp.types:      ternary;
+            hdr.arp.lengths:    ternary;
+            hdr.arp.operation:  ternary;
+        }
+        actions = { reject; NoAction; }
+        const default_action = reject(REASON_MALFORMED_ARP);
+        const entries = {
+            (true, ARP_ETHERNET_IPV4, ARP_LENGTHS, ARP_REQUEST): NoAction();
+            (true, ARP_ETHERNET_IPV4, ARP_LENGTHS, _): reject(REASON_ARP_NOT_FOR_US);
+        }
+    }
+
     apply {
-        if (!hdr.arp.isValid() || hdr.arp.kind != ARP_ETHERNET_IPV4) DROP(REASON_MALFORMED_ARP)
-        else if (hdr.arp.operation != ARP_REQUEST) DROP(REASON_ARP_NOT_FOR_US)
-        else if (gateway_v4.apply().hit) SEND(meta.ingress_port)
-        else DROP(REASON_ARP_NOT_FOR_US)
+        switch (arp_check.apply().action_run) {
+            NoAction: {
+                if (!gateway_v4.apply().hit) DROP(REASON_ARP_NOT_FOR_US)
+            }
+        }
     }
 }
 

@@ -1,78 +1,113 @@
-// What makes a header malformed, and what is never forwarded. Lengths are compared by subtraction that stops at zero: a
-// switch can compare two fields in no other way.
-#ifndef MIMIQ_CHECKS_P4
-#define MIMIQ_CHECKS_P4
+// What makes a frame malformed, and what is never forwarded: tables with fixed entries, of which the first that fits counts. A
+// switch compares many fields at once in a table and few in a condition.
+// Part of the control `MimiqPipeline`.
 
-#include "fate.p4"
-
-// The frame as it arrived.
-control FrameChecks(in headers_t hdr, inout meta_t meta) {
-    apply {
-        if (!hdr.ethernet.isValid()) DROP(REASON_TRUNCATED_ETHERNET)
-        else if (hdr.ethernet.src == 0 || hdr.ethernet.src[40:40] == 1) DROP(REASON_BAD_SOURCE_MAC)
-        else if (hdr.ethernet.ether_type == ETHERTYPE_IPV6) {
-            // The header is valid where the next one of these is not reached, so the frame has at least its 40 bytes.
-            if (!hdr.ipv6.isValid()) DROP(REASON_TRUNCATED_IP)
-            else if (hdr.ipv6.version != 6) DROP(REASON_IP_VERSION)
-            else {
-                meta.ip_len = hdr.ipv6.payload_len |+| LEN_IPV6;
-                bit<16> missing = hdr.ipv6.payload_len |-| (meta.frame_len - LEN_ETHERNET - LEN_IPV6);
-                if (missing != 0) DROP(REASON_TRUNCATED_IP)
-            }
-        } else if (hdr.ethernet.ether_type == ETHERTYPE_IPV4) {
-            if (!hdr.ipv4.isValid()) DROP(REASON_TRUNCATED_IP)
-            else if (hdr.ipv4.version != 4) DROP(REASON_IP_VERSION)
-            else if (hdr.ipv4.ihl != 5) DROP(REASON_IPV4_OPTIONS)
-            else {
-                meta.ip_len = hdr.ipv4.total_len;
-                bit<16> missing = (LEN_IPV4 |-| hdr.ipv4.total_len) | (hdr.ipv4.total_len |-| (meta.frame_len - LEN_ETHERNET));
-                if (missing != 0) DROP(REASON_TRUNCATED_IP)
-                else if (!meta.ipv4_checksum_ok) DROP(REASON_IPV4_CHECKSUM)
-            }
-        } else if (hdr.ethernet.ether_type != ETHERTYPE_ARP) DROP(REASON_ETHER_TYPE)
+    @hidden action reject(reason_t reason) {
+        DROP(reason)
     }
-}
 
-// The packet inside a tunnel, which must lie within what the outer header says.
-control InnerChecks(in headers_t hdr, inout meta_t meta) {
-    apply {
-        bit<16> room = hdr.ipv6.payload_len;
-        if (hdr.inner_ipv6.isValid()) {
-            meta.ip_len = hdr.inner_ipv6.payload_len |+| LEN_IPV6;
-            bit<16> missing = meta.ip_len |-| room;
-            if (hdr.inner_ipv6.version != 6 || missing != 0) DROP(REASON_MALFORMED_TUNNEL)
-        } else if (hdr.inner_ipv4.isValid()) {
-            meta.ip_len = hdr.inner_ipv4.total_len;
-            bit<16> missing = (LEN_IPV4 |-| meta.ip_len) | (meta.ip_len |-| room);
-            if (hdr.inner_ipv4.version != 4 || hdr.inner_ipv4.ihl != 5 || missing != 0 || !meta.inner_ipv4_checksum_ok)
-                DROP(REASON_MALFORMED_TUNNEL)
-        } else DROP(REASON_MALFORMED_TUNNEL)
+    @hidden action is_arp() {
+        meta.arp = true;
+        meta.forward = false;
     }
-}
 
-// Link-local, multicast, loopback, unspecified and broadcast addresses are not forwarded, and neither is a packet whose hop
-// limit runs out here.
-control ForwardChecks(in headers_t hdr, inout meta_t meta) {
-    apply {
-        bool local = false;
-        bit<8> hop_limit;
-        if (hdr.ipv6.isValid()) {
-            hop_limit = hdr.ipv6.hop_limit;
-            if (hdr.ipv6.src[127:118] == 0x3fa || hdr.ipv6.src[127:120] == 0xff || hdr.ipv6.src[127:1] == 0) local = true;
-            if (hdr.ipv6.dst[127:118] == 0x3fa || hdr.ipv6.dst[127:120] == 0xff || hdr.ipv6.dst[127:1] == 0) local = true;
-        } else {
-            hop_limit = hdr.ipv4.ttl;
-            if (hdr.ipv4.src[31:16] == 0xa9fe || hdr.ipv4.src[31:28] == 0xe || hdr.ipv4.src[31:24] == 127 ||
-                hdr.ipv4.src == 0 || hdr.ipv4.src == 0xffff_ffff) local = true;
-            if (hdr.ipv4.dst[31:16] == 0xa9fe || hdr.ipv4.dst[31:28] == 0xe || hdr.ipv4.dst[31:24] == 127 ||
-                hdr.ipv4.dst == 0 || hdr.ipv4.dst == 0xffff_ffff) local = true;
+    @hidden action is_neighbour() {
+        meta.neighbour = true;
+        meta.forward = false;
+    }
+
+    // The frame as it arrived; a miss is an IP packet that may go on.
+    @hidden table frame_check {
+        key = {
+            meta.role:               ternary;
+            hdr.ethernet.isValid():  ternary;
+            hdr.ethernet.src:        ternary;
+            hdr.ethernet.ether_type: ternary;
+            hdr.ipv6.isValid():      ternary;
+            hdr.ipv6.version:        ternary;
+            hdr.ipv6.payload_len:    ternary;
+            meta.icmp_type:          ternary;
+            hdr.ipv4.isValid():      ternary;
+            hdr.ipv4.version:        ternary;
+            hdr.ipv4.ihl:            ternary;
+            hdr.ipv4.total_len:      ternary;
+            meta.excess:             ternary;
+            meta.ipv4_checksum_bad:  ternary;
         }
-        if (local) DROP(REASON_NOT_FORWARDABLE)
-        else if (hop_limit <= 1) {
-            DROP(REASON_HOP_LIMIT)
-            meta.icmp = ICMP_TIME_EXCEEDED;
+        actions = { reject; is_arp; is_neighbour; NoAction; }
+        const default_action = NoAction();
+        const entries = {
+            (0, _, _, _, _, _, _, _, _, _, _, _, _, _): reject(REASON_NO_ROLE);
+            (_, false, _, _, _, _, _, _, _, _, _, _, _, _): reject(REASON_TRUNCATED_ETHERNET);
+            // Zero, or a group's.
+            (_, _, 0, _, _, _, _, _, _, _, _, _, _, _): reject(REASON_BAD_SOURCE_MAC);
+            (_, _, 0x0100_0000_0000 &&& 0x0100_0000_0000, _, _, _, _, _, _, _, _, _, _, _): reject(REASON_BAD_SOURCE_MAC);
+            (_, _, _, _, true, 6, 0, _, _, _, _, _, 0, _): NoAction();
+            (_, _, _, _, true, 6, _, 133, _, _, _, _, 0, _): is_neighbour();
+            (_, _, _, _, true, 6, _, 134 &&& 0xfe, _, _, _, _, 0, _): is_neighbour();
+            (_, _, _, _, true, 6, _, 136 &&& 0xfe, _, _, _, _, 0, _): is_neighbour();
+            (_, _, _, _, true, 6, _, _, _, _, _, _, 0, _): NoAction();
+            (_, _, _, _, true, 6, _, _, _, _, _, _, _, _): reject(REASON_TRUNCATED_IP);
+            (_, _, _, _, true, _, _, _, _, _, _, _, _, _): reject(REASON_IP_VERSION);
+            // Below 16, and 16 to 19.
+            (_, _, _, _, _, _, _, _, true, 4, 5, 0 &&& 0xfff0, _, _): reject(REASON_TRUNCATED_IP);
+            (_, _, _, _, _, _, _, _, true, 4, 5, 16 &&& 0xfffc, _, _): reject(REASON_TRUNCATED_IP);
+            (_, _, _, _, _, _, _, _, true, 4, 5, _, 0, false): NoAction();
+            (_, _, _, _, _, _, _, _, true, 4, 5, _, 0, true): reject(REASON_IPV4_CHECKSUM);
+            (_, _, _, _, _, _, _, _, true, 4, 5, _, _, _): reject(REASON_TRUNCATED_IP);
+            (_, _, _, _, _, _, _, _, true, 4, _, _, _, _): reject(REASON_IPV4_OPTIONS);
+            (_, _, _, _, _, _, _, _, true, _, _, _, _, _): reject(REASON_IP_VERSION);
+            (_, _, _, ETHERTYPE_ARP, _, _, _, _, _, _, _, _, _, _): is_arp();
+            (_, _, _, ETHERTYPE_IPV6, _, _, _, _, _, _, _, _, _, _): reject(REASON_TRUNCATED_IP);
+            (_, _, _, ETHERTYPE_IPV4, _, _, _, _, _, _, _, _, _, _): reject(REASON_TRUNCATED_IP);
+            (_, _, _, _, _, _, _, _, _, _, _, _, _, _): reject(REASON_ETHER_TYPE);
         }
     }
-}
 
-#endif
+    @hidden action last_hop() {
+        DROP_WITH(REASON_HOP_LIMIT, ICMP_TIME_EXCEEDED)
+    }
+
+    // Link-local, multicast, loopback, unspecified and broadcast addresses are not forwarded, and neither is a packet whose hop
+    // limit runs out here. A miss may go on.
+    @hidden table forward_check_v6 {
+        key = {
+            hdr.ipv6.src:       ternary;
+            hdr.ipv6.dst:       ternary;
+            hdr.ipv6.hop_limit: ternary;
+        }
+        actions = { reject; last_hop; @defaultonly NoAction; }
+        const default_action = NoAction();
+        const entries = {
+            (0xfe80 << 112 &&& 0xffc0 << 112, _, _): reject(REASON_NOT_FORWARDABLE);
+            (_, 0xfe80 << 112 &&& 0xffc0 << 112, _): reject(REASON_NOT_FORWARDABLE);
+            (0xff00 << 112 &&& 0xff00 << 112, _, _): reject(REASON_NOT_FORWARDABLE);
+            (_, 0xff00 << 112 &&& 0xff00 << 112, _): reject(REASON_NOT_FORWARDABLE);
+            (0 &&& 0xffff_ffff_ffff_ffff_ffff_ffff_ffff_fffe, _, _): reject(REASON_NOT_FORWARDABLE);
+            (_, 0 &&& 0xffff_ffff_ffff_ffff_ffff_ffff_ffff_fffe, _): reject(REASON_NOT_FORWARDABLE);
+            (_, _, 0 &&& 0xfe): last_hop();
+        }
+    }
+
+    @hidden table forward_check_v4 {
+        key = {
+            hdr.ipv4.src: ternary;
+            hdr.ipv4.dst: ternary;
+            hdr.ipv4.ttl: ternary;
+        }
+        actions = { reject; last_hop; @defaultonly NoAction; }
+        const default_action = NoAction();
+        const entries = {
+            (0xa9fe_0000 &&& 0xffff_0000, _, _): reject(REASON_NOT_FORWARDABLE);
+            (_, 0xa9fe_0000 &&& 0xffff_0000, _): reject(REASON_NOT_FORWARDABLE);
+            (0xe000_0000 &&& 0xf000_0000, _, _): reject(REASON_NOT_FORWARDABLE);
+            (_, 0xe000_0000 &&& 0xf000_0000, _): reject(REASON_NOT_FORWARDABLE);
+            (0x7f00_0000 &&& 0xff00_0000, _, _): reject(REASON_NOT_FORWARDABLE);
+            (_, 0x7f00_0000 &&& 0xff00_0000, _): reject(REASON_NOT_FORWARDABLE);
+            (0, _, _): reject(REASON_NOT_FORWARDABLE);
+            (_, 0, _): reject(REASON_NOT_FORWARDABLE);
+            (0xffff_ffff, _, _): reject(REASON_NOT_FORWARDABLE);
+            (_, 0xffff_ffff, _): reject(REASON_NOT_FORWARDABLE);
+            (_, _, 0 &&& 0xfe): last_hop();
+        }
+    }

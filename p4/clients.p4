@@ -1,12 +1,6 @@
 // Passive ARP (MIMIQ §3.3): where the client of an address is, as the controller knows it; nothing is asked.
-#ifndef MIMIQ_CLIENTS_P4
-#define MIMIQ_CLIENTS_P4
+// Part of the control `MimiqPipeline`.
 
-#include "fate.p4"
-#include "ids.p4"
-#include "sizes.p4"
-
-control Clients(in headers_t hdr, inout meta_t meta, out bool found) {
     @id(ID_COUNTER_CLIENT_V6) @name(".ingress.client_v6_counter")
     DIRECT_COUNTER(client_v6_counter)
     @id(ID_COUNTER_CLIENT_V4) @name(".ingress.client_v4_counter")
@@ -45,16 +39,3 @@ control Clients(in headers_t hdr, inout meta_t meta, out bool found) {
         counters = client_v4_counter;
         size = SIZE_CLIENTS_V4;
     }
-
-    apply {
-        if (hdr.ipv6.isValid()) {
-            found = client_v6.apply().hit;
-        } else {
-            found = client_v4.apply().hit;
-        }
-        if (found && !meta.has_info) DROP(REASON_NO_SWITCH_INFO)
-        if (!found && meta.decapsulated) DROP(REASON_CLIENT_MISS)
-    }
-}
-
-#endif

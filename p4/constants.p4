@@ -14,8 +14,9 @@ const bit<8> PROTO_IPV6     = 41;
 const bit<8> PROTO_FRAGMENT = 44;
 const bit<8> PROTO_ICMPV6   = 58;
 
-// RFC 826: Ethernet, IPv4, address lengths 6 and 4.
-const bit<48> ARP_ETHERNET_IPV4 = 0x0001_0800_0604;
+// RFC 826: Ethernet and IPv4, with addresses of 6 and 4 bytes.
+const bit<32> ARP_ETHERNET_IPV4 = 0x0001_0800;
+const bit<16> ARP_LENGTHS = 0x0604;
 const bit<16> ARP_REQUEST = 1;
 const bit<16> ARP_REPLY   = 2;
 
@@ -26,10 +27,9 @@ const bit<8> ND_OPTION_SOURCE_LINK_LAYER = 1;
 const bit<8> ND_OPTION_TARGET_LINK_LAYER = 2;
 const bit<32> ND_ROUTER_OVERRIDE           = 0xa000_0000;
 const bit<32> ND_ROUTER_SOLICITED_OVERRIDE = 0xe000_0000;
-// RFC 4291 §2.7.1 and RFC 2464 §7: all nodes; all solicited-node addresses share their first 104 bits.
+// RFC 4291 §2.7.1 and RFC 2464 §7: all nodes.
 const bit<128> ALL_NODES       = 0xff02_0000_0000_0000_0000_0000_0000_0001;
 const bit<48>  ALL_NODES_MAC   = 0x3333_0000_0001;
-const bit<104> SOLICITED_NODE  = 0xff02_0000_0000_0000_0000_0001_ff;
 
 // The relay header between switches and controller.
 const bit<16> RELAY_PORT        = 54172;
@@ -45,7 +45,6 @@ const bit<16> LEN_ETHERNET = 14;
 const bit<16> LEN_IPV4     = 20;
 const bit<16> LEN_IPV6     = 40;
 const bit<16> LEN_UDP      = 8;
-const bit<16> LEN_FRAGMENT = 8;
 const bit<16> LEN_RELAY    = 8;
 // What an ICMP error is: its own header, and 8 bytes behind the IP header that it quotes.
 const bit<16> LEN_ICMP     = 8;

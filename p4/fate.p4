@@ -4,8 +4,8 @@
 
 #include "headers.p4"
 
-#define DROP(why) { meta.fate = FATE_DROP; meta.reason = why; }
+#define DROP(why) { meta.fate = FATE_DROP; meta.reason = why; meta.forward = false; }
+#define DROP_WITH(why, error) { meta.fate = FATE_DROP; meta.reason = why; meta.icmp = error; meta.forward = false; }
 #define SEND(port) { meta.fate = FATE_SEND; meta.egress_port = port; }
-#define UNDECIDED (meta.fate == FATE_UNDECIDED)
 
 #endif

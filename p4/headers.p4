@@ -11,8 +11,9 @@ header ethernet_t {
 }
 
 header arp_t {
-    // Hardware and protocol types and address lengths: one constant for IPv4 over Ethernet.
-    bit<48> kind;
+    // Hardware and protocol, and the lengths of their addresses.
+    bit<32> types;
+    bit<16> lengths;
     bit<16> operation;
     bit<48> sender_mac;
     bit<32> sender_addr;
@@ -120,27 +121,36 @@ struct headers_t {
     ipv6_t          inner_ipv6;
 }
 
-// What becomes of the frame.
+// What becomes of the frame; 0 while it is not known.
 typedef bit<2> fate_t;
-const fate_t FATE_UNDECIDED = 0;
 // It leaves as it is, at `egress_port`.
 const fate_t FATE_SEND      = 1;
 // It is dropped, for `reason`.
 const fate_t FATE_DROP      = 2;
 
-// The ICMP error that tells the sender of a dropped packet.
+// The ICMP error that tells the sender of a dropped packet; 0 for none.
 typedef bit<2> icmp_t;
-const icmp_t ICMP_NONE          = 0;
 const icmp_t ICMP_TIME_EXCEEDED = 1;
 const icmp_t ICMP_TOO_BIG       = 2;
+
+typedef bit<2> solicitation_t;
+const solicitation_t SOLICITATION_NONE        = 0;
+const solicitation_t SOLICITATION_MALFORMED   = 1;
+const solicitation_t SOLICITATION_VALID       = 2;
+// With the source's link-layer address.
+const solicitation_t SOLICITATION_WITH_SOURCE = 3;
+
+typedef bit<2> route_t;
+const route_t ROUTE_V6 = 1;
+const route_t ROUTE_V4 = 2;
 
 struct meta_t {
     // From the target's top file.
     bit<9>   ingress_port;
     bit<16>  frame_len;
-    bool     ipv4_checksum_ok;
-    bool     inner_ipv4_checksum_ok;
-    bool     nd_checksum_ok;
+    bool     ipv4_checksum_bad;
+    bool     inner_ipv4_checksum_bad;
+    bool     nd_checksum_bad;
 
     // From the parser: the 8 bytes behind the IP header and behind that inside a tunnel, and the first of them.
     bit<64>  quote;
@@ -156,17 +166,42 @@ struct meta_t {
 
     role_t   role;
     role_t   egress_role;
-    // Header and payload of the IP packet, bytes.
-    bit<16>  ip_len;
+    // On the way: ARP, neighbour discovery; a control datagram to the controller, and one from it; a packet that may pass, out of a tunnel, into one, or
+    // neither.
+    bool     arp;
+    bool     neighbour;
+    bool     wrapped;
+    bool     relayed;
+    bool     unwrapped;
+    // True at first.
+    bool     forward;
     bool     decapsulated;
-    bit<128> alias_prefix;
-    // The address that `route_v6` looks up.
+    bool     tunnelled;
+    bool     plain;
+    // Which routes to ask, and the address that `route_v6` looks up.
+    route_t  route;
     bit<128> next_addr;
+    bit<128> alias_prefix;
+    // A neighbour solicitation: what is to be said of it, and whether it comes from the unspecified address.
+    solicitation_t solicitation;
+    bool     unspecified;
+
+    // Lengths, bytes: the IP packet; the datagram that wraps a frame; the packet inside a tunnel; the largest packet that fits
+    // into a tunnel. And by how much something is too long.
+    bit<16>  ip_len;
+    bit<16>  wrapped_len;
+    bit<16>  inner_len;
+    bit<16>  tunnel_mtu;
+    bit<16>  excess;
+    bit<16>  inner_excess;
 
     // The TTL has changed, and with it the checksum.
     bool     ttl_changed;
 
     icmp_t   icmp;
+    // Which errors the packet may cause.
+    bool     may_exceed;
+    bool     may_be_too_big;
     bit<16>  icmp_mtu;
 
     // `switch_info`.

@@ -1,32 +1,8 @@
-// ICMP errors (RFC 792, RFC 4443): whether a dropped packet causes one, and how the packet becomes it. They leave by the
-// ingress port and quote the IP header and the 8 bytes behind it, as much as a switch can checksum.
+// ICMP errors (RFC 792, RFC 4443): how a dropped packet becomes one. They leave by the ingress port and quote the IP header and the 8 bytes behind it, as much as a switch can checksum.
 #ifndef MIMIQ_ICMP_ERROR_P4
 #define MIMIQ_ICMP_ERROR_P4
 
 #include "fate.p4"
-
-// Whether the packet may cause an error (RFC 4443 §2.4 (e), RFC 1122 §3.2.2); the meter is asked afterwards. Multicast
-// sources and the like have been dropped before.
-control IcmpErrorAllowed(in headers_t hdr, in meta_t meta, out bool allowed) {
-    apply {
-        bit<8> kind = meta.quote[63:56];
-        allowed = false;
-        if (meta.icmp != ICMP_NONE && meta.has_info && hdr.ethernet.isValid() && hdr.ethernet.dst[40:40] == 0) {
-            if (hdr.ipv6.isValid()) {
-                if (meta.ip_len >= LEN_IPV6 + LEN_QUOTED) {
-                    allowed = !(hdr.ipv6.next_header == PROTO_ICMPV6 && kind < 128);
-                }
-            } else {
-                // IPv4 without "don't fragment" asks for fragments, which the switch does not make, and expects no error.
-                if (meta.ip_len >= LEN_IPV4 + LEN_QUOTED && hdr.ipv4.fragment_offset == 0 &&
-                    (meta.icmp == ICMP_TIME_EXCEEDED || hdr.ipv4.dont_fragment == 1)) {
-                    allowed = !(hdr.ipv4.protocol == PROTO_ICMP &&
-                        (kind == 3 || kind == 4 || kind == 5 || kind == 11 || kind == 12));
-                }
-            }
-        }
-    }
-}
 
 // The deparser computes the checksums, and the target cuts the packet behind the quotation.
 control IcmpError(inout headers_t hdr, inout meta_t meta) {

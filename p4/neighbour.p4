@@ -7,7 +7,78 @@
 #include "ids.p4"
 #include "sizes.p4"
 
-control Neighbour(inout headers_t hdr, inout meta_t meta) {
+// What is to be said of a solicitation.
+control NeighbourCheck(in headers_t hdr, inout meta_t meta) {
+    @hidden action judge(solicitation_t verdict) {
+        meta.solicitation = verdict;
+    }
+
+    // RFC 4861 §7.1.1. Units of options must fit: none, one of 8 bytes, one of 16, or two of 8. Whether they name the source's
+    // link-layer address matters below.
+    @hidden table solicitation_check {
+        key = {
+            meta.icmp_type:           ternary;
+            hdr.nd.isValid():         ternary;
+            hdr.ipv6.hop_limit:       ternary;
+            hdr.nd.code:              ternary;
+            hdr.nd.target[127:120]:   ternary;
+            meta.nd_checksum_bad:     ternary;
+            hdr.ipv6.payload_len:     ternary;
+            hdr.nd_option_0.units:    ternary;
+            hdr.nd_option_0.kind:     ternary;
+            hdr.nd_option_1.units:    ternary;
+            hdr.nd_option_1.kind:     ternary;
+        }
+        actions = { judge; }
+        const default_action = judge(SOLICITATION_NONE);
+        const entries = {
+            (ND_SOLICITATION, true, 255, 0, 0xff, _, _, _, _, _, _): judge(SOLICITATION_MALFORMED);
+            (ND_SOLICITATION, true, 255, 0, _, false, 24, _, _, _, _): judge(SOLICITATION_VALID);
+            (ND_SOLICITATION, true, 255, 0, _, false, 32, 1, ND_OPTION_SOURCE_LINK_LAYER, _, _): judge(SOLICITATION_WITH_SOURCE);
+            (ND_SOLICITATION, true, 255, 0, _, false, 32, 1, _, _, _): judge(SOLICITATION_VALID);
+            (ND_SOLICITATION, true, 255, 0, _, false, 40, 2, ND_OPTION_SOURCE_LINK_LAYER, _, _): judge(SOLICITATION_WITH_SOURCE);
+            (ND_SOLICITATION, true, 255, 0, _, false, 40, 2, _, _, _): judge(SOLICITATION_VALID);
+            (ND_SOLICITATION, true, 255, 0, _, false, 40, 1, ND_OPTION_SOURCE_LINK_LAYER, 1, _): judge(SOLICITATION_WITH_SOURCE);
+            (ND_SOLICITATION, true, 255, 0, _, false, 40, 1, _, 1, ND_OPTION_SOURCE_LINK_LAYER): judge(SOLICITATION_WITH_SOURCE);
+            (ND_SOLICITATION, true, 255, 0, _, false, 40, 1, _, 1, _): judge(SOLICITATION_VALID);
+            (ND_SOLICITATION, _, _, _, _, _, _, _, _, _, _): judge(SOLICITATION_MALFORMED);
+        }
+    }
+
+    @hidden action detects_duplicates() {
+        meta.solicitation = SOLICITATION_VALID;
+        meta.unspecified = true;
+    }
+
+    // From the unspecified address only to the solicited-node addresses, which share 104 bits, and without a source's link-layer
+    // address; never from a multicast address (RFC 4291 §2.7).
+    @hidden table solicitation_addresses {
+        key = {
+            meta.solicitation: ternary;
+            hdr.ipv6.src:      ternary;
+            hdr.ipv6.dst:      ternary;
+        }
+        actions = { judge; detects_duplicates; @defaultonly NoAction; }
+        const default_action = NoAction();
+        const entries = {
+            (SOLICITATION_VALID, 0, 0xff02_0000_0000_0000_0000_0001_ff00_0000 &&& 0xffff_ffff_ffff_ffff_ffff_ffff_ff00_0000):
+                detects_duplicates();
+            (SOLICITATION_VALID, 0, _): judge(SOLICITATION_MALFORMED);
+            (SOLICITATION_WITH_SOURCE, 0, _): judge(SOLICITATION_MALFORMED);
+            (SOLICITATION_VALID, 0xff00 << 112 &&& 0xff00 << 112, _): judge(SOLICITATION_MALFORMED);
+            (SOLICITATION_WITH_SOURCE, 0xff00 << 112 &&& 0xff00 << 112, _): judge(SOLICITATION_MALFORMED);
+            (SOLICITATION_WITH_SOURCE, _, _): judge(SOLICITATION_VALID);
+        }
+    }
+
+    apply {
+        solicitation_check.apply();
+        solicitation_addresses.apply();
+    }
+}
+
+// Whether it is answered; the advertisement is made when the frame leaves.
+control Neighbour(in headers_t hdr, inout meta_t meta) {
     @id(ID_COUNTER_GATEWAY_V6) @name(".ingress.gateway_v6_counter")
     DIRECT_COUNTER(gateway_v6_counter)
 
@@ -15,6 +86,7 @@ control Neighbour(inout headers_t hdr, inout meta_t meta) {
     action answer_v6(bit<48> mac) {
         COUNT(gateway_v6_counter)
         meta.egress_src_mac = mac;
+        SEND(meta.ingress_port)
     }
 
     @id(ID_TABLE_GATEWAY_V6) @name(".ingress.gateway_v6")
@@ -29,60 +101,10 @@ control Neighbour(inout headers_t hdr, inout meta_t meta) {
         size = SIZE_GATEWAYS;
     }
 
-    // The advertisement takes the place of the solicitation; the deparser computes its checksum.
-    @hidden action advertise() {
-        hdr.ipv6.class_and_flow = 0;
-        hdr.ipv6.payload_len = 32;
-        hdr.ipv6.hop_limit = 255;
-        hdr.nd.kind = ND_ADVERTISEMENT;
-        hdr.nd_option_0.setValid();
-        hdr.nd_option_0.kind = ND_OPTION_TARGET_LINK_LAYER;
-        hdr.nd_option_0.units = 1;
-        hdr.nd_option_0.value = meta.egress_src_mac;
-        hdr.nd_option_1.setInvalid();
-    }
-
-    // To the unspecified address, which detects duplicates, the answer is a multicast.
-    @hidden action to_all() {
-        hdr.nd.flags = ND_ROUTER_OVERRIDE;
-        hdr.ipv6.dst = ALL_NODES;
-        meta.egress_dst_mac = ALL_NODES_MAC;
-    }
-
-    @hidden action to_solicitor() {
-        hdr.nd.flags = ND_ROUTER_SOLICITED_OVERRIDE;
-        hdr.ipv6.dst = hdr.ipv6.src;
-        meta.egress_dst_mac = hdr.ethernet.src;
-    }
-
     apply {
-        // RFC 4861 §7.1.1; a multicast source is never valid (RFC 4291 §2.7). Units of options must fit: one of 8 bytes, one of
-        // 16, or two of 8.
-        bool valid = true;
-        if (hdr.ipv6.payload_len == 32) {
-            valid = hdr.nd_option_0.units == 1;
-        } else if (hdr.ipv6.payload_len == 40) {
-            valid = hdr.nd_option_0.units == 2 || (hdr.nd_option_0.units == 1 && hdr.nd_option_1.units == 1);
-        } else if (hdr.ipv6.payload_len != 24) {
-            valid = false;
-        }
-        bool unspecified = hdr.ipv6.src == 0;
-        if (unspecified) {
-            if (hdr.ipv6.dst[127:24] != SOLICITED_NODE) valid = false;
-            if (hdr.nd_option_0.isValid() && hdr.nd_option_0.kind == ND_OPTION_SOURCE_LINK_LAYER) valid = false;
-            if (hdr.nd_option_1.isValid() && hdr.nd_option_0.units == 1 &&
-                hdr.nd_option_1.kind == ND_OPTION_SOURCE_LINK_LAYER) valid = false;
-        }
-        if (meta.icmp_type != ND_SOLICITATION) DROP(REASON_ND_NOT_FOR_US)
-        else if (!hdr.nd.isValid() || !valid || hdr.ipv6.hop_limit != 255 || hdr.nd.code != 0 ||
-                 !meta.nd_checksum_ok || hdr.nd.target[127:120] == 0xff ||
-                 hdr.ipv6.src[127:120] == 0xff) DROP(REASON_MALFORMED_ND)
-        else if (gateway_v6.apply().hit) {
-            if (unspecified) to_all(); else to_solicitor();
-            hdr.ipv6.src = hdr.nd.target;
-            advertise();
-            SEND(meta.ingress_port)
-        } else DROP(REASON_ND_NOT_FOR_US)
+        if (meta.solicitation == SOLICITATION_MALFORMED) DROP(REASON_MALFORMED_ND)
+        else if (meta.solicitation == SOLICITATION_NONE) DROP(REASON_ND_NOT_FOR_US)
+        else if (!gateway_v6.apply().hit) DROP(REASON_ND_NOT_FOR_US)
     }
 }
 

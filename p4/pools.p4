@@ -1,13 +1,7 @@
 // The address pools, and how the client-facing switch of an address is found: by its SID alias without a rule per address
 // (MIMIQ §3.3), or in naive mode by its whole address.
-#ifndef MIMIQ_POOLS_P4
-#define MIMIQ_POOLS_P4
+// Part of the control `MimiqPipeline`.
 
-#include "fate.p4"
-#include "ids.p4"
-#include "sizes.p4"
-
-control Pools(in headers_t hdr, inout meta_t meta, out bool tunnelled) {
     @id(ID_COUNTER_POOL_V6) @name(".ingress.pool_v6_counter")
     DIRECT_COUNTER(pool_v6_counter)
     @id(ID_COUNTER_POOL_V4) @name(".ingress.pool_v4_counter")
@@ -40,18 +34,24 @@ control Pools(in headers_t hdr, inout meta_t meta, out bool tunnelled) {
     @id(ID_ACTION_TUNNEL_ALIAS) @name(".ingress.tunnel_alias")
     action tunnel_alias(bit<128> switch_addr) {
         COUNT(alias_counter)
+        meta.tunnelled = true;
+        meta.route = ROUTE_V6;
         meta.next_addr = switch_addr;
     }
 
     @id(ID_ACTION_TUNNEL_V6) @name(".ingress.tunnel_v6")
     action tunnel_v6(bit<128> switch_addr) {
         COUNT(binding_v6_counter)
+        meta.tunnelled = true;
+        meta.route = ROUTE_V6;
         meta.next_addr = switch_addr;
     }
 
     @id(ID_ACTION_TUNNEL_V4) @name(".ingress.tunnel_v4")
     action tunnel_v4(bit<128> switch_addr) {
         COUNT(binding_v4_counter)
+        meta.tunnelled = true;
+        meta.route = ROUTE_V6;
         meta.next_addr = switch_addr;
     }
 
@@ -99,28 +99,3 @@ control Pools(in headers_t hdr, inout meta_t meta, out bool tunnelled) {
         counters = binding_v4_counter;
         size = SIZE_BINDINGS_V4;
     }
-
-    apply {
-        tunnelled = false;
-        if (hdr.ipv6.isValid()) {
-            switch (pool_v6.apply().action_run) {
-                alias_pool: {
-                    tunnelled = true;
-                    if (!alias.apply().hit) DROP(REASON_ALIAS_MISS)
-                }
-                binding_pool_v6: {
-                    tunnelled = true;
-                    if (!binding_v6.apply().hit) DROP(REASON_BINDING_MISS)
-                }
-                default: {
-                    meta.next_addr = hdr.ipv6.dst;
-                }
-            }
-        } else if (pool_v4.apply().hit) {
-            tunnelled = true;
-            if (!binding_v4.apply().hit) DROP(REASON_BINDING_MISS)
-        }
-    }
-}
-
-#endif

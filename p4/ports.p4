@@ -1,13 +1,7 @@
 // What the switch knows of itself and of its ports.
-#ifndef MIMIQ_PORTS_P4
-#define MIMIQ_PORTS_P4
+// Part of the control `MimiqPipeline`.
 
-#include "fate.p4"
-#include "ids.p4"
-#include "sizes.p4"
-
-// The switch's own addresses: a table without a key, set as its default action.
-control SwitchInfo(inout meta_t meta) {
+    // The switch's own addresses: a table without a key, set as its default action.
     @id(ID_ACTION_SET_SWITCH_INFO) @name(".ingress.set_switch_info")
     action set_switch_info(bit<48> mac, bit<128> tunnel_addr, bit<128> icmp_addr_v6, bit<32> icmp_addr_v4,
                            bit<16> fabric_mtu) {
@@ -26,13 +20,7 @@ control SwitchInfo(inout meta_t meta) {
         size = 1;
     }
 
-    apply {
-        switch_info.apply();
-    }
-}
-
-// What the ingress port is connected to; a port without a role drops everything.
-control PortRole(inout meta_t meta) {
+    // What the ingress port is connected to; a port without a role drops everything.
     @id(ID_COUNTER_PORT_ROLE) @name(".ingress.port_role_counter")
     DIRECT_COUNTER(port_role_counter)
 
@@ -51,13 +39,7 @@ control PortRole(inout meta_t meta) {
         size = SIZE_PORTS;
     }
 
-    apply {
-        if (!port_role.apply().hit) DROP(REASON_NO_ROLE)
-    }
-}
-
-// The same of the port by which a packet would leave: a table can be applied only once.
-control EgressRole(inout meta_t meta) {
+    // The same of the port by which a packet would leave: a table can be applied only once.
     @id(ID_COUNTER_EGRESS_ROLE) @name(".ingress.egress_role_counter")
     DIRECT_COUNTER(egress_role_counter)
 
@@ -76,9 +58,31 @@ control EgressRole(inout meta_t meta) {
         size = SIZE_PORTS;
     }
 
-    apply {
-        egress_role.apply();
+    @hidden action send() {
+        meta.fate = FATE_SEND;
     }
-}
 
-#endif
+    @hidden action too_big() {
+        DROP_WITH(REASON_PACKET_TOO_BIG, ICMP_TOO_BIG)
+        meta.icmp_mtu = meta.fabric_mtu;
+    }
+
+    // A relayed frame leaves by a client port only, and a plainly routed packet that leaves by a fabric port must fit.
+    @hidden table egress_check {
+        key = {
+            meta.unwrapped:   ternary;
+            meta.plain:       ternary;
+            meta.fate:        ternary;
+            meta.has_info:    ternary;
+            meta.egress_role: ternary;
+            meta.excess:      ternary;
+        }
+        actions = { reject; send; too_big; NoAction; }
+        const default_action = NoAction();
+        const entries = {
+            (true, _, _, _, ROLE_CLIENT, _): send();
+            (true, _, _, _, _, _): reject(REASON_MALFORMED_RELAY);
+            (_, true, FATE_SEND, true, ROLE_FABRIC, 0): NoAction();
+            (_, true, FATE_SEND, true, ROLE_FABRIC, _): too_big();
+        }
+    }

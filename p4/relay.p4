@@ -1,26 +1,19 @@
 // Control datagrams between clients and controller (MIMIQ §3.3).
-#ifndef MIMIQ_RELAY_P4
-#define MIMIQ_RELAY_P4
+// Part of the control `MimiqPipeline`.
 
-#include "fate.p4"
-#include "ids.p4"
-#include "sizes.p4"
-
-// From a client: the whole frame is wrapped and sent to the controller. `wrapped` tells whether it is one.
-control ControlRelay(inout headers_t hdr, inout meta_t meta, out bool wrapped) {
+    // From a client: the whole frame is wrapped and sent to the controller.
     @id(ID_COUNTER_CONTROL_RELAY) @name(".ingress.control_relay_counter")
     DIRECT_COUNTER(control_relay_counter)
 
-    // What the outer header and the relay header take; a switch cannot checksum a payload, so the UDP checksum is zero
-    // (RFC 6935).
     @id(ID_ACTION_RELAY_TO_CONTROLLER) @name(".ingress.relay_to_controller")
     action relay_to_controller(bit<16> sid, bit<128> switch_addr, bit<128> controller_addr) {
         COUNT(control_relay_counter)
+        meta.wrapped = true;
+        meta.forward = false;
         hdr.outer_relay.setValid();
         hdr.outer_relay.sid = sid;
         hdr.outer_ipv6.setValid();
         hdr.outer_ipv6.src = switch_addr;
-        hdr.outer_ipv6.dst = controller_addr;
         meta.next_addr = controller_addr;
     }
 
@@ -37,17 +30,22 @@ control ControlRelay(inout headers_t hdr, inout meta_t meta, out bool wrapped) {
     }
 
     // The length is that of the packet inside and not of the frame, which is not known here on every target: bytes behind
-    // the packet stay behind.
+    // the packet stay behind. A switch cannot checksum a payload, so the UDP checksum is zero (RFC 6935).
     @hidden action wrap() {
+        meta.route = ROUTE_V6;
         hdr.wrapped_ethernet = hdr.ethernet;
         hdr.wrapped_ethernet.setValid();
         hdr.ethernet.ether_type = ETHERTYPE_IPV6;
         hdr.outer_ipv6.version = 6;
         hdr.outer_ipv6.class_and_flow = 0;
+        hdr.outer_ipv6.payload_len = meta.wrapped_len;
         hdr.outer_ipv6.next_header = PROTO_UDP;
+        hdr.outer_ipv6.dst = meta.next_addr;
         hdr.outer_ipv6.hop_limit = HOP_LIMIT;
+        hdr.outer_udp.setValid();
         hdr.outer_udp.src_port = RELAY_PORT;
         hdr.outer_udp.dst_port = RELAY_PORT;
+        hdr.outer_udp.len = meta.wrapped_len;
         hdr.outer_udp.checksum = 0;
         hdr.outer_relay.version = RELAY_VERSION;
         hdr.outer_relay.direction = RELAY_FROM_CLIENT;
@@ -55,35 +53,33 @@ control ControlRelay(inout headers_t hdr, inout meta_t meta, out bool wrapped) {
         hdr.outer_relay.reserved = 0;
     }
 
-    apply {
-        wrapped = false;
-        // The UDP header must be inside the packet, and not in what is behind it.
-        bit<16> least = LEN_UDP;
-        if (hdr.fragment.isValid()) least = LEN_FRAGMENT + LEN_UDP;
-        if (hdr.udp.isValid() && hdr.ipv6.payload_len >= least && control_relay.apply().hit) {
-            wrapped = true;
-            bit<16> len = hdr.ipv6.payload_len |+| (LEN_UDP + LEN_RELAY + LEN_ETHERNET + LEN_IPV6);
-            bit<16> excess = (len |+| LEN_IPV6) |-| meta.fabric_mtu;
-            if (hdr.fragment.isValid() || hdr.ipv6.src[127:118] != 0x3fa) DROP(REASON_BAD_CONTROL)
-            else if (len == 0xffff || (meta.has_info && excess != 0)) DROP(REASON_PACKET_TOO_BIG)
-            else {
-                hdr.outer_udp.setValid();
-                hdr.outer_udp.len = len;
-                hdr.outer_ipv6.payload_len = len;
-                wrap();
-            }
+    @hidden table wrapped_check {
+        key = {
+            hdr.fragment.isValid(): ternary;
+            hdr.ipv6.src[127:118]:  ternary;
+            meta.wrapped_len:       ternary;
+            meta.has_info:          ternary;
+            meta.excess:            ternary;
+        }
+        actions = { reject; wrap; }
+        const default_action = reject(REASON_BAD_CONTROL);
+        const entries = {
+            (false, 0x3fa, 0xffff, _, _): reject(REASON_PACKET_TOO_BIG);
+            (false, 0x3fa, _, false, _): wrap();
+            (false, 0x3fa, _, true, 0): wrap();
+            (false, 0x3fa, _, true, _): reject(REASON_PACKET_TOO_BIG);
         }
     }
-}
 
-// From the controller: the wrapped frame leaves as it is, at the port in the relay header if that is a client's.
-control RelayReturn(inout headers_t hdr, inout meta_t meta, out bool valid) {
+    // From the controller: the wrapped frame leaves as it is, at the port in the relay header if that is a client's.
     @id(ID_COUNTER_RELAY_RETURN) @name(".ingress.relay_return_counter")
     DIRECT_COUNTER(relay_return_counter)
 
     @id(ID_ACTION_RELAY_TO_CLIENT) @name(".ingress.relay_to_client")
     action relay_to_client() {
         COUNT(relay_return_counter)
+        meta.relayed = true;
+        meta.forward = false;
     }
 
     @id(ID_TABLE_RELAY_RETURN) @name(".ingress.relay_return")
@@ -99,17 +95,36 @@ control RelayReturn(inout headers_t hdr, inout meta_t meta, out bool valid) {
         size = SIZE_CONTROL;
     }
 
-    apply {
-        valid = false;
-        if (hdr.udp.isValid() && !hdr.fragment.isValid() && hdr.ipv6.payload_len >= LEN_UDP && relay_return.apply().hit) {
-            bit<16> missing = ((LEN_UDP + LEN_RELAY + LEN_ETHERNET) |-| hdr.udp.len) | (hdr.udp.len |-| hdr.ipv6.payload_len);
-            if (hdr.relay.isValid() && missing == 0 && hdr.relay.version == RELAY_VERSION &&
-                hdr.relay.direction == RELAY_TO_CLIENT && hdr.relay.port[15:9] == 0) {
-                valid = true;
-                meta.egress_port = hdr.relay.port[8:0];
-            } else DROP(REASON_MALFORMED_RELAY)
+    @hidden action to_relayed_port() {
+        meta.unwrapped = true;
+        meta.egress_port = hdr.relay.port[8:0];
+    }
+
+    // The Ethernet header is the wrapped frame's, which follows.
+    @hidden action strip_relay() {
+        hdr.ethernet.setInvalid();
+        hdr.ipv6.setInvalid();
+        hdr.udp.setInvalid();
+        hdr.relay.setInvalid();
+    }
+
+    @hidden table relayed_check {
+        key = {
+            hdr.relay.isValid():  ternary;
+            hdr.relay.version:    ternary;
+            hdr.relay.direction:  ternary;
+            hdr.relay.port[15:9]: ternary;
+            hdr.udp.len:          ternary;
+            meta.inner_excess:    ternary;
+        }
+        actions = { reject; to_relayed_port; }
+        const default_action = reject(REASON_MALFORMED_RELAY);
+        const entries = {
+            // Shorter than UDP, relay and Ethernet headers, 30 bytes: below 16, 16 to 23, 24 to 27, 28 and 29.
+            (_, _, _, _, 0 &&& 0xfff0, _): reject(REASON_MALFORMED_RELAY);
+            (_, _, _, _, 16 &&& 0xfff8, _): reject(REASON_MALFORMED_RELAY);
+            (_, _, _, _, 24 &&& 0xfffc, _): reject(REASON_MALFORMED_RELAY);
+            (_, _, _, _, 28 &&& 0xfffe, _): reject(REASON_MALFORMED_RELAY);
+            (true, RELAY_VERSION, RELAY_TO_CLIENT, 0, _, 0): to_relayed_port();
         }
     }
-}
-
-#endif

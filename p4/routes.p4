@@ -1,12 +1,6 @@
 // Routes with their next hops, by longest prefix: IPv6 of `meta.next_addr`, IPv4 of the destination.
-#ifndef MIMIQ_ROUTES_P4
-#define MIMIQ_ROUTES_P4
+// Part of the control `MimiqPipeline`.
 
-#include "fate.p4"
-#include "ids.p4"
-#include "sizes.p4"
-
-control Routes(in headers_t hdr, inout meta_t meta, in bool use_v6) {
     @id(ID_COUNTER_ROUTE_V6) @name(".ingress.route_v6_counter")
     DIRECT_COUNTER(route_v6_counter)
     @id(ID_COUNTER_ROUTE_V4) @name(".ingress.route_v4_counter")
@@ -45,14 +39,3 @@ control Routes(in headers_t hdr, inout meta_t meta, in bool use_v6) {
         counters = route_v4_counter;
         size = SIZE_ROUTES;
     }
-
-    apply {
-        if (use_v6) {
-            if (!route_v6.apply().hit) DROP(REASON_NO_ROUTE)
-        } else {
-            if (!route_v4.apply().hit) DROP(REASON_NO_ROUTE)
-        }
-    }
-}
-
-#endif

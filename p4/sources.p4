@@ -1,13 +1,7 @@
 // Which sources may enter: at a client port only leased ones, from upstream none that is ours.
-#ifndef MIMIQ_SOURCES_P4
-#define MIMIQ_SOURCES_P4
+// Part of the control `MimiqPipeline`.
 
-#include "fate.p4"
-#include "ids.p4"
-#include "sizes.p4"
-
-// MIMIQ §3.3: only the allocation server manages the table, which prevents spoofing.
-control SourceGuard(in headers_t hdr, inout meta_t meta) {
+    // MIMIQ §3.3: only the allocation server manages the table, which prevents spoofing.
     @id(ID_COUNTER_SOURCE_GUARD_V6) @name(".ingress.source_guard_v6_counter")
     DIRECT_COUNTER(source_guard_v6_counter)
     @id(ID_COUNTER_SOURCE_GUARD_V4) @name(".ingress.source_guard_v4_counter")
@@ -49,17 +43,7 @@ control SourceGuard(in headers_t hdr, inout meta_t meta) {
         size = SIZE_CLIENTS_V4;
     }
 
-    apply {
-        if (hdr.ipv6.isValid()) {
-            if (!source_guard_v6.apply().hit) DROP(REASON_SOURCE_GUARD)
-        } else {
-            if (!source_guard_v4.apply().hit) DROP(REASON_SOURCE_GUARD)
-        }
-    }
-}
-
-// The pools, whose addresses belong to clients inside, and the trusted network's internal addresses.
-control DeniedSource(in headers_t hdr, inout meta_t meta) {
+    // The pools, whose addresses belong to clients inside, and the trusted network's internal addresses.
     @id(ID_COUNTER_DENIED_SOURCE_V6) @name(".ingress.denied_source_v6_counter")
     DIRECT_COUNTER(denied_source_v6_counter)
     @id(ID_COUNTER_DENIED_SOURCE_V4) @name(".ingress.denied_source_v4_counter")
@@ -94,10 +78,3 @@ control DeniedSource(in headers_t hdr, inout meta_t meta) {
         counters = denied_source_v4_counter;
         size = SIZE_DENIED_SOURCES;
     }
-
-    apply {
-        if (hdr.ipv6.isValid()) denied_source_v6.apply(); else denied_source_v4.apply();
-    }
-}
-
-#endif

@@ -14,22 +14,25 @@
 
 #define DIRECT_COUNTER(name) DirectCounter<bit<32>>(CounterType_t.PACKETS_AND_BYTES) name;
 #define COUNT(name) name.count();
+#define TRUNCATED(condition)
 
 #define PARSER_CHECKSUMS \
     Checksum() ipv4_sum; \
     Checksum() inner_ipv4_sum;
-#define VERIFY_IPV4(header) ipv4_sum.add(header); meta.ipv4_checksum_ok = !ipv4_sum.verify();
-#define VERIFY_INNER_IPV4(header) inner_ipv4_sum.add(header); meta.inner_ipv4_checksum_ok = !inner_ipv4_sum.verify();
-#define VERIFY_ND(header) meta.nd_checksum_ok = true;
+#define VERIFY_IPV4(header) ipv4_sum.add(header); meta.ipv4_checksum_bad = ipv4_sum.verify();
+#define VERIFY_INNER_IPV4(header) inner_ipv4_sum.add(header); meta.inner_ipv4_checksum_bad = inner_ipv4_sum.verify();
+#define VERIFY_ND(header) 
 #define VERIFY_ND_OPTION(header)
 #define VERIFY_ND_OPTIONS(first, second)
 
-#define SIZE_CLIENTS_V6  16384
-#define SIZE_CLIENTS_V4  16384
-#define SIZE_BINDINGS_V6 16384
-#define SIZE_BINDINGS_V4 65536
-#define SIZE_ALIASES     65536
+#ifndef SIZE_CLIENTS_V6
+#define SIZE_CLIENTS_V6  4096
+#define SIZE_CLIENTS_V4  4096
+#define SIZE_BINDINGS_V6 4096
+#define SIZE_BINDINGS_V4 4096
+#define SIZE_ALIASES     8192
 #define SIZE_ROUTES      1024
+#endif
 
 #include "icmp_error.p4"
 #include "parser.p4"
@@ -41,8 +44,8 @@ const MirrorType_t MIRROR_ICMP = 1;
 // The mirror sessions, by what the packet is cut to: Ethernet, IP header and quotation, and the tunnel's header before.
 const MirrorId_t SESSION_IPV4           = 1;
 const MirrorId_t SESSION_IPV6           = 2;
-const MirrorId_t SESSION_IPV4_IN_TUNNEL = 5;
-const MirrorId_t SESSION_IPV6_IN_TUNNEL = 6;
+const MirrorId_t SESSION_IPV4_IN_TUNNEL = 3;
+const MirrorId_t SESSION_IPV6_IN_TUNNEL = 4;
 
 // What ingress tells egress of a packet that becomes an ICMP error.
 header mirror_t {
@@ -62,6 +65,7 @@ header recirculated_t {
 struct ingress_meta_t {
     meta_t     common;
     MirrorId_t session;
+    bit<8>     mirrored_session;
     bit<8>     mirrored_icmp;
     bit<16>    mirrored_port;
 }
@@ -80,7 +84,8 @@ parser IngressParser(packet_in packet, out headers_t hdr, out ingress_meta_t met
         packet.extract(intrinsic);
         packet.advance(PORT_METADATA_SIZE);
         meta.common.ingress_port = intrinsic.ingress_port;
-        meta.common.fate = FATE_UNDECIDED;
+        meta.common.fate = 0;
+        meta.common.forward = true;
         transition select(intrinsic.ingress_port) {
             RECIRCULATION_PORT: recirculated;
             default:            received;
@@ -106,7 +111,6 @@ control Ingress(inout headers_t hdr, inout ingress_meta_t meta, in ingress_intri
                 inout ingress_intrinsic_metadata_for_deparser_t for_deparser,
                 inout ingress_intrinsic_metadata_for_tm_t for_tm) {
     MimiqPipeline() pipeline;
-    IcmpErrorAllowed() icmp_error_allowed;
 
     @id(ID_COUNTER_DROP_REASON) @name(".ingress.drop_reason")
     Counter<bit<32>, reason_t>(SIZE_REASONS, CounterType_t.PACKETS_AND_BYTES) drop_reason;
@@ -114,32 +118,48 @@ control Ingress(inout headers_t hdr, inout ingress_meta_t meta, in ingress_intri
     @id(ID_METER_ICMP_ERROR) @name(".ingress.icmp_error_meter")
     Meter<bit<1>>(1, MeterType_t.PACKETS) icmp_error_meter;
 
+    @hidden action mirror_to(MirrorId_t session, bit<8> mirrored_session) {
+        meta.session = session;
+        meta.mirrored_session = mirrored_session;
+    }
+
+    @hidden table mirror_session {
+        key = {
+            hdr.ipv6.isValid():       exact;
+            meta.common.decapsulated: exact;
+        }
+        actions = { mirror_to; }
+        const default_action = mirror_to(SESSION_IPV4, (bit<8>)SESSION_IPV4);
+        const entries = {
+            (true, false): mirror_to(SESSION_IPV6, (bit<8>)SESSION_IPV6);
+            (false, true): mirror_to(SESSION_IPV4_IN_TUNNEL, (bit<8>)SESSION_IPV4_IN_TUNNEL);
+            (true, true): mirror_to(SESSION_IPV6_IN_TUNNEL, (bit<8>)SESSION_IPV6_IN_TUNNEL);
+        }
+    }
+
+    @hidden action prepare() {
+        meta.mirrored_icmp = 6w0 ++ meta.common.icmp;
+        meta.mirrored_port = 7w0 ++ meta.common.ingress_port;
+    }
+
     apply {
         // A damaged frame, which the MAC has counted, is not looked at. Other parser errors are headers that are cut.
-        if ((from_parser.parser_err & PARSER_ERROR_FCS) == 0 && meta.common.fate == FATE_UNDECIDED) {
-            meta.common.frame_len = 0xffff;
+        if ((from_parser.parser_err & PARSER_ERROR_FCS) == 0 && meta.common.fate == 0) {
             pipeline.apply(hdr, meta.common);
+        }
+        mirror_session.apply();
+        prepare();
+        if ((meta.common.icmp == ICMP_TIME_EXCEEDED && meta.common.may_exceed) ||
+            (meta.common.icmp == ICMP_TOO_BIG && meta.common.may_be_too_big)) {
+            bit<8> color = icmp_error_meter.execute(0);
+            if (color == (bit<8>)MeterColor_t.GREEN) for_deparser.mirror_type = MIRROR_ICMP;
         }
         if (meta.common.fate == FATE_SEND) {
             for_tm.ucast_egress_port = meta.common.egress_port;
             for_tm.bypass_egress = 1;
         } else {
             for_deparser.drop_ctl = 1;
-        }
-        if (meta.common.fate == FATE_DROP) {
-            drop_reason.count(meta.common.reason);
-            bool allowed;
-            icmp_error_allowed.apply(hdr, meta.common, allowed);
-            if (allowed) {
-                bit<8> color = icmp_error_meter.execute(0);
-                if (color == (bit<8>)MeterColor_t.GREEN) {
-                    for_deparser.mirror_type = MIRROR_ICMP;
-                    meta.mirrored_icmp = 6w0 ++ meta.common.icmp;
-                    meta.mirrored_port = 7w0 ++ meta.common.ingress_port;
-                    if (hdr.ipv6.isValid()) meta.session = SESSION_IPV6; else meta.session = SESSION_IPV4;
-                    if (meta.common.decapsulated) meta.session = meta.session | 4;
-                }
-            }
+            if (meta.common.fate == FATE_DROP) drop_reason.count(meta.common.reason);
         }
     }
 }
@@ -148,11 +168,11 @@ control IngressDeparser(packet_out packet, inout headers_t hdr, in ingress_meta_
                         in ingress_intrinsic_metadata_for_deparser_t for_deparser) {
     Checksum() ipv4_sum;
     Checksum() nd_sum;
-    Mirror(MIRROR_ICMP) mirror;
+    Mirror() mirror;
 
     apply {
         if (for_deparser.mirror_type == MIRROR_ICMP) {
-            mirror.emit<mirror_t>(meta.session, { meta.mirrored_icmp, meta.session[7:0], meta.mirrored_port,
+            mirror.emit<mirror_t>(meta.session, { meta.mirrored_icmp, meta.mirrored_session, meta.mirrored_port,
                 meta.common.icmp_mtu, meta.common.icmp_addr_v4, meta.common.icmp_addr_v6 });
         }
         hdr.ipv4.checksum = ipv4_sum.update({ hdr.ipv4.version, hdr.ipv4.ihl, hdr.ipv4.tos, hdr.ipv4.total_len, hdr.ipv4.id,
@@ -184,7 +204,7 @@ parser EgressParser(packet_in packet, out headers_t hdr, out egress_meta_t meta,
         packet.advance(320);
         transition select(meta.mirror.session) {
             (bit<8>)SESSION_IPV4_IN_TUNNEL: ipv4;
-            default:                        ipv6;
+            (bit<8>)SESSION_IPV6_IN_TUNNEL: ipv6;
         }
     }
 

@@ -6,6 +6,9 @@
 // v1model counts the hits of a table by itself.
 #define DIRECT_COUNTER(name) direct_counter(CounterType.packets_and_bytes) name;
 #define COUNT(name)
+// The frame's length is known, so that a packet which is longer is.
+#define FRAME_LENGTH meta.frame_len
+#define TRUNCATED(condition) else if (condition) DROP(REASON_TRUNCATED_IP)
 // Checksums are verified in the control `Checksums`.
 #define PARSER_CHECKSUMS
 #define VERIFY_IPV4(header)
@@ -39,12 +42,12 @@ control Checksums(in headers_t hdr, inout meta_t meta) {
         if (hdr.ipv4.isValid()) {
             hash(sum, HashAlgorithm.csum16, 16w0,
                  { FIELDS_IPV4(hdr.ipv4), hdr.ipv4.checksum, hdr.ipv4.src, hdr.ipv4.dst }, 32w65536);
-            meta.ipv4_checksum_ok = sum == 0;
+            meta.ipv4_checksum_bad = sum != 0;
         }
         if (hdr.inner_ipv4.isValid()) {
             hash(sum, HashAlgorithm.csum16, 16w0,
                  { FIELDS_IPV4(hdr.inner_ipv4), hdr.inner_ipv4.checksum, hdr.inner_ipv4.src, hdr.inner_ipv4.dst }, 32w65536);
-            meta.inner_ipv4_checksum_ok = sum == 0;
+            meta.inner_ipv4_checksum_bad = sum != 0;
         }
         if (hdr.nd.isValid()) {
             if (hdr.nd_option_1.isValid()) {
@@ -55,7 +58,7 @@ control Checksums(in headers_t hdr, inout meta_t meta) {
             } else {
                 hash(sum, HashAlgorithm.csum16, 16w0, { FIELDS_ND(hdr), hdr.nd.checksum }, 32w65536);
             }
-            meta.nd_checksum_ok = sum == 0;
+            meta.nd_checksum_bad = sum != 0;
         }
     }
 }
@@ -63,7 +66,6 @@ control Checksums(in headers_t hdr, inout meta_t meta) {
 control V1Ingress(inout headers_t hdr, inout meta_t meta, inout standard_metadata_t standard) {
     Checksums() checksums;
     MimiqPipeline() pipeline;
-    IcmpErrorAllowed() icmp_error_allowed;
     IcmpError() icmp_error;
 
     @id(ID_COUNTER_DROP_REASON) @name(".ingress.drop_reason")
@@ -75,13 +77,12 @@ control V1Ingress(inout headers_t hdr, inout meta_t meta, inout standard_metadat
     apply {
         meta.ingress_port = standard.ingress_port;
         meta.frame_len = (bit<16>)standard.packet_length;
+        meta.forward = true;
         checksums.apply(hdr, meta);
         pipeline.apply(hdr, meta);
         if (meta.fate == FATE_DROP) {
             drop_reason.count(meta.reason);
-            bool allowed;
-            icmp_error_allowed.apply(hdr, meta, allowed);
-            if (allowed) {
+            if ((meta.icmp == ICMP_TIME_EXCEEDED && meta.may_exceed) || (meta.icmp == ICMP_TOO_BIG && meta.may_be_too_big)) {
                 bit<2> color;
                 icmp_error_meter.execute_meter(1w0, color);
                 if (color == V1MODEL_METER_COLOR_GREEN) {

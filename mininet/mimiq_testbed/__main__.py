@@ -27,6 +27,15 @@ def main():
     # Shown at once, also through a pipe.
     sys.stdout.reconfigure(line_buffering=True)
     try:
+        return _demo(chosen)
+    except KeyboardInterrupt:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        print("demo: interrupted; everything is stopped and removed", file=sys.stderr)
+        return 130
+
+
+def _demo(chosen):
+    try:
         held = demo.run(
             chosen.out, requests=chosen.requests, size=chosen.size, hop_every=chosen.hop_every, rtt_ms=chosen.rtt_ms
         )
@@ -36,10 +45,6 @@ def main():
     except TestbedError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        print("demo: interrupted; everything is stopped and removed", file=sys.stderr)
-        return 130
     return 0 if held else 1
 
 

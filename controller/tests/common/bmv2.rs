@@ -1,7 +1,7 @@
 use std::{
     env,
     io::{self, Write as _},
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     ops::Deref,
     path::Path,
     process::{Command, Stdio},
@@ -44,8 +44,8 @@ impl Bmv2 {
         let mut command = tokio::process::Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "stdbuf", "-oL", "simple_switch_grpc", "--no-p4", "--device-id", &id]);
         command.args(["--log-console", "--log-level", "warn"]);
-        if let Some(port) = thrift_port() {
-            command.args(["--thrift-port", &port.to_string()]);
+        if has_thrift() {
+            command.args(["--thrift-port", "0"]);
         }
         command.args(["--", "--grpc-server-addr", &self.address.to_string()]);
         let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
@@ -81,11 +81,10 @@ impl Deref for Bmv2 {
     }
 }
 
-/// A free port for the second server that builds with Thrift have.
-fn thrift_port() -> Option<u16> {
+/// Builds with Thrift have a second server, whose fixed port only one of them can have.
+fn has_thrift() -> bool {
     let help = Command::new("simple_switch_grpc").arg("--help").output().unwrap().stdout;
-    let has_thrift = String::from_utf8_lossy(&help).contains("--thrift-port");
-    has_thrift.then(|| TcpListener::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port())
+    String::from_utf8_lossy(&help).contains("--thrift-port")
 }
 
 /// The compiled program.
