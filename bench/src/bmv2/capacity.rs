@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Where the search begins, packets in a second.
-const FROM: u32 = 2_500;
+const FROM: u32 = 5_000;
 /// It ends when the rate that is carried and the one that is not are so close.
 const CLOSE: f64 = 1.03;
 /// A rate is not carried if so many rounds of a second fail: one may be another program's fault.
