@@ -1,4 +1,4 @@
-// The decision about a frame. Actions here are for the controls; tables have their own.
+// The decision about a frame, for actions and controls alike.
 #ifndef MIMIQ_FATE_P4
 #define MIMIQ_FATE_P4
 
