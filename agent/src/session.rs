@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mimiq_api::allocation::{
-    self, Acquire, ClientRequest, Family, Release, ServerPush, ServerReply, client_request, server_push, server_reply,
+    self, Acquire, ClientRequest, Release, ServerPush, ServerReply, client_request, server_push, server_reply,
 };
 use mimiq_contract::wellknown::{CONTROL_PORT, GATEWAY};
 use prost::Message as _;
@@ -214,11 +214,11 @@ async fn ask(connection: quinn::Connection, request: Request, events: mpsc::Send
     match request {
         Request::Acquire(version, count) => {
             metrics::counter!("mimiq_agent_acquires_total").increment(1);
-            let family = match version {
-                IpVersion::V4 => Family::Ipv4,
-                IpVersion::V6 => Family::Ipv6,
+            let (ipv6, ipv4) = match version {
+                IpVersion::V6 => (count, 0),
+                IpVersion::V4 => (0, count),
             };
-            let acquire = client_request::Request::Acquire(Acquire { count, family: family.into() });
+            let acquire = client_request::Request::Acquire(Acquire { ipv6, ipv4 });
             let event = match exchange(&connection, acquire).await {
                 Ok(reply) => reply::granted(reply, version, count),
                 Err(error) => Event::AcquireFailed {

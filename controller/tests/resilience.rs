@@ -227,7 +227,7 @@ async fn garbage_is_refused_with_its_name() {
         (&[0xff; 30], "message of 30 bytes"),
         (&[0; MAX_MESSAGE + 1], "message: more than 65536 bytes"),
         (b"", "request: none"),
-        (b"\x0a\x04\x08\x01\x10\x02", "family: FAMILY_IPV4"),
+        (b"\x0a\x04\x08\x01\x10\x02", "ipv4: 2"),
     ];
     for (bytes, message) in cases {
         let reply = timeout(common::PATIENCE, client.send(bytes)).await.unwrap().unwrap();

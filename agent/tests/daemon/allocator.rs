@@ -99,9 +99,9 @@ async fn session(
 
 fn answer(request: &client_request::Request, next: &AtomicU16) -> server_reply::Reply {
     match request {
-        client_request::Request::Acquire(acquire) if acquire.count > 3 => server_reply::Reply::Refused(Refused {
+        client_request::Request::Acquire(acquire) if acquire.ipv6 > 3 => server_reply::Reply::Refused(Refused {
             reason: RefusalReason::Quota.into(),
-            message: format!("acquire.count: {}", acquire.count),
+            message: format!("acquire.ipv6: {}", acquire.ipv6),
             retry_after_ms: 10,
         }),
         client_request::Request::Acquire(acquire) => {
@@ -109,7 +109,7 @@ fn answer(request: &client_request::Request, next: &AtomicU16) -> server_reply::
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, number).octets().to_vec()
             };
-            let addresses = (0..acquire.count).map(one).collect();
+            let addresses = (0..acquire.ipv6).map(one).collect();
             server_reply::Reply::AddressSet(AddressSet {
                 addresses,
                 lifetime_ms: 3_600_000,

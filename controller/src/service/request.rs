@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use mimiq_api::allocation::{ClientRequest, Family, MAX_MESSAGE, client_request::Request};
+use mimiq_api::allocation::{Acquire, ClientRequest, MAX_MESSAGE, client_request::Request};
 
 /// A request whose fields make sense.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,10 +21,10 @@ pub(super) enum Invalid {
     Malformed { length: usize, source: prost::DecodeError },
     #[error("request: none, or of a kind that is not known")]
     NoRequest,
-    #[error("count: 0, must be at least 1")]
+    #[error("ipv6: 0 and ipv4: 0, at least one address must be asked for")]
     NoCount,
-    #[error("family: {0}, only FAMILY_IPV6 has a pool")]
-    Family(String),
+    #[error("ipv4: {0}, there is no pool of IPv4 addresses")]
+    Ipv4(u32),
     #[error("addresses: none is named")]
     NoAddress,
     #[error("addresses[{index}]: {length} bytes, an IPv6 address has 16")]
@@ -36,12 +36,9 @@ impl TryFrom<ClientRequest> for Valid {
 
     fn try_from(message: ClientRequest) -> Result<Self, Invalid> {
         match message.request.ok_or(Invalid::NoRequest)? {
-            Request::Acquire(acquire) => match Family::try_from(acquire.family) {
-                _ if acquire.count == 0 => Err(Invalid::NoCount),
-                Ok(Family::Ipv6) => Ok(Self::Acquire { count: acquire.count }),
-                Ok(other) => Err(Invalid::Family(other.as_str_name().into())),
-                Err(_) => Err(Invalid::Family(acquire.family.to_string())),
-            },
+            Request::Acquire(Acquire { ipv6: 0, ipv4: 0 }) => Err(Invalid::NoCount),
+            Request::Acquire(Acquire { ipv6, ipv4: 0 }) => Ok(Self::Acquire { count: ipv6 }),
+            Request::Acquire(Acquire { ipv4, .. }) => Err(Invalid::Ipv4(ipv4)),
             Request::Release(release) => Ok(Self::Release { addresses: addresses(&release.addresses)? }),
             Request::Renew(renew) => Ok(Self::Renew { addresses: addresses(&renew.addresses)? }),
         }
@@ -61,7 +58,7 @@ fn addresses(fields: &[Vec<u8>]) -> Result<Vec<Ipv6Addr>, Invalid> {
 
 #[cfg(test)]
 mod tests {
-    use mimiq_api::allocation::{Acquire, Release};
+    use mimiq_api::allocation::Release;
     use proptest::prelude::*;
     use prost::Message as _;
 
@@ -73,10 +70,9 @@ mod tests {
 
     #[test]
     fn refusals_name_field_and_value() {
-        let acquire = |count, family| refusal(Request::Acquire(Acquire { count, family }));
-        assert_eq!(acquire(0, 1), "count: 0, must be at least 1");
-        assert_eq!(acquire(1, 2), "family: FAMILY_IPV4, only FAMILY_IPV6 has a pool");
-        assert_eq!(acquire(1, 77), "family: 77, only FAMILY_IPV6 has a pool");
+        let acquire = |ipv6, ipv4| refusal(Request::Acquire(Acquire { ipv6, ipv4 }));
+        assert_eq!(acquire(0, 0), "ipv6: 0 and ipv4: 0, at least one address must be asked for");
+        assert_eq!(acquire(1, 2), "ipv4: 2, there is no pool of IPv4 addresses");
         let release = |addresses| refusal(Request::Release(Release { addresses }));
         assert_eq!(release(vec![]), "addresses: none is named");
         assert_eq!(release(vec![vec![0; 16], vec![0; 4]]), "addresses[1]: 4 bytes, an IPv6 address has 16");

@@ -5,7 +5,7 @@ use std::{
 };
 
 use mimiq_api::allocation::{
-    ALPN, Acquire, AddressSet, ClientRequest, Family, MAX_MESSAGE, Refused, Release, Renew, ServerPush, ServerReply,
+    ALPN, Acquire, AddressSet, ClientRequest, MAX_MESSAGE, Refused, Release, Renew, ServerPush, ServerReply,
     client_request::Request, server_push::Push, server_reply::Reply,
 };
 use prost::Message as _;
@@ -62,7 +62,7 @@ impl Client {
     }
 
     pub async fn try_acquire(&self, count: u32) -> Result<AddressSet, Refused> {
-        match self.request(Request::Acquire(Acquire { count, family: Family::Ipv6.into() })).await {
+        match self.request(Request::Acquire(Acquire { ipv6: count, ipv4: 0 })).await {
             Reply::AddressSet(set) => Ok(set),
             Reply::Refused(refused) => Err(refused),
             other @ Reply::Released(_) => panic!("{other:?}"),
