@@ -4,3 +4,4 @@
 pub mod fault;
 pub mod journal;
 pub mod proxy;
+pub mod harness;

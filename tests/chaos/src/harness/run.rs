@@ -1,0 +1,310 @@
+//! A run: a network, clients, and trouble from a seed.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, ensure};
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
+use tokio::{
+    sync::{broadcast::error::RecvError, watch},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+use super::{
+    clients::{self, World},
+    commit, eventually,
+    fabric::Passing,
+    ledger::{Ledger, Stats},
+    network::{Network, Timing},
+    p4::Reader,
+    process::Process,
+    programs::Programs,
+    schedule::{Act, Moment, Step},
+    watch as watchers,
+};
+use crate::{fault::Faults, proxy::Trapped};
+
+/// How long a moment is waited for; then it is now.
+const MOMENT: Duration = Duration::from_secs(2);
+/// How long a controller may take to be ready before the next step comes all the same, as things go wrong.
+const UNREADY: Duration = Duration::from_secs(4);
+/// Steps between two times at which everything must work.
+const STEPS: usize = 5;
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Where configurations, logs and the journal go.
+    pub dir: PathBuf,
+    /// Equal seeds give equal plans, as far as processes allow.
+    pub seed: u64,
+    /// How many processes are killed at least.
+    pub kills: u64,
+    /// How many clients there are.
+    pub clients: usize,
+}
+
+/// A network in trouble.
+pub struct Run {
+    /// The network.
+    pub network: Network,
+    /// What must hold.
+    pub ledger: Arc<Ledger>,
+    controller: Option<Process>,
+    world: World,
+    names: Vec<String>,
+    seed: u64,
+}
+
+impl Run {
+    /// Starts a network, its controller, and what watches them. No clients yet.
+    ///
+    /// # Errors
+    /// If something does not start.
+    pub async fn start(
+        plan: &Plan,
+        programs: &Programs,
+        prepare: impl FnOnce(&mut Network) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Self> {
+        let names: Vec<String> = (0..plan.clients).map(|n| format!("client{n}")).collect();
+        let mut network = Network::start(&plan.dir, programs, &Timing::short(), &names, plan.seed).await?;
+        prepare(&mut network)?;
+        let roles: Vec<_> =
+            network.switches.iter().map(|switch| (switch.name.clone(), switch.sid, switch.sid.is_none())).collect();
+        let ledger = Arc::new(Ledger::new(network.terms.clone(), &roles, network.journal.clone()));
+        let readers: Vec<Reader> = network.switches.iter().map(|switch| switch.reader.clone()).collect();
+        let world = World {
+            fabric: network.fabric.clone(),
+            ledger: ledger.clone(),
+            readers,
+            ports: network.ports.clone(),
+            ipv4: false,
+        };
+        let mut run = Self { network, ledger, controller: None, world, names, seed: plan.seed };
+        run.start_controller()?;
+        run.ready().await?;
+        for (index, switch) in run.network.switches.iter().enumerate() {
+            run.ledger.learn_statics(index, &switch.reader.tables().await?);
+        }
+        Ok(run)
+    }
+
+    /// Starts the controller, and notes when it is ready.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn start_controller(&mut self) -> anyhow::Result<()> {
+        let (life, process) = (self.ledger.controller_starts(), self.network.controller.start()?);
+        let (mut readiness, ledger, journal) = (process.readiness(), self.ledger.clone(), self.network.journal.clone());
+        journal.note("run", format_args!("the controller is started, life {life}"));
+        tokio::spawn(async move {
+            if readiness.wait_for(Option::is_some).await.is_ok() {
+                ledger.controller_ready(life);
+                journal.note("run", format_args!("the controller is ready, life {life}"));
+            }
+        });
+        self.controller = Some(process);
+        Ok(())
+    }
+
+    /// Waits until the controller is ready.
+    ///
+    /// # Errors
+    /// If it is not in time.
+    pub async fn ready(&mut self) -> anyhow::Result<()> {
+        let log = self.network.controller.log.display();
+        self.controller.as_mut().context("no controller")?.ready().await.with_context(|| format!("controller: {log}"))?;
+        Ok(())
+    }
+
+    /// Ends the controller at once.
+    ///
+    /// # Errors
+    /// If it ended by itself before.
+    pub async fn kill_controller(&mut self) -> anyhow::Result<()> {
+        let Some(mut process) = self.controller.take() else { return Ok(()) };
+        if let Some(status) = process.ended() {
+            let log = self.network.controller.log.display();
+            anyhow::bail!("the controller ended by itself: {status}: {log}");
+        }
+        self.network.journal.note("run", format_args!("kills the controller"));
+        self.ledger.controller_dies();
+        process.kill().await?;
+        self.ledger.count(|stats| stats.controller_kills += 1);
+        Ok(())
+    }
+
+    /// Lets clients loose until the sender says stop.
+    ///
+    /// # Errors
+    /// If they cannot be started.
+    pub async fn clients(&self) -> anyhow::Result<(watch::Sender<bool>, JoinSet<()>)> {
+        let (stop, stopped) = watch::channel(false);
+        let pki = self.network.dir.join("pki");
+        Ok((stop, clients::start(&self.world, &pki, &self.names, self.seed, &stopped).await?))
+    }
+
+    /// Compares the switches with what was promised, until what is returned is dropped.
+    pub fn watch(&self) -> JoinSet<()> {
+        watchers::start(&self.ledger, &self.world.readers)
+    }
+
+    async fn step(&mut self, step: &Step) -> anyhow::Result<()> {
+        self.network.journal.note("run", format_args!("{step:?}"));
+        for (index, (switch, faults)) in self.network.switches.iter().zip(&step.faults).enumerate() {
+            if *faults != Faults::default() {
+                self.ledger.trouble(index);
+            }
+            switch.chaos.set_faults(faults.clone());
+        }
+        let held = timeout(MOMENT, self.moment(&step.moment)).await.unwrap_or(Ok(None))?;
+        if let Some(index) = step.act.killed_switch() {
+            self.kill_switch(index, step.faults[index] != Faults::default()).await?;
+        }
+        if step.act.kills_controller() {
+            self.kill_controller().await?;
+        }
+        if let Act::CutOff(index) = step.act {
+            self.ledger.trouble(index);
+            self.network.switches[index].chaos.set_reachable(false);
+            self.ledger.count(|stats| stats.cuts += 1);
+        }
+        drop(held);
+        sleep(step.pause).await;
+        if let Some(index) = step.act.killed_switch() {
+            self.network.switches[index].revive().await?;
+            self.ledger.switch_starts(index);
+        }
+        if let Act::CutOff(index) = step.act {
+            self.network.switches[index].chaos.set_reachable(true);
+        }
+        if self.controller.is_none() {
+            self.start_controller()?;
+        }
+        if let Some(rest) = step.rest {
+            // Faults may keep it from being ready.
+            let _ = timeout(UNREADY, self.ready()).await;
+            sleep(rest).await;
+        }
+        Ok(())
+    }
+
+    async fn kill_switch(&mut self, index: usize, troubled: bool) -> anyhow::Result<()> {
+        let switch = self.network.switches.get_mut(index).context("no such switch")?;
+        self.network.journal.note("run", format_args!("kills {}", switch.name));
+        self.ledger.switch_dies(index, troubled);
+        switch.kill().await?;
+        self.ledger.count(|stats| stats.switch_kills += 1);
+        Ok(())
+    }
+
+    /// Waits for a moment; what is returned must be kept during it.
+    async fn moment(&self, moment: &Moment) -> anyhow::Result<Option<Trapped>> {
+        match *moment {
+            Moment::After(duration) => sleep(duration).await,
+            Moment::Request { switch, rpc, phase, nth } => {
+                let switch = self.network.switches.get(switch).context("no such switch")?;
+                return Ok(Some(switch.chaos.trap(rpc, phase, nth).await?));
+            }
+            Moment::Handshake(nth) => self.passing(Passing::Handshake, nth).await,
+            Moment::Datagram(nth) => self.passing(Passing::Datagram, nth).await,
+            Moment::Commit(nth) => commit::written(&self.network.state_file(), nth).await?,
+        }
+        Ok(None)
+    }
+
+    async fn passing(&self, what: Passing, nth: u32) {
+        let mut passing = self.network.fabric.passing();
+        let mut left = nth;
+        loop {
+            match passing.recv().await {
+                Ok(seen) if seen == what && left == 0 => return,
+                Ok(seen) if seen == what => left -= 1,
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    /// Nothing goes wrong any more: everything must work, and clients of all switches be served.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub async fn calm(&mut self) -> anyhow::Result<()> {
+        self.network.journal.note("run", format_args!("calm"));
+        for switch in &self.network.switches {
+            switch.chaos.set_faults(Faults::default());
+        }
+        self.ready().await?;
+        self.ledger.calm();
+        for sid in self.network.switches.iter().filter_map(|switch| switch.sid) {
+            let before = self.ledger.served(sid);
+            let ledger = &self.ledger;
+            eventually(&format!("clients of SID {sid} served"), async || (ledger.served(sid) > before + 2).then_some(()))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// All clients have gone: in the end every table is as at first.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub async fn drain(&mut self) -> anyhow::Result<()> {
+        self.network.journal.note("run", format_args!("all clients are gone"));
+        for (index, switch) in self.network.switches.iter().enumerate() {
+            let clean = async || {
+                let tables = switch.reader.tables().await.ok()?;
+                self.ledger.surplus(index, &tables).is_none().then_some(())
+            };
+            if let Err(error) = eventually("leases gone", clean).await {
+                let surplus = self.ledger.surplus(index, &switch.reader.tables().await?);
+                self.ledger.report("no leaked entry", format_args!("{surplus:?}"));
+                return Err(error);
+            }
+        }
+        self.ledger.count(|stats| stats.drained += 1);
+        Ok(())
+    }
+}
+
+/// Kills until enough were killed, and checks.
+///
+/// # Errors
+/// If something that must hold does not.
+pub async fn kills(plan: &Plan, programs: &Programs) -> anyhow::Result<Stats> {
+    let mut run = Run::start(plan, programs, |_| Ok(())).await?;
+    let watching = run.watch();
+    let (stop, mut clients) = run.clients().await?;
+    let mut failed = run.ledger.failed();
+    let ledger = run.ledger.clone();
+    let trouble = async {
+        run.calm().await?;
+        let mut rng = ChaCha8Rng::seed_from_u64(plan.seed);
+        let killed = || {
+            let stats = ledger.stats();
+            stats.controller_kills + stats.switch_kills
+        };
+        while killed() < plan.kills {
+            for _ in 0..STEPS {
+                let step = Step::draw(&mut rng, run.network.switches.len()).map_err(anyhow::Error::msg)?;
+                run.step(&step).await?;
+            }
+            run.calm().await?;
+        }
+        stop.send_replace(true);
+        while clients.join_next().await.is_some() {}
+        run.drain().await
+    };
+    let result = tokio::select! {
+        result = trouble => result,
+        // The sender lives as long as the ledger.
+        _ = failed.wait_for(|failed| *failed) => Ok(()),
+    };
+    drop(watching);
+    let violations = ledger.violations();
+    ensure!(violations.is_empty(), "{} violations, the first: {}", violations.len(), violations[0]);
+    result?;
+    Ok(ledger.stats())
+}
