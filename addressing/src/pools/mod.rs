@@ -151,6 +151,15 @@ impl<C: Copy + Eq + Hash, L: Copy> Pools<C, L> {
     pub fn quarantine(&mut self, pool: PoolId, until: Time) {
         todo!()
     }
+    pub fn set_quarantine(&mut self, pool: PoolId, until: Option<Time>) {
+        todo!()
+    }
+    pub fn all_aliases(&self) -> impl Iterator<Item = (PoolId, Sid, Alias)> {
+        std::iter::empty()
+    }
+    pub fn alias_owner(&self, pool: PoolId, alias: Alias) -> Option<Sid> {
+        todo!()
+    }
     pub fn next_free(&self, now: Time) -> Option<Duration> {
         todo!()
     }
