@@ -210,6 +210,12 @@ impl Core {
         Ok(())
     }
 
+    /// Counts a connection that is begun; `false` if too many are.
+    pub fn admit_connection(&mut self, now: Time, location: Location) -> bool {
+        let rate = self.settings.limits.per_port;
+        self.ports.entry((location.sid, location.port)).or_default().take(now, rate).is_ok()
+    }
+
     fn locate(&mut self, now: Time, client: ClientId, location: Location) {
         let Some(known) = self.clients.get_mut(client) else { return };
         let before = known.location.replace(location);
