@@ -9,6 +9,7 @@ use std::{
 
 use mimiq_chaos::harness::{
     ledger::Stats,
+    network::Pools,
     programs::Programs,
     run::{self, Plan},
 };
@@ -32,7 +33,8 @@ async fn nothing_is_lost_or_given_twice_whatever_is_killed() {
     while total.controller_kills + total.switch_kills < wanted {
         let dir = tempfile::Builder::new().prefix("mimiq-chaos-").tempdir().unwrap();
         let seed = seed.unwrap_or_else(rand::random);
-        let plan = Plan { dir: dir.path().into(), seed, kills: EACH.min(wanted), clients: 8 };
+        let pools = if seed % 3 == 0 { Pools::Naive } else { Pools::Aliases };
+        let plan = Plan { dir: dir.path().into(), seed, kills: EACH.min(wanted), clients: 8, pools };
         match run::kills(&plan, &programs).await {
             Ok(stats) => {
                 // What a test that passes prints is not shown.

@@ -39,8 +39,10 @@ pub struct Terms {
     pub cool_down: Duration,
     /// k × t_sid.
     pub validity: Duration,
-    /// Selects prefix and alias of addresses of the alias pool.
-    pub alias_mask: Ipv6Addr,
+    /// Selects prefix and alias of addresses, if IPv6 addresses have any.
+    pub alias_mask: Option<Ipv6Addr>,
+    /// How many aliases an edge has at most, when nothing is amiss.
+    pub most_aliases: usize,
     /// The internal address of each client-facing switch.
     pub tunnels: HashMap<u16, Ipv6Addr>,
 }
@@ -243,20 +245,25 @@ impl Ledger {
             })
             .collect();
         let lacking: Vec<_> = statics.keys().filter(|key| !tables.contains_key(key)).collect();
-        let clean = extra.is_empty() && lacking.is_empty();
-        (!clean).then(|| format!("{}: too much: {extra:?}; too little: {lacking:?}", view.name))
+        let aliases = tables.keys().filter(|key| matches!(key, EntryKey::Alias(_))).count();
+        let clean = extra.is_empty() && lacking.is_empty() && aliases <= self.terms.most_aliases;
+        (!clean).then(|| {
+            format!("{}: too much: {extra:?}; too little: {lacking:?}; {aliases} aliases", view.name)
+        })
     }
 
     /// The entry that leads to an address at the edges.
     pub fn edge_entry(&self, address: IpAddr, sid: u16) -> Option<Entry> {
         let switch_addr = *self.terms.tunnels.get(&sid)?;
-        let mask = self.terms.alias_mask.to_bits();
-        Some(match address {
-            IpAddr::V6(address) => {
-                let key = AliasKey { alias_prefix: Ipv6Addr::from_bits(address.to_bits() & mask) };
+        Some(match (address, self.terms.alias_mask) {
+            (IpAddr::V6(address), Some(mask)) => {
+                let key = AliasKey { alias_prefix: address & mask };
                 Entry::Alias(key, AliasAction::Tunnel { switch_addr })
             }
-            IpAddr::V4(dst_addr) => {
+            (IpAddr::V6(dst_addr), None) => {
+                Entry::BindingV6(BindingV6Key { dst_addr }, BindingV6Action::Tunnel { switch_addr })
+            }
+            (IpAddr::V4(dst_addr), _) => {
                 Entry::BindingV4(BindingV4Key { dst_addr }, BindingV4Action::Tunnel { switch_addr })
             }
         })

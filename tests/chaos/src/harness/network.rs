@@ -52,8 +52,46 @@ impl Timing {
     }
 }
 
+/// The pools of a network. They are small, so that what is free is drawn again soon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pools {
+    /// IPv6 addresses with SID aliases, and IPv4.
+    Aliases,
+    /// Every address has a binding.
+    Naive,
+}
+
+impl Pools {
+    fn configuration(self) -> &'static str {
+        match self {
+            Self::Aliases => {
+                "pools: [{name: home, prefix: '2001:db8:1:2:3:4::/96', codec: alias, alias_bits: 16}, \
+                 {name: legacy, prefix: 198.51.100.0/26, codec: naive}]"
+            }
+            Self::Naive => {
+                "pools: [{name: home, prefix: '2001:db8:1:2:3:4:5:6600/120', codec: naive}, \
+                 {name: legacy, prefix: 198.51.100.0/27, codec: naive}]"
+            }
+        }
+    }
+
+    fn alias_mask(self) -> Option<Ipv6Addr> {
+        (self == Self::Aliases).then_some(Ipv6Addr::from_bits(u128::MAX << 16))
+    }
+
+    /// In an edge switch at a time, when nothing is amiss: epochs that are used, pending, and retained.
+    fn most_aliases(self, timing: &Timing, sids: usize) -> usize {
+        let retained = (timing.t_sid * K).max(timing.t_ip.1 + timing.t_remove);
+        let epochs = 2 + retained.div_duration_f64(timing.t_sid).ceil() as usize;
+        // One more, as deleting takes its time.
+        (epochs + 1) * ALIASES_PER_SID * sids
+    }
+}
+
 /// k.
 const K: u32 = 2;
+/// Aliases of a switch in one epoch.
+const ALIASES_PER_SID: usize = 2;
 /// Ports of a client-facing switch that clients are at.
 const PORTS: [PortId; 2] = [PortId(1), PortId(2)];
 
@@ -136,6 +174,7 @@ impl Network {
         dir: &Path,
         programs: &Programs,
         timing: &Timing,
+        pools: Pools,
         clients: &[String],
         seed: u64,
     ) -> anyhow::Result<Self> {
@@ -172,7 +211,7 @@ impl Network {
         let (relay, tunnels) = (loopback()?, [(1, loopback()?), (2, loopback()?)]);
         let fabric = Fabric::start(&tunnels, relay).await?;
         let config = dir.join("controller.yaml");
-        std::fs::write(&config, configuration(timing, relay, &tunnels, &switches)?)?;
+        std::fs::write(&config, configuration(timing, pools, relay, &tunnels, &switches)?)?;
         let log = dir.join("controller.log");
         let controller = Program { file: programs.controller.clone(), config, log, environment: Vec::new() };
         let terms = Terms {
@@ -180,7 +219,8 @@ impl Network {
             t_ip_max: timing.t_ip.1,
             cool_down: timing.cool_down,
             validity: timing.t_sid * K,
-            alias_mask: Ipv6Addr::from_bits(u128::MAX << 16),
+            alias_mask: pools.alias_mask(),
+            most_aliases: pools.most_aliases(timing, tunnels.len()),
             tunnels: tunnels.iter().map(|(sid, tunnel)| (*sid, tunnel.to_ipv6_mapped())).collect::<HashMap<_, _>>(),
         };
         let ports = tunnels.iter().flat_map(|(sid, _)| PORTS.map(|port| (*sid, port))).collect();
@@ -213,17 +253,20 @@ impl Network {
 
 fn configuration(
     timing: &Timing,
+    pools: Pools,
     relay: Ipv4Addr,
     tunnels: &[(u16, Ipv4Addr)],
     switches: &[Switch],
 ) -> anyhow::Result<String> {
     let Timing { t_ip: (min, max), t_remove, t_sid, cool_down } = timing;
     let ms = |duration: &Duration| format!("{}ms", duration.as_millis());
+    let pools = pools.configuration();
     let mut text = format!(
         "relay: '[::ffff:{relay}]:54172'\n\
          state_file: state.redb\n\
          pki: {{ca: pki/ca.pem, certificate: pki/controller.pem, key: pki/controller.key}}\n\
-         pool: {{prefix: '2001:db8:1:2:3:4::/96', alias_bits: 16, aliases_per_sid: 2}}\n\
+         {pools}\n\
+         aliases_per_sid: {ALIASES_PER_SID}\n\
          timing: {{t_ip: {{min: {}, max: {}}}, t_remove: {}, t_sid: {}, k: {K}, cool_down: {}}}\n\
          limits: {{addresses_per_client: 64}}\n\
          switches:\n",

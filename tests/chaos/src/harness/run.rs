@@ -16,7 +16,7 @@ use super::{
     commit, eventually,
     fabric::Passing,
     ledger::{Ledger, Stats},
-    network::{Network, Timing},
+    network::{Network, Pools, Timing},
     p4::Reader,
     process::Process,
     programs::Programs,
@@ -43,6 +43,8 @@ pub struct Plan {
     pub kills: u64,
     /// How many clients there are.
     pub clients: usize,
+    /// What addresses there are.
+    pub pools: Pools,
 }
 
 /// A network in trouble.
@@ -68,7 +70,7 @@ impl Run {
         prepare: impl FnOnce(&mut Network) -> anyhow::Result<()>,
     ) -> anyhow::Result<Self> {
         let names: Vec<String> = (0..plan.clients).map(|n| format!("client{n}")).collect();
-        let mut network = Network::start(&plan.dir, programs, &Timing::short(), &names, plan.seed).await?;
+        let mut network = Network::start(&plan.dir, programs, &Timing::short(), plan.pools, &names, plan.seed).await?;
         prepare(&mut network)?;
         let roles: Vec<_> =
             network.switches.iter().map(|switch| (switch.name.clone(), switch.sid, switch.sid.is_none())).collect();
@@ -79,7 +81,7 @@ impl Run {
             ledger: ledger.clone(),
             readers,
             ports: network.ports.clone(),
-            ipv4: false,
+            ipv4: true,
         };
         let mut run = Self { network, ledger, controller: None, world, names, seed: plan.seed };
         run.start_controller()?;
@@ -151,7 +153,7 @@ impl Run {
     }
 
     async fn step(&mut self, step: &Step) -> anyhow::Result<()> {
-        self.network.journal.note("run", format_args!("{step:?}"));
+        self.network.journal.note("run", format_args!("{step}"));
         for (index, (switch, faults)) in self.network.switches.iter().zip(&step.faults).enumerate() {
             if *faults != Faults::default() {
                 self.ledger.trouble(index);

@@ -1,6 +1,6 @@
 //! What happens when, drawn from a seed.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use rand::{Rng, seq::IndexedRandom as _};
 
@@ -90,6 +90,17 @@ const MISHAPS: [&str; 4] = [
 
 fn ms(rng: &mut impl Rng, range: std::ops::Range<u64>) -> Duration {
     Duration::from_millis(rng.random_range(range))
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { faults, moment, act, pause, rest } = self;
+        write!(f, "{act:?} {moment:?}, pause {pause:?}, rest {rest:?}")?;
+        for (index, faults) in faults.iter().enumerate().filter(|(_, faults)| **faults != Faults::default()) {
+            write!(f, ", switch {index} {faults}")?;
+        }
+        Ok(())
+    }
 }
 
 impl Step {
