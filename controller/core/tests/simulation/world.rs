@@ -264,7 +264,7 @@ impl World {
         };
         let core = self.core.as_ref().unwrap();
         for edge in self.switches.iter().filter(|s| s.spec.edge && !s.emptied) {
-            let waived = edge.id.and_then(|id| core.switch(id)).is_none_or(|s| s.is_drained() || s.is_leaving());
+            let waived = edge.id.and_then(|id| core.switch(id)).is_none_or(|s| !s.counts_as_edge());
             // One that was away since it came knows nothing, and forwards nothing.
             assert!(
                 waived || edge.tables.is_empty() || has(edge, rule),
@@ -379,14 +379,19 @@ impl World {
         let Some(faults) = switch.carry_out(&mut self.rng, refusals) else { return false };
         self.seen.refused_updates += faults.len() as u64;
         self.with(|core, now| core.switch_wrote(now, id, connection, &faults));
-        let synced = |core: &Core| core.switch(id).is_some_and(|s| s.status() == Status::Synced);
-        if self.core.as_ref().is_some_and(synced)
-            && let Some(switch) = self.switches.iter_mut().find(|s| s.id == Some(id))
-            && switch.inbox.is_empty()
-        {
-            switch.emptied = false;
-        }
+        self.note_synced();
         true
+    }
+
+    /// Switches that have all they should again.
+    fn note_synced(&mut self) {
+        let Some(core) = &self.core else { return };
+        for switch in self.switches.iter_mut().filter(|switch| switch.inbox.is_empty()) {
+            let known = switch.id.and_then(|id| core.switch(id));
+            if known.is_some_and(|known| known.status() == Status::Synced) {
+                switch.emptied = false;
+            }
+        }
     }
 
     pub(crate) fn every_write_is_answered(&mut self) -> bool {
@@ -442,6 +447,7 @@ impl World {
             switch.connection = Some(switch.connections);
             let (connection, entries) = (switch.connections, switch.entries());
             self.with(|core, now| core.switch_read(now, id, connection, &entries));
+            self.note_synced();
         }
     }
 
@@ -507,7 +513,7 @@ impl World {
             }
             let spec = switch.spec.clone();
             let mut id = None;
-            self.with(|core, now| id = core.add_switch(now, spec).ok());
+            self.with(|core, now| id = core.join_switch(now, spec).ok());
             (switch.id, switch.connections) = (id, 0);
             if id.is_some() { self.switches.push(switch) } else { self.removed.push(switch) }
         } else if self.switches.iter().filter(|s| s.spec.edge).count() > 1 && self.switches.len() == 5 {
@@ -543,7 +549,13 @@ impl World {
         for switch in &self.switches {
             let Some(id) = switch.id else { continue };
             let wanted: BTreeMap<EntryKey, Entry> = core.desired(id).into_iter().map(|e| (e.key(), e)).collect();
-            assert_eq!(switch.tables, wanted, "no-leak: {}", switch.spec.name);
+            let lacking: Vec<_> = wanted.iter().filter(|(k, v)| switch.tables.get(k) != Some(v)).collect();
+            let leaked: Vec<_> = switch.tables.iter().filter(|(k, v)| wanted.get(k) != Some(v)).collect();
+            assert!(
+                lacking.is_empty() && leaked.is_empty(),
+                "no-leak: {} lacks {lacking:?}, has {leaked:?}",
+                switch.spec.name
+            );
             assert!(!switch.tables.keys().any(|key| rules::address_of(key).is_some()), "no-leak: {}", switch.spec.name);
         }
         self.seen.epochs += core.stats().epochs;
