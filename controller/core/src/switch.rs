@@ -179,6 +179,11 @@ impl Switch {
         self.status
     }
 
+    /// Whether it has been read in this process' life, so that its leases are known.
+    pub fn was_read(&self) -> bool {
+        self.seen
+    }
+
     /// Whether the operator has drained it.
     pub fn is_drained(&self) -> bool {
         self.drained

@@ -2,10 +2,10 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use mimiq_addressing::{Sid, Time};
+use mimiq_addressing::{Lease, Sid, Time};
 
 use crate::{
-    Command, Core, Operation, Switch, SwitchId, SwitchSpec,
+    Command, Core, Location, Operation, Switch, SwitchId, SwitchSpec,
     switch::{Owner, Status},
 };
 
@@ -173,7 +173,9 @@ impl Core {
         if let Some(sid) = sid {
             let _ = self.pools.remove_sid(now, Sid(sid));
             if !away {
-                let leases = self.pools.leases().filter(|lease| lease.location.sid == sid);
+                // Whoever has an adopted lease cannot be told: it runs out.
+                let told = |lease: &Lease<_, Location>| lease.location.sid == sid && lease.client.is_some();
+                let leases = self.pools.leases().filter(told);
                 let addresses: Vec<IpAddr> = leases.map(|lease| lease.address).collect();
                 self.revoke(now, &addresses);
             }
