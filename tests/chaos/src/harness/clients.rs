@@ -34,6 +34,8 @@ pub struct World {
     pub ledger: Arc<Ledger>,
     /// The switches' tables, in the ledger's order.
     pub readers: Vec<Reader>,
+    /// Their names.
+    pub switches: Vec<String>,
     /// SIDs and ports that clients may be at.
     pub ports: Vec<(u16, PortId)>,
     /// Whether there are IPv4 addresses.

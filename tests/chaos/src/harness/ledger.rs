@@ -59,10 +59,10 @@ struct View {
     running: bool,
     /// What it has for good.
     statics: Option<Tables>,
-    /// Requests to it went wrong in this generation, so that only parts of it may have been refilled.
-    troubled: bool,
-    /// Was seen complete in this generation, which nothing troubled.
-    settled: bool,
+    /// The controller has said that it is in sync, in this generation.
+    in_sync: bool,
+    /// And it was seen so.
+    complete: bool,
     /// Entries seen in this generation.
     seen: HashSet<EntryKey>,
     /// Since when guards have been there.
@@ -182,13 +182,13 @@ impl Ledger {
     }
 
     /// A switch is about to die.
-    pub fn switch_dies(&self, index: usize, troubled: bool) {
+    pub fn switch_dies(&self, index: usize) {
         let state = &mut *self.lock();
         state.calm = None;
         let (alive, life) = (state.alive, state.life);
         let Some(view) = state.switches.get_mut(index) else { return };
         view.generation += 1;
-        (view.running, view.settled, view.troubled) = (false, false, troubled);
+        (view.running, view.in_sync, view.complete) = (false, false, false);
         view.seen.clear();
         view.guards.clear();
         view.deliveries.clear();
@@ -211,13 +211,17 @@ impl Ledger {
         self.lock().switches.get(index).map_or(0, |view| view.generation)
     }
 
-    /// Requests to a switch go wrong from now on, or a switch is cut off.
-    pub fn trouble(&self, index: usize) {
-        let state = &mut *self.lock();
-        state.calm = None;
-        if let Some(view) = state.switches.get_mut(index) {
-            (view.troubled, view.settled) = (true, false);
+    /// The controller says that a switch has all that it should.
+    pub fn in_sync(&self, name: &str) {
+        let mut state = self.lock();
+        if let Some(view) = state.switches.iter_mut().find(|view| view.name == name && view.running) {
+            view.in_sync = true;
         }
+    }
+
+    /// Something goes wrong from now on.
+    pub fn trouble(&self) {
+        self.lock().calm = None;
     }
 
     /// Nothing goes wrong any more.

@@ -49,6 +49,14 @@ impl Program {
     /// # Errors
     /// If the system does not.
     pub fn start(&self) -> anyhow::Result<Process> {
+        self.start_heard(|_| {})
+    }
+
+    /// Starts it; each line of its log is heard.
+    ///
+    /// # Errors
+    /// If the system does not.
+    pub fn start_heard(&self, hear: impl Fn(&str) + Send + 'static) -> anyhow::Result<Process> {
         let log = OpenOptions::new().create(true).append(true).open(&self.log).context("a log file")?;
         let started = Instant::now();
         // It must not outlive the test, however that ends.
@@ -65,15 +73,21 @@ impl Program {
             .with_context(|| format!("setpriv (util-linux) {}", Path::new(&self.file).display()))?;
         let stderr = child.stderr.take().context("its standard error")?;
         let (sender, ready) = watch::channel(None);
-        tokio::spawn(follow(stderr, log, sender));
+        tokio::spawn(follow(stderr, log, sender, hear));
         Ok(Process { child, ready, started })
     }
 }
 
 /// Copies the log, and says when the process is ready.
-async fn follow(stderr: ChildStderr, mut log: File, ready: watch::Sender<Option<Instant>>) {
+async fn follow(
+    stderr: ChildStderr,
+    mut log: File,
+    ready: watch::Sender<Option<Instant>>,
+    hear: impl Fn(&str) + Send + 'static,
+) {
     let mut lines = BufReader::new(stderr).lines();
     while let Ok(Some(line)) = lines.next_line().await {
+        hear(&line);
         if line.contains(READY) {
             ready.send_replace(Some(Instant::now()));
         }

@@ -28,7 +28,9 @@ use crate::{fault::Faults, proxy::Trapped};
 /// How long a moment is waited for; then it is now.
 const MOMENT: Duration = Duration::from_secs(2);
 /// How long a controller may take to be ready before the next step comes all the same, as things go wrong.
-const UNREADY: Duration = Duration::from_secs(4);
+const UNREADY: Duration = Duration::from_secs(2);
+/// What the controller says in its log of a switch that has all that it should.
+const IN_SYNC: &str = "switch in sync";
 /// Steps between two times at which everything must work.
 const STEPS: usize = 5;
 
@@ -80,6 +82,7 @@ impl Run {
             fabric: network.fabric.clone(),
             ledger: ledger.clone(),
             readers,
+            switches: network.switches.iter().map(|switch| switch.name.clone()).collect(),
             ports: network.ports.clone(),
             ipv4: true,
         };
@@ -97,7 +100,13 @@ impl Run {
     /// # Errors
     /// If it cannot be started.
     pub fn start_controller(&mut self) -> anyhow::Result<()> {
-        let (life, process) = (self.ledger.controller_starts(), self.network.controller.start()?);
+        let life = self.ledger.controller_starts();
+        let (names, ledger) = (self.world.switches.clone(), self.ledger.clone());
+        let process = self.network.controller.start_heard(move |line| {
+            if let Some((_, rest)) = line.split_once(IN_SYNC) {
+                names.iter().filter(|name| rest.contains(name.as_str())).for_each(|name| ledger.in_sync(name));
+            }
+        })?;
         let (mut readiness, ledger, journal) = (process.readiness(), self.ledger.clone(), self.network.journal.clone());
         journal.note("run", format_args!("the controller is started, life {life}"));
         tokio::spawn(async move {
@@ -154,21 +163,18 @@ impl Run {
 
     async fn step(&mut self, step: &Step) -> anyhow::Result<()> {
         self.network.journal.note("run", format_args!("{step}"));
-        for (index, (switch, faults)) in self.network.switches.iter().zip(&step.faults).enumerate() {
-            if *faults != Faults::default() {
-                self.ledger.trouble(index);
-            }
+        self.ledger.trouble();
+        for (switch, faults) in self.network.switches.iter().zip(&step.faults) {
             switch.chaos.set_faults(faults.clone());
         }
         let held = timeout(MOMENT, self.moment(&step.moment)).await.unwrap_or(Ok(None))?;
         if let Some(index) = step.act.killed_switch() {
-            self.kill_switch(index, step.faults[index] != Faults::default()).await?;
+            self.kill_switch(index).await?;
         }
         if step.act.kills_controller() {
             self.kill_controller().await?;
         }
         if let Act::CutOff(index) = step.act {
-            self.ledger.trouble(index);
             self.network.switches[index].chaos.set_reachable(false);
             self.ledger.count(|stats| stats.cuts += 1);
         }
@@ -192,10 +198,10 @@ impl Run {
         Ok(())
     }
 
-    async fn kill_switch(&mut self, index: usize, troubled: bool) -> anyhow::Result<()> {
+    async fn kill_switch(&mut self, index: usize) -> anyhow::Result<()> {
         let switch = self.network.switches.get_mut(index).context("no such switch")?;
         self.network.journal.note("run", format_args!("kills {}", switch.name));
-        self.ledger.switch_dies(index, troubled);
+        self.ledger.switch_dies(index);
         switch.kill().await?;
         self.ledger.count(|stats| stats.switch_kills += 1);
         Ok(())

@@ -17,7 +17,7 @@ pub struct Asked {
     life: u64,
     generations: Vec<u64>,
     /// Edges that were complete.
-    settled: Vec<bool>,
+    complete: Vec<bool>,
 }
 
 /// What was so before a client asked for more time.
@@ -29,8 +29,8 @@ impl Ledger {
     pub fn ask(&self) -> Asked {
         let state = self.lock();
         let generations = state.switches.iter().map(|view| view.generation).collect();
-        let settled = state.switches.iter().map(|view| view.settled).collect();
-        Asked { at: Instant::now(), life: state.life, generations, settled }
+        let complete = state.switches.iter().map(|view| view.complete).collect();
+        Asked { at: Instant::now(), life: state.life, generations, complete }
     }
 
     /// A client is at this place from now on.
@@ -197,7 +197,7 @@ impl Ledger {
         for (index, found) in found.iter().enumerate() {
             let Some(view) = state.switches.get(index) else { continue };
             let same = asked.generations.get(index) == Some(&view.generation);
-            let complete = asked.settled.get(index) == Some(&true);
+            let complete = asked.complete.get(index) == Some(&true);
             let (own, edge, name) = (view.sid == Some(place.sid), view.edge, view.name.clone());
             if !own && !edge {
                 continue;

@@ -61,7 +61,8 @@ impl Promise {
     }
 
     pub(super) fn controller_ready(&mut self, life: u64) {
-        if self.delivery == Standing::There {
+        // One that has ended has left nothing that could be read.
+        if self.delivery == Standing::There && Instant::now() <= self.deliver_until {
             self.known = life;
         }
     }

@@ -42,7 +42,7 @@ impl Ledger {
         }
         let Some(view) = state.switches.get_mut(snapshot.index) else { return };
         let complete = |statics: &Tables| statics.iter().all(|(key, entry)| snapshot.tables.get(key) == Some(entry));
-        view.settled |= !view.troubled && view.statics.as_ref().is_some_and(complete);
+        view.complete |= view.in_sync && view.statics.as_ref().is_some_and(complete);
         view.seen.extend(snapshot.tables.keys());
     }
 
@@ -50,7 +50,7 @@ impl Ledger {
     fn see_leases(&self, state: &mut State, snapshot: &Snapshot, sid: u16) {
         let Snapshot { began, ended, tables, .. } = snapshot;
         let (began, ended) = (*began, *ended);
-        let settled = state.switches.get(snapshot.index).is_some_and(|view| view.settled);
+        let complete = state.switches.get(snapshot.index).is_some_and(|view| view.complete);
         let mut broken = Vec::new();
         for (address, promise) in state.promises.iter_mut().filter(|(_, promise)| promise.place.sid == sid) {
             if !promise.delivers(began, ended) {
@@ -66,7 +66,7 @@ impl Ledger {
                 Some(found) => broken.push(("no-collision", format!("{address} leads to {found:?}, not {promise:?}"))),
                 None => match promise.delivery {
                     Standing::There => broken.push(("in-flight", format!("{address} is not delivered: {promise:?}"))),
-                    Standing::Awaited if settled => {
+                    Standing::Awaited if complete => {
                         broken.push(("in-flight", format!("{address} was not put back: {promise:?}")));
                     }
                     Standing::Awaited | Standing::Lost => {}
@@ -84,7 +84,7 @@ impl Ledger {
                     let what = format!("{address} lost its guard: {promise:?}");
                     broken.push(("no address is lost before its time", what));
                 }
-                (false, Standing::Awaited) if settled => {
+                (false, Standing::Awaited) if complete => {
                     let what = format!("{address} did not get its guard back: {promise:?}");
                     broken.push(("no address is lost before its time", what));
                 }
@@ -177,6 +177,10 @@ impl Ledger {
         }
         let Some(view) = state.switches.get(snapshot.index) else { return };
         for (address, promise) in state.promises.iter().filter(|(_, promise)| promise.delivers(*began, *ended)) {
+            // Where nothing delivers it any more, nothing needs to lead.
+            if promise.delivery == Standing::Lost {
+                continue;
+            }
             let Some(expected) = self.edge_entry(*address, promise.place.sid) else { continue };
             match tables.get(&expected.key()) {
                 Some(found) if *found == expected => state.stats.rules_checked += 1,
@@ -184,7 +188,7 @@ impl Ledger {
                 None if view.seen.contains(&expected.key()) => {
                     broken.push(("in-flight", format!("{expected:?} is gone: {promise:?}")));
                 }
-                None if view.settled => {
+                None if view.complete => {
                     broken.push(("in-flight", format!("{expected:?} is not there: {promise:?}")));
                 }
                 None => {}
