@@ -86,6 +86,7 @@ impl Controller {
         for switch in &config.switches {
             allocator.add_switch(config.spec(switch), target(switch, election_id))?;
         }
+        allocator.with(|core, now| core.start(now));
         let following = allocator.clone();
         tasks.push(tokio::spawn(async move { following.follow_deadlines().await }));
         let service = Arc::new(Service::new(endpoint, allocator.clone()));

@@ -15,6 +15,7 @@ const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
 /// Prefix ‖ alias, to SID and whether new addresses may have it.
 const ALIASES: TableDefinition<'_, u128, (u16, bool)> = TableDefinition::new("aliases_by_prefix");
 const SIDS: TableDefinition<'_, u16, ()> = TableDefinition::new("sids");
+const EDGES: TableDefinition<'_, &str, ()> = TableDefinition::new("edges");
 const DRAINED: TableDefinition<'_, &str, ()> = TableDefinition::new("drained");
 const ELECTION_ID: &str = "election_id";
 
@@ -35,6 +36,7 @@ impl Store {
         transaction.open_table(NUMBERS)?;
         transaction.open_table(ALIASES)?;
         transaction.open_table(SIDS)?;
+        transaction.open_table(EDGES)?;
         transaction.open_table(DRAINED)?;
         transaction.commit()?;
         Ok(Self { database })
@@ -74,8 +76,10 @@ impl Store {
         for row in transaction.open_table(SIDS)?.iter()? {
             stored.sids.insert(row?.0.value());
         }
-        for row in transaction.open_table(DRAINED)?.iter()? {
-            stored.drained.insert(row?.0.value().to_owned());
+        for (table, names) in [(EDGES, &mut stored.edges), (DRAINED, &mut stored.drained)] {
+            for row in transaction.open_table(table)?.iter()? {
+                names.insert(row?.0.value().to_owned());
+            }
         }
         Ok(stored)
     }
@@ -97,10 +101,12 @@ impl Store {
             for sid in &stored.sids {
                 table.insert(sid, ())?;
             }
-            let mut table = transaction.open_table(DRAINED)?;
-            table.retain(|_, ()| false)?;
-            for name in &stored.drained {
-                table.insert(&**name, ())?;
+            for (table, names) in [(EDGES, &stored.edges), (DRAINED, &stored.drained)] {
+                let mut table = transaction.open_table(table)?;
+                table.retain(|_, ()| false)?;
+                for name in names {
+                    table.insert(&**name, ())?;
+                }
             }
         }
         Ok(transaction.commit()?)
@@ -122,6 +128,7 @@ mod tests {
         let mut stored = Stored {
             sids: [1, 2].into(),
             aliases: vec![alias(5, 2, Phase::Old), alias(7, 1, Phase::Usable)],
+            edges: ["edge1".to_owned()].into(),
             drained: ["access2".to_owned()].into(),
         };
         store.set(&stored).unwrap();

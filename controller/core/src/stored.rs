@@ -11,6 +11,8 @@ pub struct Stored {
     pub sids: BTreeSet<u16>,
     /// Every alias that may be in an address, or must rest.
     pub aliases: Vec<StoredAlias>,
+    /// Names of the edge switches that have all aliases in use; others join them when they have been put right.
+    pub edges: BTreeSet<String>,
     /// Names of the switches that the operator has drained.
     pub drained: BTreeSet<String>,
 }

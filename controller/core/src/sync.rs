@@ -99,7 +99,14 @@ impl Core {
         let Some(switch) = self.switches.get(&id) else { return };
         let mut operations = diff(&WantedOf { core: self, switch }, entries);
         let unclaimed = if switch.edge { self.unclaimed(entries) } else { Vec::new() };
-        let left_alone = |operation: &Operation| unclaimed.iter().any(|entry| entry.key() == operation.key());
+        let left_alone = |operation: &Operation| match operation {
+            // A valid alias of a switch that was removed goes when its time is over: the store may say that it is in use.
+            Operation::Delete(EntryKey::Alias(AliasKey { alias_prefix })) => {
+                let alias = self.alias_at(*alias_prefix);
+                alias.is_some_and(|(pool, alias)| self.pools.alias_owner(pool, alias).is_some()) && switch.edge
+            }
+            other => unclaimed.iter().any(|entry| entry.key() == other.key()),
+        };
         operations.retain(|(_, operation)| !left_alone(operation));
         if !operations.is_empty() {
             let (switch, entries, changes) = (&*switch.name, entries.len(), operations.len());
@@ -196,8 +203,9 @@ impl Core {
                 "leases of an earlier life go on until their longest end"
             );
         }
-        let was_programmed = entries.iter().any(|entry| matches!(entry, Entry::ControlRelay(..)));
-        if self.unknown.remove(&sid) && !was_programmed {
+        // Ports are opened last: without any, it was not refilled, or not to the end.
+        let was_complete = entries.iter().any(|entry| matches!(entry, Entry::PortRole(..)));
+        if self.unknown.remove(&sid) && !was_complete {
             tracing::warn!(switch = &*name, "lost its entries while no controller was there: its leases are unknown");
             self.emptied = true;
             // Its leases may still be used by clients that do not know: their aliases are not drawn from any more.
@@ -229,7 +237,9 @@ impl Core {
         for fault in faults {
             // What the operator configured and the switch refuses is the operator's to mend; the rest goes on.
             switch.sync.undeleted |= matches!(fault.operation, Operation::Delete(_));
-            switch.sync.alias_refused |= matches!(fault.operation.key(), EntryKey::Alias(_));
+            if !matches!(fault.operation, Operation::Delete(_)) {
+                switch.refused.insert(fault.operation.key());
+            }
         }
         switch.sync.jobs -= 1;
         if switch.sync.jobs == 0 {
@@ -240,10 +250,11 @@ impl Core {
     fn finish_sync(&mut self, now: Time, id: SwitchId) {
         let Some(switch) = self.switches.get_mut(&id) else { return };
         switch.status = Status::Synced;
-        let Sync { undeleted, alias_refused, epoch, .. } = std::mem::take(&mut switch.sync);
+        let Sync { undeleted, epoch, .. } = std::mem::take(&mut switch.sync);
         let (edge, sid) = (switch.edge, switch.sid);
         let confirmed = if undeleted { Vec::new() } else { std::mem::take(&mut switch.owed) };
-        switch.alias_retry = (edge && alias_refused).then_some(now + AGAIN);
+        let alias_refused = switch.refused.iter().any(|key| matches!(key, EntryKey::Alias(_)));
+        switch.retry = (!switch.refused.is_empty()).then_some(now + AGAIN);
         switch.reread = undeleted.then_some(now + AGAIN);
         tracing::info!(switch = &*switch.name, "switch in sync");
         for removal in confirmed {
