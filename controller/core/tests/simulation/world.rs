@@ -202,6 +202,9 @@ impl World {
                 let mut gone = self.switches.remove(at);
                 gone.id = None;
                 gone.break_off(&mut self.rng);
+                if let (Some(sid), true) = (gone.spec.sid, gone.emptied) {
+                    self.promises.forget(sid);
+                }
                 self.removed.push(gone);
             }
             Command::Reply { ticket, result } => self.replied(ticket, result),
