@@ -129,7 +129,8 @@ impl Core {
     /// An edge switch that joins has been put right: from now on new aliases and bindings wait for it.
     pub(crate) fn join_if_right(&mut self, now: Time, id: SwitchId) {
         let right = |switch: &&mut Switch| {
-            switch.joining && switch.status == Status::Synced && switch.is_idle() && switch.refused.is_empty()
+            let counts = switch.joining && !switch.drained && !switch.leaving;
+            counts && switch.status == Status::Synced && switch.is_idle() && switch.refused.is_empty()
         };
         if let Some(switch) = self.switches.get_mut(&id).filter(right) {
             switch.joining = false;
