@@ -80,6 +80,9 @@ pub struct Pki {
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
+    /// The list of revoked certificates, if any are to be refused.
+    #[serde(default)]
+    pub crl: Option<PathBuf>,
 }
 
 /// An address pool with SID aliases: prefix ‖ alias ‖ random bits (MIMIQ §3.3).
@@ -249,6 +252,7 @@ impl Config {
         for file in [&mut config.state_file, &mut config.pki.ca, &mut config.pki.certificate, &mut config.pki.key] {
             *file = folder.join(&file);
         }
+        config.pki.crl = config.pki.crl.map(|crl| folder.join(crl));
         for (index, switch) in config.switches.iter_mut().enumerate() {
             if let Some(program) = &mut switch.device_config {
                 program.read(folder, &format!("switches[{index}].device_config"))?;

@@ -39,7 +39,7 @@ enum Pki {
 fn main() -> ExitCode {
     let result: anyhow::Result<()> = match Args::parse().command {
         Command::Pki(Pki::Init { dir }) => pki::init(&dir).map_err(Into::into),
-        Command::Pki(Pki::Enrol { dir, name }) => pki::enrol(&dir, &name).map_err(Into::into),
+        Command::Pki(Pki::Enrol { dir, name }) => pki::enrol(&dir, pki::Kind::Client, &name).map_err(Into::into),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
