@@ -4,8 +4,11 @@ use time::{OffsetDateTime, PrimitiveDateTime, format_description::BorrowedFormat
 
 use super::{OPERATORS, SERVER_NAME};
 
-/// GeneralizedTime, which OpenSSL's index knows beside the shorter UTCTime.
+/// GeneralizedTime, for the end. OpenSSL's index takes that, but has the time of a revocation as UTCTime, which has two
+/// digits of the year.
 const TIME: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day][hour][minute][second]Z");
+
+const CENTURY: &str = "20";
 
 /// Whose a certificate is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +51,7 @@ impl fmt::Display for Issued {
         let time = |time: OffsetDateTime| time.format(TIME).map_err(|_| fmt::Error);
         let state = if self.revoked.is_some() { 'R' } else { 'V' };
         let revoked = self.revoked.map(time).transpose()?.unwrap_or_default();
+        let revoked = revoked.get(CENTURY.len()..).unwrap_or_default();
         let unit = if self.kind == Kind::Operator { format!("/OU={OPERATORS}") } else { String::new() };
         let (expires, serial, name) = (time(self.expires)?, &self.serial, &self.name);
         write!(f, "{state}\t{expires}\t{revoked}\t{serial}\tunknown\t{unit}/CN={name}")
@@ -69,7 +73,7 @@ impl FromStr for Issued {
         };
         let revoked = match state {
             "V" => None,
-            "R" => Some(time("revoked", revoked)?),
+            "R" => Some(time("revoked", &format!("{CENTURY}{revoked}"))?),
             _ => return Err(format!("state: {state}: must be V or R")),
         };
         if serial.is_empty() || serial.len() % 2 != 0 || !serial.bytes().all(|b| b.is_ascii_hexdigit()) {
