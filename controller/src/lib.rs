@@ -14,6 +14,7 @@
 pub mod allocator;
 pub mod config;
 mod controller;
+pub mod http;
 pub mod network;
 pub mod p4rt;
 pub mod pki;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser;
-use mimiq_controller::{Controller, config::Config, telemetry};
+use mimiq_controller::{Controller, config::Config, http, telemetry};
 use mimiq_daemon::{Command, ConfigCommand, Logs};
 
 /// mimiq's allocation server and SDN controller.
@@ -46,10 +46,16 @@ fn run(path: &std::path::Path) -> anyhow::Result<()> {
 async fn serve(config: &Config) -> anyhow::Result<()> {
     let told_to_stop = mimiq_daemon::stop_signal()?;
     tokio::pin!(told_to_stop);
-    if let Some(address) = config.metrics {
-        telemetry::serve(address).with_context(|| format!("metrics: {address}"))?;
-    }
+    let pages = match config.metrics {
+        Some(address) => {
+            Some((http::listen(address).with_context(|| format!("metrics: {address}"))?, telemetry::install()?))
+        }
+        None => None,
+    };
     let mut controller = Controller::start(config)?;
+    if let Some((listener, metrics)) = pages {
+        tokio::spawn(http::serve(listener, metrics, std::sync::Arc::new(Vec::new)));
+    }
     tokio::select! {
         () = controller.ready() => {
             tracing::info!("ready");
