@@ -11,6 +11,7 @@
 //! and the edge switches know the alias before any address has it), **no-collision** (an address is free again only
 //! after its switch confirmed that the rules are gone), **quiet-logs**.
 
+pub mod advise;
 pub mod allocator;
 pub mod config;
 mod controller;
