@@ -46,9 +46,9 @@ fn run(path: &std::path::Path) -> anyhow::Result<()> {
 async fn serve(config: &Config) -> anyhow::Result<()> {
     let told_to_stop = mimiq_daemon::stop_signal()?;
     tokio::pin!(told_to_stop);
-    let pages = match config.metrics {
+    let pages = match config.http {
         Some(address) => {
-            Some((http::listen(address).with_context(|| format!("metrics: {address}"))?, telemetry::install()?))
+            Some((http::listen(address).with_context(|| format!("http: {address}"))?, telemetry::install()?))
         }
         None => None,
     };
