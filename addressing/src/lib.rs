@@ -25,13 +25,14 @@
 
 mod alias;
 mod codec;
+mod epochs;
 mod lease;
 mod policy;
 mod pools;
 mod refusal;
-#[allow(dead_code)]
-mod space;
+mod table;
 mod time;
+mod waiting;
 
 pub use alias::{Alias, AliasError, Epoch, NewAliases, Sid};
 pub use codec::{AliasCodec, Codec, CodecError, Family, NaiveCodec, NaiveCodecError, PoolId};

@@ -1,166 +1,159 @@
-//! Skeleton: signatures only.
-#![allow(clippy::todo, unused_variables, missing_docs)]
+mod aliases;
+mod requests;
+mod restart;
+mod view;
 
-use std::{hash::Hash, net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, hash::Hash};
 
-use rand::CryptoRng;
+use ipnetwork::IpNetwork;
 
-use crate::*;
+use crate::{
+    Alias, Codec, EpochPolicy, Event, Family, Lease, LeasePolicy, LeaseState, PolicyError, PoolId, Sid, Time,
+    epochs::AliasEpochs,
+    table::{LeaseTable, Record},
+    waiting::{Scope, Waiting},
+};
 
-/// All pools of the allocation server.
+/// All pools of the allocation server, and who has which address.
+///
+/// `C` names a client, `L` says where it is (SID, port, MAC); the pools hand both back and look into neither. Each call
+/// takes the time; the latest one seen counts.
 pub struct Pools<C, L> {
     codecs: Vec<Codec>,
-    policy: LeasePolicy,
-    phantom: std::marker::PhantomData<(C, L)>,
+    epochs: AliasEpochs,
+    table: LeaseTable<C, L>,
+    waiting: Waiting<C>,
+    /// The blocks of each SID's usable aliases.
+    reach: BTreeMap<Sid, Vec<u32>>,
+    /// The block of each naive pool.
+    naive: Vec<u32>,
+    now: Time,
+    /// By pool: no address of it is given before.
+    quarantine: Vec<Time>,
 }
 
 impl<C: Copy + Eq + Hash, L: Copy> Pools<C, L> {
+    /// Pools without SIDs; the aliases come with [`add_sid`](Self::add_sid).
+    ///
+    /// # Errors
+    /// If a value in a policy makes no sense, there are more than 65,536 pools, or two overlap; the message names it.
     pub fn new(codecs: Vec<Codec>, epochs: EpochPolicy, leases: LeasePolicy) -> Result<Self, PolicyError> {
-        todo!()
+        epochs.check()?;
+        leases.check()?;
+        check(&codecs)?;
+        let ids = || (0..=u16::MAX).map(PoolId).zip(&codecs);
+        let alias_pools = ids().filter_map(|(pool, codec)| match codec {
+            Codec::Alias(codec) => Some((pool, codec.alias_count())),
+            Codec::Naive(_) => None,
+        });
+        let epochs = AliasEpochs::new(epochs, epochs.aliases_needed(&leases), alias_pools);
+        let mut table = LeaseTable::new(leases, codecs.len());
+        let mut naive = Vec::new();
+        for (pool, codec) in ids().filter(|(_, codec)| matches!(codec, Codec::Naive(_))) {
+            let block = table.blocks.find_or_add(pool, codec, Alias(0));
+            table.blocks.pin(block, true);
+            naive.push(block);
+        }
+        let quarantine = vec![Time::default(); codecs.len()];
+        let (waiting, reach, now) = (Waiting::new(), BTreeMap::new(), Time::default());
+        Ok(Self { codecs, epochs, table, waiting, reach, naive, now, quarantine })
     }
-    pub fn codecs(&self) -> &[Codec] {
-        &self.codecs
-    }
-    pub fn policy(&self) -> &LeasePolicy {
-        &self.policy
-    }
-    pub fn epoch_policy(&self) -> &EpochPolicy {
-        todo!()
-    }
-    /// The pool that an address belongs to.
-    pub fn pool_of(&self, address: IpAddr) -> Option<PoolId> {
-        todo!()
-    }
-    pub fn add_sid<R: CryptoRng + ?Sized>(
-        &mut self,
-        now: Time,
-        rng: &mut R,
-        sid: Sid,
-    ) -> Result<NewAliases, AliasError> {
-        todo!()
-    }
-    pub fn remove_sid(&mut self, now: Time, sid: Sid) -> Result<(), AliasError> {
-        todo!()
-    }
-    pub fn rotate<R: CryptoRng + ?Sized>(&mut self, now: Time, rng: &mut R) -> Result<NewAliases, AliasError> {
-        todo!()
-    }
-    pub fn confirm(&mut self, now: Time, epoch: Epoch) -> bool {
-        todo!()
-    }
-    pub fn alias_deleted(&mut self, now: Time, pool: PoolId, alias: Alias) -> bool {
-        todo!()
-    }
-    pub fn aliases(&self) -> impl Iterator<Item = (PoolId, Sid, Alias)> {
-        std::iter::empty()
-    }
-    pub fn usable_aliases(&self) -> impl Iterator<Item = (PoolId, Sid, Alias)> {
-        std::iter::empty()
-    }
-    pub fn adopt_alias(&mut self, now: Time, pool: PoolId, sid: Sid, alias: Alias) -> Result<(), AliasError> {
-        todo!()
-    }
-    pub fn resume_alias(&mut self, now: Time, pool: PoolId, sid: Sid, alias: Alias) -> Result<(), AliasError> {
-        todo!()
-    }
-    pub fn acquire<R: CryptoRng + ?Sized>(
-        &mut self,
-        now: Time,
-        rng: &mut R,
-        client: C,
-        sid: Sid,
-        location: L,
-        demand: Demand,
-    ) -> Result<AddressSet, Refusal> {
-        todo!()
-    }
-    pub fn release(&mut self, now: Time, client: C, address: IpAddr) -> Result<(), NotHeld> {
-        todo!()
-    }
-    pub fn renew<R: CryptoRng + ?Sized>(
-        &mut self,
-        now: Time,
-        rng: &mut R,
-        client: C,
-        addresses: &[IpAddr],
-    ) -> Result<Time, RenewError> {
-        todo!()
-    }
-    pub fn revoke(&mut self, now: Time, address: IpAddr) -> Option<Lease<C, L>> {
-        todo!()
-    }
-    pub fn abort(&mut self, now: Time, address: IpAddr) -> Option<Lease<C, L>> {
-        todo!()
-    }
-    pub fn remove_now(&mut self, now: Time, address: IpAddr) -> Option<Lease<C, L>> {
-        todo!()
-    }
-    pub fn claim(&mut self, now: Time, client: C, address: IpAddr, location: L) -> bool
-    where
-        L: Eq,
-    {
-        todo!()
-    }
-    pub fn rules_removed(&mut self, now: Time, address: IpAddr) -> bool {
-        todo!()
-    }
+
+    /// Does what is due and says what the caller has to do, in order.
     pub fn advance(&mut self, now: Time, events: &mut Vec<Event<C, L>>) {
-        todo!()
+        let now = self.observe(now);
+        let t_remove = self.table.policy.grace;
+        let mut maybe_unused = Vec::new();
+        for pool in 0..self.codecs.len() {
+            while let Some(slot) = self.table.pop_due(pool, LeaseState::Leased, now) {
+                self.table.enter(slot, LeaseState::Grace, now + t_remove);
+                events.push(Event::Expired(self.lease(&self.table.records[slot])));
+            }
+            while let Some(slot) = self.table.pop_due(pool, LeaseState::Grace, now) {
+                let deadline = self.table.records[slot].deadline;
+                self.table.enter(slot, LeaseState::Removing, deadline);
+                let lease = self.lease(&self.table.records[slot]);
+                maybe_unused.extend(lease.alias.map(|alias| (lease.pool, alias)));
+                events.push(Event::RemoveRules(lease));
+            }
+            while let Some(slot) = self.table.pop_due(pool, LeaseState::Cooling, now) {
+                let record = self.table.free(slot);
+                events.push(Event::Freed(self.lease(&record).address));
+                self.table.blocks.drop_unused(record.block);
+            }
+        }
+        self.epochs.advance(now, |pool, alias| self.table.is_live(pool, alias));
+        for (pool, alias) in maybe_unused {
+            self.check_unused(pool, alias);
+        }
+        let deletable = self.epochs.take_deletable();
+        events.extend(deletable.map(|(pool, sid, alias)| Event::DeleteAlias { pool, sid, alias }));
     }
-    pub fn next_deadline(&self) -> Option<Time> {
-        todo!()
+
+    fn observe(&mut self, now: Time) -> Time {
+        self.now = self.now.max(now);
+        self.now
     }
-    pub fn next_rotation(&self) -> Option<Time> {
-        todo!()
+
+    fn check_unused(&mut self, pool: PoolId, alias: Alias) {
+        if !self.table.is_live(pool, alias) {
+            self.epochs.unused(pool, alias);
+        }
     }
-    pub fn get(&self, address: IpAddr) -> Option<Lease<C, L>> {
-        todo!()
+
+    fn codec(&self, pool: PoolId) -> &Codec {
+        &self.codecs[usize::from(pool.0)]
     }
-    pub fn leases(&self) -> impl Iterator<Item = Lease<C, L>> {
-        std::iter::empty()
+
+    fn decode(&self, address: std::net::IpAddr) -> Option<(PoolId, Alias, u64)> {
+        (0..).map(PoolId).zip(&self.codecs).find_map(|(pool, codec)| {
+            let (alias, index) = codec.decode(address)?;
+            Some((pool, alias, index))
+        })
     }
-    pub fn leases_of(&self, client: C) -> impl Iterator<Item = Lease<C, L>> {
-        std::iter::empty()
+
+    /// The slot of an address that is not free.
+    fn find(&self, address: std::net::IpAddr) -> Option<u32> {
+        let (pool, alias, index) = self.decode(address)?;
+        self.table.find(pool, alias, index)
     }
-    /// From a cursor on, 0 at first; each item says the cursor that goes on behind it.
-    pub fn leases_after(&self, cursor: u32) -> impl Iterator<Item = (u32, Lease<C, L>)> {
-        std::iter::empty()
+
+    fn lease(&self, record: &Record<C, L>) -> Lease<C, L> {
+        let block = self.table.blocks.get(record.block);
+        let codec = self.codec(block.pool);
+        let alias = matches!(codec, Codec::Alias(_)).then_some(block.alias);
+        let Record { index, state, deadline, client, location, .. } = *record;
+        Lease { address: codec.encode(block.alias, index), pool: block.pool, alias, client, location, state, deadline }
     }
-    pub fn held(&self, client: C) -> u32 {
-        todo!()
+
+    /// The blocks that a SID's addresses of a family are drawn from; with `quarantined`, those in quarantine too.
+    fn sources(&self, sid: Sid, family: Family, quarantined: bool) -> Vec<u32> {
+        let usable = |block: &&u32| {
+            let pool = self.table.blocks.get(**block).pool;
+            self.codec(pool).family() == family && (quarantined || self.quarantine[usize::from(pool.0)] <= self.now)
+        };
+        self.reach.get(&sid).into_iter().flatten().chain(&self.naive).filter(usable).copied().collect()
     }
-    pub fn occupancy(&self) -> Occupancy {
-        todo!()
+
+    /// Whom a client behind this SID competes with for a family's addresses.
+    fn scope(&self, sid: Sid, family: Family) -> Scope {
+        let shared = self.codecs.iter().any(|codec| matches!(codec, Codec::Naive(_)) && codec.family() == family);
+        Scope { family, sid: (!shared).then_some(sid) }
     }
-    pub fn pool_occupancy(&self, pool: PoolId) -> PoolOccupancy {
-        todo!()
+}
+
+fn check(codecs: &[Codec]) -> Result<(), PolicyError> {
+    let error = |value, problem| Err(PolicyError { field: "pools", value, problem });
+    if codecs.len() > 1 << 16 {
+        return error(codecs.len().to_string(), "must be at most 65536");
     }
-    pub fn free_for(&self, sid: Sid, family: Family) -> u128 {
-        todo!()
+    // Of two prefixes that overlap, one contains the other, and comes right before one that it contains.
+    let mut prefixes: Vec<IpNetwork> = codecs.iter().map(Codec::prefix).collect();
+    prefixes.sort_by_key(|prefix| (prefix.ip(), prefix.prefix()));
+    for pair in prefixes.windows(2) {
+        if pair[0].contains(pair[1].ip()) {
+            return error(format!("{} and {}", pair[0], pair[1]), "overlap");
+        }
     }
-    pub fn adopt(
-        &mut self,
-        now: Time,
-        address: IpAddr,
-        client: Option<C>,
-        location: L,
-        expires: Time,
-    ) -> Result<(), AdoptError> {
-        todo!()
-    }
-    pub fn quarantine(&mut self, pool: PoolId, until: Time) {
-        todo!()
-    }
-    pub fn set_quarantine(&mut self, pool: PoolId, until: Option<Time>) {
-        todo!()
-    }
-    pub fn all_aliases(&self) -> impl Iterator<Item = (PoolId, Sid, Alias)> {
-        std::iter::empty()
-    }
-    pub fn alias_owner(&self, pool: PoolId, alias: Alias) -> Option<Sid> {
-        todo!()
-    }
-    pub fn next_free(&self, now: Time) -> Option<Duration> {
-        todo!()
-    }
+    Ok(())
 }
