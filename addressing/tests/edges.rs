@@ -259,8 +259,7 @@ fn quarantine_ends_by_itself() {
     let mut pool = pool_with_sid(&mut rng, 16, ONE_ALIAS, FIXED);
     let hold = pool.policy().longest_hold();
     assert_eq!(hold, Duration::from_millis(45));
-    pool.quarantine(HOME, at(0) + hold);
-    pool.quarantine(HOME, at(5));
+    pool.set_quarantine(HOME, Some(at(0) + hold));
     let refused = Err(Refusal::Quarantine { family: Family::V6, retry_after: ms(35) });
     assert_eq!(pool.acquire(at(10), &mut rng, 1, Sid(1), (1, 1), v6(1)), refused);
     assert!(pool.acquire(at(45), &mut rng, 1, Sid(1), (1, 1), v6(1)).is_ok());

@@ -182,6 +182,16 @@ impl AliasEpochs {
         self.pools.iter().flat_map(|pool| pool.valid().map(|(sid, alias, state)| (pool.pool(), sid, alias, state)))
     }
 
+    /// All that are not free.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (PoolId, Sid, Alias)> {
+        self.pools.iter().flat_map(|pool| pool.all().map(|(sid, alias)| (pool.pool(), sid, alias)))
+    }
+
+    /// Whose alias it is, if it is valid.
+    pub(crate) fn owner(&self, pool: PoolId, alias: Alias) -> Option<Sid> {
+        self.pools.iter().find(|p| p.pool() == pool)?.owner(alias)
+    }
+
     pub(crate) fn next_rotation(&self) -> Option<Time> {
         self.next_rotation
     }

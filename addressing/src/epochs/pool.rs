@@ -16,6 +16,12 @@ pub(crate) enum State {
     Resting(Time),
 }
 
+impl State {
+    fn is_valid(self) -> bool {
+        !matches!(self, Self::Deleting | Self::Resting(_))
+    }
+}
+
 /// The aliases of one pool that are not free.
 #[derive(Debug)]
 pub(crate) struct PoolAliases {
@@ -155,9 +161,16 @@ impl PoolAliases {
 
     /// The aliases that every edge switch must have.
     pub(crate) fn valid(&self) -> impl Iterator<Item = (Sid, Alias, State)> {
-        let gone = |state| matches!(state, State::Deleting | State::Resting(_));
         let all = self.states.iter().map(|(alias, (sid, state))| (*sid, *alias, *state));
-        all.filter(move |(_, _, state)| !gone(*state))
+        all.filter(|(_, _, state)| state.is_valid())
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = (Sid, Alias)> {
+        self.states.iter().map(|(alias, (sid, _))| (*sid, *alias))
+    }
+
+    pub(crate) fn owner(&self, alias: Alias) -> Option<Sid> {
+        self.states.get(&alias).filter(|(_, state)| state.is_valid()).map(|(sid, _)| *sid)
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Time> {

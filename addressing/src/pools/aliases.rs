@@ -71,6 +71,16 @@ impl<C: Copy + Eq + Hash, L: Copy> Pools<C, L> {
         usable.map(|(pool, sid, alias, _)| (pool, sid, alias))
     }
 
+    /// Every alias that cannot be drawn, those that are being deleted or rest included.
+    pub fn all_aliases(&self) -> impl Iterator<Item = (PoolId, Sid, Alias)> {
+        self.epochs.all()
+    }
+
+    /// Whose alias it is, if every edge switch must have it.
+    pub fn alias_owner(&self, pool: PoolId, alias: Alias) -> Option<Sid> {
+        self.epochs.owner(pool, alias)
+    }
+
     /// When the next alias epoch is due; `None` without SIDs or alias pools.
     pub fn next_rotation(&self) -> Option<Time> {
         self.epochs.next_rotation()

@@ -68,11 +68,11 @@ impl<C: Copy + Eq + Hash, L: Copy> Pools<C, L> {
         true
     }
 
-    /// Gives no address of a pool before `until`; [`LeasePolicy::longest_hold`](crate::LeasePolicy::longest_hold) is long
-    /// enough if the switches' entries cannot be read.
-    pub fn quarantine(&mut self, pool: PoolId, until: Time) {
+    /// Gives no address of a pool before `until`, or lifts that; [`LeasePolicy::longest_hold`](crate::LeasePolicy::longest_hold) is
+    /// long enough if the switches' entries cannot be read.
+    pub fn set_quarantine(&mut self, pool: PoolId, until: Option<Time>) {
         if let Some(end) = self.quarantine.get_mut(usize::from(pool.0)) {
-            *end = until.max(*end);
+            *end = until.unwrap_or_default();
         }
     }
 }

@@ -33,11 +33,9 @@ enum Spread {
 impl Core {
     /// Gives every client-facing switch that has none its first aliases.
     pub(crate) fn draw_first_aliases(&mut self, now: Time) {
-        if self.alias_codecs().next().is_none() {
-            return;
-        }
         // Nothing is known of the aliases of an earlier life: the edge switches have them.
-        if self.fresh && self.switches.values().any(|switch| switch.counts_as_edge() && !switch.seen) {
+        let has_aliases = self.alias_codecs().next().is_some();
+        if has_aliases && self.fresh && self.switches.values().any(|switch| switch.counts_as_edge() && !switch.seen) {
             return;
         }
         let without: Vec<u16> =
@@ -62,6 +60,7 @@ impl Core {
         if self.pools.next_rotation().is_none_or(|next| next > now) {
             return;
         }
+        self.retire_unknown_sids(now);
         match self.pools.rotate(now, &mut self.rng) {
             Ok(new) => self.introduce(now, new),
             Err(error) => {
@@ -71,6 +70,15 @@ impl Core {
         }
         // Those that had none because the space was full.
         self.draw_first_aliases(now);
+    }
+
+    /// A switch that was there in an earlier life and is configured no more needs no new aliases.
+    fn retire_unknown_sids(&mut self, now: Time) {
+        let usable: BTreeSet<Sid> = self.pools.usable_aliases().map(|(_, sid, _)| sid).collect();
+        for sid in usable.into_iter().filter(|sid| !self.by_sid.contains_key(&sid.0)) {
+            // It is there: it has usable aliases.
+            let _ = self.pools.remove_sid(now, sid);
+        }
     }
 
     fn introduce(&mut self, now: Time, new: NewAliases) {
@@ -121,6 +129,8 @@ impl Core {
     fn alias_entries(&self, epoch: Epoch) -> Vec<Operation> {
         let aliases = self.epochs.get(&epoch).map(|pending| &*pending.aliases).unwrap_or_default();
         let entry = |(pool, sid, alias): &(PoolId, Sid, Alias)| {
+            // Not if its switch was drained or removed meanwhile.
+            self.pools.alias_owner(*pool, *alias)?;
             let switch = self.switches.get(self.by_sid.get(&sid.0)?)?;
             Some(Operation::Insert(rules::alias(self.alias_prefix(*pool, *alias), switch.tunnel_addr)))
         };
@@ -211,7 +221,8 @@ impl Core {
             let replaced: BTreeSet<(PoolId, Sid)> =
                 pending.aliases.iter().map(|(pool, sid, _)| (*pool, *sid)).collect();
             usable.retain(|(pool, sid, _)| !replaced.contains(&(*pool, *sid)));
-            usable.extend(pending.aliases.iter().copied());
+            let valid = |(pool, _, alias): &&(PoolId, Sid, Alias)| self.pools.alias_owner(*pool, *alias).is_some();
+            usable.extend(pending.aliases.iter().filter(valid).copied());
         }
         let aliases = self.pools.all_aliases().map(|(pool, sid, alias)| StoredAlias {
             prefix: self.alias_prefix(pool, alias),

@@ -6,30 +6,30 @@ use mimiq_core::{Location, Ticket};
 
 /// An address that a client was granted.
 #[derive(Debug, Clone)]
-pub struct Promise {
-    pub client: usize,
-    pub location: Location,
+pub(crate) struct Promise {
+    pub(crate) client: usize,
+    pub(crate) location: Location,
     /// Until when it may send.
-    pub until: u64,
+    pub(crate) until: u64,
     /// Until when packets to it are delivered.
-    pub end: u64,
+    pub(crate) end: u64,
 }
 
 #[derive(Debug)]
-pub struct Asked {
-    pub client: usize,
-    pub location: Location,
+pub(crate) struct Asked {
+    pub(crate) client: usize,
+    pub(crate) location: Location,
 }
 
 #[derive(Default)]
-pub struct Promises {
-    pub by_address: BTreeMap<IpAddr, Promise>,
-    pub asked: BTreeMap<Ticket, Asked>,
+pub(crate) struct Promises {
+    pub(crate) by_address: BTreeMap<IpAddr, Promise>,
+    pub(crate) asked: BTreeMap<Ticket, Asked>,
 }
 
 impl Promises {
     /// A new promise: nobody else may have the address yet.
-    pub fn grant(&mut self, now: u64, address: IpAddr, promise: Promise) {
+    pub(crate) fn grant(&mut self, now: u64, address: IpAddr, promise: Promise) {
         if let Some(before) = self.by_address.get(&address) {
             assert!(before.end <= now, "no-collision: {address} at {now}: {promise:?} while {before:?}");
         }
@@ -37,7 +37,7 @@ impl Promises {
     }
 
     /// The client gave it back, or was told that it ended.
-    pub fn end(&mut self, now: u64, address: IpAddr, client: usize, grace: u64) {
+    pub(crate) fn end(&mut self, now: u64, address: IpAddr, client: usize, grace: u64) {
         if let Some(promise) = self.by_address.get_mut(&address).filter(|promise| promise.client == client) {
             promise.until = promise.until.min(now);
             promise.end = promise.end.min(now + grace);
@@ -45,7 +45,7 @@ impl Promises {
     }
 
     /// What the client may send from now.
-    pub fn held_by(&self, now: u64, client: usize) -> Vec<IpAddr> {
+    pub(crate) fn held_by(&self, now: u64, client: usize) -> Vec<IpAddr> {
         let held = self.by_address.iter().filter(|(_, p)| p.client == client && p.until > now);
         held.map(|(address, _)| *address).collect()
     }

@@ -6,7 +6,7 @@ use crate::world::{GRACE, World};
 
 impl World {
     /// One thing happens, and some time passes.
-    pub fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         let pace = *[0, 1, 20, 100, 300].get(self.rng.random_range(0..5)).unwrap();
         self.now += self.rng.random_range(0..=pace);
         self.advance();
@@ -31,7 +31,7 @@ impl World {
     }
 
     /// No more faults: everything must come to rest, serve again, and leave nothing behind.
-    pub fn come_to_rest(&mut self) {
+    pub(crate) fn come_to_rest(&mut self) {
         self.calm = true;
         self.restore_all();
         let serving = self.now + 60_000;

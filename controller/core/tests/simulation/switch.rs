@@ -6,21 +6,21 @@ use mimiq_contract::{Entry, EntryKey, TableSchema as _, tables::SwitchInfo};
 use mimiq_core::{Fault, Operation, SwitchId, SwitchSpec};
 use rand::Rng;
 
-pub struct SimSwitch {
-    pub spec: SwitchSpec,
-    pub tables: BTreeMap<EntryKey, Entry>,
-    pub reachable: bool,
+pub(crate) struct SimSwitch {
+    pub(crate) spec: SwitchSpec,
+    pub(crate) tables: BTreeMap<EntryKey, Entry>,
+    pub(crate) reachable: bool,
     /// In the present controller.
-    pub id: Option<SwitchId>,
-    pub connection: Option<u64>,
-    pub connections: u64,
-    pub inbox: VecDeque<Vec<Operation>>,
+    pub(crate) id: Option<SwitchId>,
+    pub(crate) connection: Option<u64>,
+    pub(crate) connections: u64,
+    pub(crate) inbox: VecDeque<Vec<Operation>>,
     /// It lost its entries and has not been put right since.
-    pub emptied: bool,
+    pub(crate) emptied: bool,
 }
 
 impl SimSwitch {
-    pub fn new(spec: SwitchSpec) -> Self {
+    pub(crate) fn new(spec: SwitchSpec) -> Self {
         Self {
             spec,
             tables: BTreeMap::new(),
@@ -34,7 +34,7 @@ impl SimSwitch {
     }
 
     /// As a session does it: an entry that is there already, or gone already, is no error.
-    pub fn apply(&mut self, operation: &Operation) {
+    pub(crate) fn apply(&mut self, operation: &Operation) {
         match operation {
             Operation::Insert(entry) | Operation::Modify(entry) => {
                 self.tables.insert(entry.key(), *entry);
@@ -47,7 +47,7 @@ impl SimSwitch {
     }
 
     /// Carries out the oldest write; some updates may be refused.
-    pub fn carry_out(&mut self, rng: &mut impl Rng, refusals: f64) -> Option<Vec<Fault>> {
+    pub(crate) fn carry_out(&mut self, rng: &mut impl Rng, refusals: f64) -> Option<Vec<Fault>> {
         let operations = self.inbox.pop_front()?;
         let mut faults = Vec::new();
         let unlucky = rng.random_bool(refusals);
@@ -63,7 +63,7 @@ impl SimSwitch {
 
     /// The connection breaks: of what was under way some has been done, in order, and nobody hears of it. Nothing is done
     /// later: the next connection's election ID is higher.
-    pub fn break_off(&mut self, rng: &mut impl Rng) {
+    pub(crate) fn break_off(&mut self, rng: &mut impl Rng) {
         let under_way: Vec<Operation> = self.inbox.drain(..).flatten().collect();
         let done = rng.random_range(0..=under_way.len());
         for operation in &under_way[..done] {
@@ -72,7 +72,7 @@ impl SimSwitch {
         self.connection = None;
     }
 
-    pub fn entries(&self) -> Vec<Entry> {
+    pub(crate) fn entries(&self) -> Vec<Entry> {
         self.tables.values().copied().collect()
     }
 }

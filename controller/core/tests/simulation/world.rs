@@ -18,7 +18,7 @@ use crate::{
     switch::SimSwitch,
 };
 
-pub const GRACE: u64 = 1000;
+pub(crate) const GRACE: u64 = 1000;
 const LIFETIME: (u64, u64) = (2000, 6000);
 const T_SID: u64 = 3000;
 const K: u32 = 2;
@@ -27,20 +27,20 @@ const CLIENTS: usize = 5;
 
 /// How much has happened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Seen {
-    pub kills: u64,
-    pub restarts: u64,
-    pub granted: u64,
-    pub denied: u64,
-    pub lost_writes: u64,
-    pub refused_updates: u64,
-    pub epochs: u64,
-    pub moves: u64,
-    pub checks: u64,
+pub(crate) struct Seen {
+    pub(crate) kills: u64,
+    pub(crate) restarts: u64,
+    pub(crate) granted: u64,
+    pub(crate) denied: u64,
+    pub(crate) lost_writes: u64,
+    pub(crate) refused_updates: u64,
+    pub(crate) epochs: u64,
+    pub(crate) moves: u64,
+    pub(crate) checks: u64,
 }
 
 impl Seen {
-    pub fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.kills += other.kills;
         self.restarts += other.restarts;
         self.granted += other.granted;
@@ -53,25 +53,25 @@ impl Seen {
     }
 }
 
-pub struct World {
-    pub now: u64,
-    pub rng: ChaCha8Rng,
-    pub core: Option<Core>,
+pub(crate) struct World {
+    pub(crate) now: u64,
+    pub(crate) rng: ChaCha8Rng,
+    pub(crate) core: Option<Core>,
     /// When the present controller started: its clock begins there.
     started: u64,
     settings: Settings,
     durable: Stored,
     to_store: Option<(StoreVersion, Stored)>,
-    pub switches: Vec<SimSwitch>,
+    pub(crate) switches: Vec<SimSwitch>,
     removed: Vec<SimSwitch>,
     locations: Vec<Location>,
     promises: Promises,
     /// When an alias was last put into a new address, and by which SID.
     aliases: BTreeMap<Ipv6Addr, (u16, u64)>,
     last_ticket: u64,
-    pub calm: bool,
+    pub(crate) calm: bool,
     verbose: bool,
-    pub seen: Seen,
+    pub(crate) seen: Seen,
 }
 
 fn ms(millis: u64) -> Duration {
@@ -129,7 +129,7 @@ fn settings(rng: &mut ChaCha8Rng) -> Settings {
 
 impl World {
     /// A schedule from beginning to end.
-    pub fn run(seed: u64, verbose: bool) -> Self {
+    pub(crate) fn run(seed: u64, verbose: bool) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let settings = settings(&mut rng);
         let locations = (0..CLIENTS as u16)
@@ -181,7 +181,7 @@ impl World {
         }
     }
 
-    pub fn advance(&mut self) {
+    pub(crate) fn advance(&mut self) {
         self.with(|core, now| core.advance(now));
     }
 
@@ -284,7 +284,7 @@ impl World {
     }
 
     /// What must hold at every moment.
-    pub fn check(&mut self) {
+    pub(crate) fn check(&mut self) {
         self.seen.checks += 1;
         for (address, promise) in self.promises.by_address.iter().filter(|(_, promise)| promise.end > self.now) {
             let Promise { location, until, .. } = promise;
@@ -308,7 +308,7 @@ impl World {
         }
     }
 
-    pub fn someone_acquires(&mut self) {
+    pub(crate) fn someone_acquires(&mut self) {
         if self.core.is_none() {
             return;
         }
@@ -331,7 +331,7 @@ impl World {
         (!some.is_empty() && self.core.is_some()).then_some((client, some))
     }
 
-    pub fn someone_releases(&mut self) {
+    pub(crate) fn someone_releases(&mut self) {
         let Some((client, addresses)) = self.some_held() else { return };
         let location = self.locations[client];
         for address in &addresses {
@@ -343,7 +343,7 @@ impl World {
         });
     }
 
-    pub fn someone_renews(&mut self) {
+    pub(crate) fn someone_renews(&mut self) {
         let Some((client, addresses)) = self.some_held() else { return };
         let location = self.locations[client];
         let mut result = None;
@@ -359,7 +359,7 @@ impl World {
         }
     }
 
-    pub fn someone_moves(&mut self) {
+    pub(crate) fn someone_moves(&mut self) {
         self.seen.moves += 1;
         let client = self.rng.random_range(0..CLIENTS);
         let location = &mut self.locations[client];
@@ -367,7 +367,7 @@ impl World {
         location.port = PortId(self.rng.random_range(0..4) * 8 + client as u16);
     }
 
-    pub fn some_write_is_answered(&mut self) {
+    pub(crate) fn some_write_is_answered(&mut self) {
         let n = self.rng.random_range(0..self.switches.len());
         let refusals = if self.calm { 0.0 } else { 0.05 };
         self.answer(n, refusals);
@@ -389,7 +389,7 @@ impl World {
         true
     }
 
-    pub fn every_write_is_answered(&mut self) -> bool {
+    pub(crate) fn every_write_is_answered(&mut self) -> bool {
         let mut any = false;
         for n in (0..self.switches.len()).rev() {
             any |= n < self.switches.len() && self.answer(n, 0.0);
@@ -407,12 +407,12 @@ impl World {
         }
     }
 
-    pub fn some_connection_breaks(&mut self) {
+    pub(crate) fn some_connection_breaks(&mut self) {
         let n = self.rng.random_range(0..self.switches.len());
         self.lose(n);
     }
 
-    pub fn some_switch_restarts(&mut self) {
+    pub(crate) fn some_switch_restarts(&mut self) {
         self.seen.restarts += 1;
         let n = self.rng.random_range(0..self.switches.len());
         self.say(|| format!("{} restarts", self.switches[n].spec.name));
@@ -423,7 +423,7 @@ impl World {
         self.lose(n);
     }
 
-    pub fn some_switch_is_cut_off_or_back(&mut self) {
+    pub(crate) fn some_switch_is_cut_off_or_back(&mut self) {
         let n = self.rng.random_range(0..self.switches.len());
         self.switches[n].reachable ^= true;
         if !self.switches[n].reachable {
@@ -431,7 +431,7 @@ impl World {
         }
     }
 
-    pub fn open_connections(&mut self) {
+    pub(crate) fn open_connections(&mut self) {
         for n in 0..self.switches.len() {
             let hurry = self.calm || self.rng.random_bool(0.5);
             let switch = &mut self.switches[n];
@@ -445,13 +445,13 @@ impl World {
         }
     }
 
-    pub fn the_store_is_written(&mut self) {
+    pub(crate) fn the_store_is_written(&mut self) {
         let Some((version, state)) = self.to_store.take() else { return };
         self.durable = state;
         self.with(|core, now| core.stored(now, version));
     }
 
-    pub fn the_controller_is_killed(&mut self) {
+    pub(crate) fn the_controller_is_killed(&mut self) {
         let Some(core) = self.core.take() else { return };
         self.say(|| "the controller is killed".into());
         self.seen.kills += 1;
@@ -468,7 +468,7 @@ impl World {
         }
     }
 
-    pub fn the_controller_starts(&mut self) {
+    pub(crate) fn the_controller_starts(&mut self) {
         if self.core.is_some() {
             return;
         }
@@ -485,16 +485,16 @@ impl World {
         }
     }
 
-    pub fn some_switch_is_drained_or_not(&mut self) {
+    pub(crate) fn some_switch_is_drained_or_not(&mut self) {
         let n = self.rng.random_range(0..self.switches.len());
         let (name, drained) = (self.switches[n].spec.name.clone(), self.rng.random_bool(0.5));
         self.with(|core, now| core.drain_switch(now, &name, drained).unwrap());
     }
 
     /// Clients whose switch was away when it was removed are told nothing.
-    pub fn the_revoked_know(&mut self) {}
+    pub(crate) fn the_revoked_know(&mut self) {}
 
-    pub fn a_switch_is_removed_or_added(&mut self) {
+    pub(crate) fn a_switch_is_removed_or_added(&mut self) {
         if self.core.is_none() {
             return;
         }
@@ -518,7 +518,7 @@ impl World {
         }
     }
 
-    pub fn restore_all(&mut self) {
+    pub(crate) fn restore_all(&mut self) {
         self.the_controller_starts();
         for switch in &mut self.switches {
             switch.reachable = true;
@@ -530,13 +530,13 @@ impl World {
     }
 
     /// Whether every client that is at a switch gets an address.
-    pub fn all_serve(&mut self) -> bool {
+    pub(crate) fn all_serve(&mut self) -> bool {
         let ready = self.core.as_ref().is_some_and(|core| core.not_ready().is_empty());
         ready && self.switches.iter().all(|s| !s.emptied)
     }
 
     /// After all leases have ended: no-leak.
-    pub fn nothing_is_left(&mut self) {
+    pub(crate) fn nothing_is_left(&mut self) {
         let core = self.core.as_ref().unwrap();
         let in_use = core.pools().leases().filter(|lease| lease.state != LeaseState::Cooling).count();
         assert_eq!(in_use, 0, "leases that do not end");
