@@ -9,9 +9,9 @@ use rand::rngs::StdRng;
 use slab::Slab;
 
 use crate::{
-    Client, ClientId, Command, Location, Rate, StoreVersion, Stored, Switch, SwitchId, SwitchSpec, bucket::Bucket,
-    clients::Clients, diff::Wanted, epochs::Pending, requests::Grant, stored::Phase, switch::Status, sync::WantedOf,
-    writes::Removal,
+    Client, ClientId, Command, Ended, Location, Rate, StoreVersion, Stored, Switch, SwitchId, SwitchSpec,
+    bucket::Bucket, clients::Clients, diff::Wanted, epochs::Pending, requests::Grant, stored::Phase, switch::Status,
+    sync::WantedOf, writes::Removal,
 };
 
 /// What the operator decides.
@@ -99,6 +99,7 @@ pub struct Core {
     pub(crate) version: StoreVersion,
     pub(crate) stored_version: StoreVersion,
     pub(crate) commands: Vec<Command>,
+    pub(crate) ended: Vec<Ended>,
     pub(crate) stats: Stats,
 }
 
@@ -141,6 +142,7 @@ impl Core {
             version: StoreVersion::default(),
             stored_version: StoreVersion::default(),
             commands: Vec::new(),
+            ended: Vec::new(),
             stats: Stats::default(),
         };
         core.take_over_stored_aliases(now);

@@ -1,6 +1,7 @@
 mod lost;
 mod meter;
 mod pipeline;
+mod reader;
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,6 +23,7 @@ use tonic::{
 };
 
 pub(super) use lost::Lost;
+pub use reader::{ReadError, Reader};
 use lost::{call, not_arbitrated, puzzling};
 
 use mimiq_core::Operation;
