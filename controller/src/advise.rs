@@ -7,6 +7,8 @@
 
 mod histogram;
 mod proposal;
+mod sampler;
 
 pub use histogram::{FRACTIONS, Histogram};
 pub use proposal::{Advice, SAMPLES_NEEDED, SHARE, Timing, advise};
+pub use sampler::Advisor;

@@ -23,8 +23,8 @@ use tokio::{
 };
 
 pub(crate) use clients::octets;
-pub use switches::SwitchEvents;
 use switches::Session;
+pub use switches::SwitchEvents;
 
 use crate::p4rt::Order;
 

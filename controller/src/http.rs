@@ -18,16 +18,28 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Asks the core why clients are not served as they should be; nothing if they are.
 pub type NotReady = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
 
+/// What the pages say.
+#[derive(Clone)]
+pub struct Pages {
+    /// The metrics.
+    pub metrics: PrometheusHandle,
+    /// Brings them up to date, before they are shown.
+    pub report: Arc<dyn Fn() + Send + Sync>,
+    /// Why clients are not served.
+    pub not_ready: NotReady,
+}
+
 /// Serves until it is dropped.
 ///
 /// # Errors
 /// If the listener fails for good.
-pub async fn serve(listener: TcpListener, metrics: PrometheusHandle, not_ready: NotReady) -> std::io::Result<()> {
-    let pages = Router::new()
-        .route("/metrics", get(render).with_state(metrics))
+pub async fn serve(listener: TcpListener, pages: Pages) -> std::io::Result<()> {
+    let not_ready = pages.not_ready.clone();
+    let routes = Router::new()
+        .route("/metrics", get(render).with_state(pages))
         .route("/live", get(live).with_state(not_ready.clone()))
         .route("/ready", get(ready).with_state(not_ready));
-    axum::serve(listener, pages).await
+    axum::serve(listener, routes).await
 }
 
 /// Listens at an address.
@@ -40,7 +52,9 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
 
-async fn render(State(metrics): State<PrometheusHandle>) -> Response {
+async fn render(State(Pages { metrics, report, .. }): State<Pages>) -> Response {
+    // What is known without the core is shown in any case.
+    let _ = timeout(PATIENCE, spawn_blocking(move || report())).await;
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render()).into_response()
 }
 
@@ -85,7 +99,7 @@ mod tests {
         async fn start(metrics: PrometheusHandle, not_ready: NotReady) -> Self {
             let listener = listen((std::net::Ipv4Addr::LOCALHOST, 0).into()).unwrap();
             let address = listener.local_addr().unwrap();
-            tokio::spawn(serve(listener, metrics, not_ready));
+            tokio::spawn(serve(listener, Pages { metrics, report: Arc::new(|| ()), not_ready }));
             Self(address)
         }
 

@@ -141,14 +141,6 @@ impl Identity {
     }
 }
 
-/// The configuration of the allocation service.
-///
-/// # Errors
-/// If a file cannot be read, or certificate and key do not fit.
-pub fn server_config(pki: &Pki) -> Result<ServerConfig, TlsError> {
-    Identity::load(pki)?.service()
-}
-
 /// The endpoint's configuration. What recognises connection IDs and signs stateless resets (RFC 9000 §10.3) comes from the
 /// private key: so a restarted server tells agents at once that it has forgotten their connections, instead of leaving
 /// them to their idle timeout.
@@ -189,11 +181,6 @@ fn transport() -> TransportConfig {
 pub(crate) fn holder(connection: &quinn::Connection) -> Option<Holder> {
     let chain = connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>().ok()?;
     Holder::of(chain.first()?)
-}
-
-/// The client's name: the common name of the certificate that it proved to own.
-pub(crate) fn client_name(connection: &quinn::Connection) -> Option<String> {
-    holder(connection).map(|holder| holder.name)
 }
 
 #[cfg(test)]

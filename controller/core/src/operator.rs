@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mimiq_addressing::{Alias, PoolId, Sid, Time};
 
-use crate::{Core, Location};
+use crate::{Core, Location, SwitchId};
 
 /// Ended leases that are kept for [`Core::take_ended`]: a sample is enough.
 const ENDED: usize = 20;
@@ -40,6 +40,16 @@ impl Core {
     /// How long it will be until addresses of a pool are given out; not at all if an edge switch is away.
     pub fn quarantine(&self, now: Time, pool: PoolId) -> Duration {
         self.pools.quarantine(pool).map_or(Duration::ZERO, |until| until.since(now))
+    }
+
+    /// How many entries a switch must always have.
+    pub fn fixed_entries(&self, id: SwitchId) -> usize {
+        self.switches.get(&id).map_or(0, |switch| switch.fixed.len())
+    }
+
+    /// The client-facing switch with this SID.
+    pub fn switch_with_sid(&self, sid: u16) -> Option<SwitchId> {
+        self.by_sid.get(&sid).copied()
     }
 
     /// Some of the leases that have ended since the last call.

@@ -1,6 +1,6 @@
 //! The controller's daemon.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
 use clap::Parser;
@@ -54,7 +54,11 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     };
     let mut controller = Controller::start(config)?;
     if let Some((listener, metrics)) = pages {
-        tokio::spawn(http::serve(listener, metrics, std::sync::Arc::new(Vec::new)));
+        let (reporting, asked) = (controller.allocator().clone(), controller.allocator().clone());
+        let not_ready = move || asked.with(|core, _| core.not_ready());
+        let pages =
+            http::Pages { metrics, report: Arc::new(move || reporting.report()), not_ready: Arc::new(not_ready) };
+        tokio::spawn(http::serve(listener, pages));
     }
     tokio::select! {
         () = controller.ready() => {

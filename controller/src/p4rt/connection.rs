@@ -23,8 +23,8 @@ use tonic::{
 };
 
 pub(super) use lost::Lost;
-pub use reader::{ReadError, Reader};
 use lost::{call, not_arbitrated, puzzling};
+pub use reader::{ReadError, Reader};
 
 use mimiq_core::Operation;
 

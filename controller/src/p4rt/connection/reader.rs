@@ -42,7 +42,7 @@ pub enum ReadError {
 
 impl Connection {
     /// Somebody else's way to read on this connection.
-    pub fn reader(&self) -> Reader {
+    pub(crate) fn reader(&self) -> Reader {
         Reader { name: self.target.name.clone(), device_id: self.target.device_id, client: self.client.clone() }
     }
 }
