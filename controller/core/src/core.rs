@@ -167,7 +167,7 @@ impl Core {
         }
     }
 
-    /// Adds a switch: it is away until it is read.
+    /// Adds a switch that was there all the time: it is away until it is read.
     ///
     /// # Errors
     /// If its name or SID is another's, or the alias space is too small for one more SID.
@@ -275,7 +275,7 @@ impl Core {
 
     /// When [`advance`](Self::advance) has something to do next; may be past.
     pub fn next_deadline(&self) -> Option<Time> {
-        let retries = self.switches.values().filter_map(|switch| switch.alias_retry);
+        let retries = self.switches.values().flat_map(|switch| [switch.alias_retry, switch.reread]).flatten();
         let unknown = (!self.unknown.is_empty() || self.emptied).then_some(self.unknown_until);
         [self.pools.next_deadline(), self.pools.next_rotation(), unknown].into_iter().flatten().chain(retries).min()
     }

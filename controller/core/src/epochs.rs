@@ -1,17 +1,15 @@
 //! Alias epochs: every t_sid new aliases are stored, then go to every edge switch, and are used when all have them
 //! (MIMIQ §3.3) and the store says so.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use mimiq_addressing::{Alias, AliasError, Epoch, NewAliases, PoolId, Sid, Time};
 
 use crate::{
     Command, Core, Operation, Phase, StoreVersion, StoredAlias, SwitchId, rules,
     switch::{Owner, Status},
+    sync::AGAIN,
 };
-
-/// Before an edge switch that refused aliases is asked again.
-const AGAIN: Duration = Duration::from_secs(2);
 
 /// Aliases that are not used yet.
 #[derive(Debug)]

@@ -31,6 +31,7 @@ impl Core {
         self.remove_aliases(now, aliases);
         self.rotate_if_due(now);
         self.retry_aliases(now);
+        self.reread_if_due(now);
         self.end_quarantine_if_due(now);
         self.forget_left_switches(now);
         self.pump_all();

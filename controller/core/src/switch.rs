@@ -60,6 +60,8 @@ pub struct Switch {
     /// Read at least once in this process' life.
     pub(crate) seen: bool,
     pub(crate) drained: bool,
+    /// An edge switch that others do not wait for yet: it has to be put right first.
+    pub(crate) joining: bool,
     /// Removed by the operator; goes when its last lease has gone.
     pub(crate) leaving: bool,
     pub(crate) queue: VecDeque<Job>,
@@ -69,6 +71,8 @@ pub struct Switch {
     pub(crate) sync: Sync,
     /// When to try again to give it the aliases that it refused.
     pub(crate) alias_retry: Option<Time>,
+    /// When to read it again, as it refused to delete what it should not have.
+    pub(crate) reread: Option<Time>,
     /// Bindings found at an edge whose client-facing switch has not been read yet.
     pub(crate) unclaimed: Vec<Entry>,
 }
@@ -138,12 +142,14 @@ impl Switch {
             connection: None,
             seen: false,
             drained,
+            joining: false,
             leaving: false,
             queue: VecDeque::new(),
             in_flight: VecDeque::new(),
             owed: Vec::new(),
             sync: Sync::default(),
             alias_retry: None,
+            reread: None,
             unclaimed: Vec::new(),
         }
     }
@@ -173,6 +179,11 @@ impl Switch {
         self.status
     }
 
+    /// Whether it has been read in this process' life, so that its leases are known.
+    pub fn was_read(&self) -> bool {
+        self.seen
+    }
+
     /// Whether the operator has drained it.
     pub fn is_drained(&self) -> bool {
         self.drained
@@ -190,8 +201,13 @@ impl Switch {
     }
 
     /// Others wait for it: new aliases and bindings are not used before it has them.
-    pub(crate) fn counts_as_edge(&self) -> bool {
-        self.edge && !self.drained && !self.leaving
+    pub fn counts_as_edge(&self) -> bool {
+        self.edge && !self.drained && !self.leaving && !self.joining
+    }
+
+    /// Nothing is queued or under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.in_flight.is_empty()
     }
 
     /// The next write, if one may be given out.

@@ -1,5 +1,7 @@
 //! Reading a switch and putting it right: read, diff, write; never delete all.
 
+use std::time::Duration;
+
 use mimiq_addressing::{LeaseState, Sid, Time};
 use mimiq_contract::{Entry, EntryKey, tables::*};
 
@@ -9,6 +11,9 @@ use crate::{
     rules,
     switch::{Job, Owner, Status, Sync},
 };
+
+/// Before a switch that refused something is asked again.
+pub(crate) const AGAIN: Duration = Duration::from_secs(2);
 
 /// What the pools and the configuration want of one switch.
 pub(crate) struct WantedOf<'a> {
@@ -112,6 +117,7 @@ impl Core {
         switch.sync = Sync { jobs: switch.queue.len(), epoch, ..Sync::default() };
         if switch.sync.jobs == 0 {
             self.finish_sync(now, id);
+            self.join_if_right(now, id);
         }
         if first {
             self.claim_bindings(now, id);
@@ -237,10 +243,8 @@ impl Core {
         let Sync { undeleted, alias_refused, epoch, .. } = std::mem::take(&mut switch.sync);
         let (edge, sid) = (switch.edge, switch.sid);
         let confirmed = if undeleted { Vec::new() } else { std::mem::take(&mut switch.owed) };
-        if edge && alias_refused {
-            // At once with the next step of time, which waits as long as after any refusal.
-            switch.alias_retry = Some(now + std::time::Duration::from_secs(2));
-        }
+        switch.alias_retry = (edge && alias_refused).then_some(now + AGAIN);
+        switch.reread = undeleted.then_some(now + AGAIN);
         tracing::info!(switch = &*switch.name, "switch in sync");
         for removal in confirmed {
             self.removal_step(now, removal);

@@ -2,10 +2,10 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use mimiq_addressing::{Sid, Time};
+use mimiq_addressing::{Lease, Sid, Time};
 
 use crate::{
-    Command, Core, Operation, SwitchId, SwitchSpec,
+    Command, Core, Location, Operation, Switch, SwitchId, SwitchSpec,
     switch::{Owner, Status},
 };
 
@@ -118,12 +118,39 @@ impl Core {
             }
         } else {
             self.state.drained.remove(name);
+            if let Some(switch) = self.switches.get_mut(&id) {
+                switch.joining = edge;
+            }
+            self.join_if_right(now, id);
             self.draw_first_aliases(now);
         }
         self.store(None);
         self.settle_quarantine(now);
         self.pump_all();
         Ok(())
+    }
+
+    /// Adds a switch while the server runs: an edge switch counts when it has all that the others have.
+    ///
+    /// # Errors
+    /// As [`add_switch`](Self::add_switch).
+    pub fn join_switch(&mut self, now: Time, spec: SwitchSpec) -> Result<SwitchId, TopologyError> {
+        let edge = spec.edge;
+        let id = self.add_switch(now, spec)?;
+        if let Some(switch) = self.switches.get_mut(&id) {
+            switch.joining = edge;
+        }
+        self.settle_quarantine(now);
+        Ok(id)
+    }
+
+    /// An edge switch that joins has been put right: from now on new aliases and bindings wait for it.
+    pub(crate) fn join_if_right(&mut self, now: Time, id: SwitchId) {
+        let right = |switch: &&mut Switch| switch.joining && switch.status == Status::Synced && switch.is_idle();
+        if let Some(switch) = self.switches.get_mut(&id).filter(right) {
+            switch.joining = false;
+            self.settle_quarantine(now);
+        }
     }
 
     /// Nobody waits for this edge switch any more.
@@ -150,7 +177,9 @@ impl Core {
         if let Some(sid) = sid {
             let _ = self.pools.remove_sid(now, Sid(sid));
             if !away {
-                let leases = self.pools.leases().filter(|lease| lease.location.sid == sid);
+                // Whoever has an adopted lease cannot be told: it runs out.
+                let told = |lease: &Lease<_, Location>| lease.location.sid == sid && lease.client.is_some();
+                let leases = self.pools.leases().filter(told);
                 let addresses: Vec<IpAddr> = leases.map(|lease| lease.address).collect();
                 self.revoke(now, &addresses);
             }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use mimiq_addressing::{Alias, PoolId, Sid, Time};
 
 use crate::{
-    Command, Core, Fault, Operation, SwitchId, WriteError,
+    Command, Core, Fault, Operation, Switch, SwitchId, WriteError,
     switch::{Job, NO_RANK, Owner, Status},
 };
 
@@ -67,6 +67,7 @@ impl Core {
             (start, faults) = (end, others);
             self.settle(now, id, span.owner, own);
         }
+        self.join_if_right(now, id);
         // A removal that was refused may have ended the connection meanwhile.
         self.pump_all();
     }
@@ -82,9 +83,10 @@ impl Core {
             // It may name a client's address.
             tracing::debug!(message = fault.message, "refused because");
         }
+        let undeleted = faults.iter().any(|fault| matches!(fault.operation, Operation::Delete(_)));
         match owner {
             Owner::Grant(grant) => self.grant_written(now, id, grant, faults.first()),
-            Owner::Removal(_) | Owner::Cleanup if !faults.is_empty() => {
+            Owner::Removal(_) | Owner::Cleanup | Owner::Spare | Owner::Fixed if undeleted => {
                 if let Owner::Removal(removal) = owner
                     && let Some(switch) = self.switches.get_mut(&id)
                 {
@@ -147,6 +149,14 @@ impl Core {
         }
     }
 
+    /// Reads switches again that refused to delete something.
+    pub(crate) fn reread_if_due(&mut self, now: Time) {
+        let due = |(id, switch): (&SwitchId, &Switch)| switch.reread.filter(|at| *at <= now).map(|_| *id);
+        for id in self.switches.iter().filter_map(due).collect::<Vec<_>>() {
+            self.reconnect(now, id);
+        }
+    }
+
     /// What the switch has is not what it was told: it must be read again.
     fn reconnect(&mut self, now: Time, id: SwitchId) {
         let Some(connection) = self.switches.get(&id).and_then(|switch| switch.connection) else { return };
@@ -156,7 +166,8 @@ impl Core {
 
     pub(crate) fn forget_connection(&mut self, now: Time, id: SwitchId) {
         let Some(switch) = self.switches.get_mut(&id) else { return };
-        (switch.status, switch.connection, switch.alias_retry) = (Status::Away, None, None);
+        (switch.status, switch.connection) = (Status::Away, None);
+        (switch.alias_retry, switch.reread) = (None, None);
         let written = std::mem::take(&mut switch.in_flight).into_iter().flatten().map(|span| span.owner);
         let queued = std::mem::take(&mut switch.queue).into_iter().map(|job| job.owner);
         let name = switch.name.clone();
