@@ -18,6 +18,7 @@ const SIDS: TableDefinition<'_, u16, ()> = TableDefinition::new("sids");
 const EDGES: TableDefinition<'_, &str, ()> = TableDefinition::new("edges");
 const DRAINED: TableDefinition<'_, &str, ()> = TableDefinition::new("drained");
 const ELECTION_ID: &str = "election_id";
+const EMPTIED: &str = "emptied";
 
 /// The state file.
 #[derive(Debug)]
@@ -73,6 +74,7 @@ impl Store {
             let phase = if usable { Phase::Usable } else { Phase::Old };
             stored.aliases.push(StoredAlias { prefix: prefix.value().into(), sid, phase });
         }
+        stored.emptied = transaction.open_table(NUMBERS)?.get(EMPTIED)?.is_some_and(|flag| flag.value() != 0);
         for row in transaction.open_table(SIDS)?.iter()? {
             stored.sids.insert(row?.0.value());
         }
@@ -91,6 +93,7 @@ impl Store {
     pub fn set(&self, stored: &Stored) -> Result<(), redb::Error> {
         let transaction = self.database.begin_write()?;
         {
+            transaction.open_table(NUMBERS)?.insert(EMPTIED, u64::from(stored.emptied))?;
             let mut table = transaction.open_table(ALIASES)?;
             table.retain(|_, _| false)?;
             for StoredAlias { prefix, sid, phase } in &stored.aliases {
@@ -128,6 +131,7 @@ mod tests {
         let mut stored = Stored {
             sids: [1, 2].into(),
             aliases: vec![alias(5, 2, Phase::Old), alias(7, 1, Phase::Usable)],
+            emptied: true,
             edges: ["edge1".to_owned()].into(),
             drained: ["access2".to_owned()].into(),
         };

@@ -9,6 +9,11 @@ use crate::{
 };
 
 impl<C: Copy + Eq + Hash, L: Copy> Pools<C, L> {
+    /// Changes how many addresses a client may have. Those that have more keep them.
+    pub fn set_quota(&mut self, quota: u32) {
+        self.table.policy.quota = quota;
+    }
+
     /// Leases a set of addresses, all or none, each drawn uniformly from the free ones of its family that the SID can
     /// use: those under its usable aliases in all alias pools, and those of all naive pools.
     ///

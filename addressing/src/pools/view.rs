@@ -59,6 +59,11 @@ impl<C: Copy + Eq + Hash, L: Copy> Pools<C, L> {
         self.table.clients.count(&self.table.records, client)
     }
 
+    /// Until when no address of the pool is given out; `None` if they are.
+    pub fn quarantine(&self, pool: PoolId) -> Option<Time> {
+        self.quarantine.get(usize::from(pool.0)).copied().filter(|until| *until > self.now)
+    }
+
     /// How many addresses are in each state.
     pub fn occupancy(&self) -> Occupancy {
         let mut sum = Occupancy::default();

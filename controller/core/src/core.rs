@@ -9,9 +9,9 @@ use rand::rngs::StdRng;
 use slab::Slab;
 
 use crate::{
-    Client, ClientId, Command, Location, Rate, StoreVersion, Stored, Switch, SwitchId, SwitchSpec, bucket::Bucket,
-    clients::Clients, diff::Wanted, epochs::Pending, requests::Grant, stored::Phase, switch::Status, sync::WantedOf,
-    writes::Removal,
+    Client, ClientId, Command, Ended, Location, Rate, StoreVersion, Stored, Switch, SwitchId, SwitchSpec,
+    bucket::Bucket, clients::Clients, diff::Wanted, epochs::Pending, requests::Grant, stored::Phase, switch::Status,
+    sync::WantedOf, writes::Removal,
 };
 
 /// What the operator decides.
@@ -91,16 +91,17 @@ pub struct Core {
     pub(crate) started: bool,
     /// What was stored by earlier processes: switches that may have leases nobody here has seen yet.
     pub(crate) unknown: BTreeSet<u16>,
-    /// A client-facing switch had lost its entries while no controller was there.
-    pub(crate) emptied: bool,
     /// Until when an address of an earlier life may be in use.
     pub(crate) unknown_until: Time,
     pub(crate) state: Stored,
+    /// With which version the store learns of it that an emptied switch was met.
+    pub(crate) emptied_version: Option<StoreVersion>,
     /// With which version a SID was stored first.
     pub(crate) new_sids: BTreeMap<u16, StoreVersion>,
     pub(crate) version: StoreVersion,
     pub(crate) stored_version: StoreVersion,
     pub(crate) commands: Vec<Command>,
+    pub(crate) ended: Vec<Ended>,
     pub(crate) stats: Stats,
 }
 
@@ -137,13 +138,14 @@ impl Core {
             fresh: stored == Stored::default(),
             started: false,
             unknown: stored.sids.clone(),
-            emptied: false,
             unknown_until,
             state: stored,
+            emptied_version: None,
             new_sids: BTreeMap::new(),
             version: StoreVersion::default(),
             stored_version: StoreVersion::default(),
             commands: Vec::new(),
+            ended: Vec::new(),
             stats: Stats::default(),
         };
         core.take_over_stored_aliases(now);
@@ -293,7 +295,7 @@ impl Core {
     /// When [`advance`](Self::advance) has something to do next; may be past.
     pub fn next_deadline(&self) -> Option<Time> {
         let retries = self.switches.values().flat_map(|switch| [switch.retry, switch.reread]).flatten();
-        let unknown = (!self.unknown.is_empty() || self.emptied).then_some(self.unknown_until);
+        let unknown = (!self.unknown.is_empty() || self.state.emptied).then_some(self.unknown_until);
         [self.pools.next_deadline(), self.pools.next_rotation(), unknown].into_iter().flatten().chain(retries).min()
     }
 

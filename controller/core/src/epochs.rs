@@ -17,6 +17,12 @@ pub(crate) struct Pending {
     phase: Spread,
 }
 
+impl Pending {
+    pub(crate) fn aliases(&self) -> &[(PoolId, Sid, Alias)] {
+        &self.aliases
+    }
+}
+
 #[derive(Debug)]
 enum Spread {
     /// An alias that a crash leaves at an edge must be known afterwards.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use mimiq_addressing::{Alias, Event, Lease, PoolId, Sid, Time};
 
 use crate::{
-    ClientId, Core, Location, Operation, rules,
+    ClientId, Core, Ended, Location, Operation, rules,
     switch::{Owner, Status},
     writes::{Removal, Removed},
 };
@@ -39,6 +39,12 @@ impl Core {
 
     /// Leases have ended: their clients can no longer send from the addresses.
     pub(crate) fn stop_sending(&mut self, ended: &Leases) {
+        let grace = self.settings.leases.grace;
+        self.note_ended(ended.iter().map(|lease| Ended {
+            address: lease.address,
+            location: lease.location,
+            at: Time::from_elapsed(lease.deadline.since(Time::default()).saturating_sub(grace)),
+        }));
         for (sid, leases) in by_switch(ended) {
             let Some(id) = self.by_sid.get(&sid).copied() else { continue };
             let guard = |lease: &&Lease<ClientId, Location>| {

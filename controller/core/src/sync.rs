@@ -6,7 +6,7 @@ use mimiq_addressing::{LeaseState, Sid, Time};
 use mimiq_contract::{Entry, EntryKey, tables::*};
 
 use crate::{
-    Core, Fault, Location, Operation, Switch, SwitchId,
+    Command, Core, Fault, Location, Operation, Switch, SwitchId,
     diff::{Wanted, diff},
     rules,
     switch::{Job, Owner, Status, Sync},
@@ -85,12 +85,21 @@ impl Wanted for WantedOf<'_> {
     }
 }
 
+/// Ports are opened last: without any, a client-facing switch was not filled, or not to the end.
+fn is_complete(entries: &[Entry]) -> bool {
+    entries.iter().any(|entry| matches!(entry, Entry::PortRole(..)))
+}
+
 impl Core {
     /// A switch was connected and read: these are its entries. `connection` is greater than those before.
     pub fn switch_read(&mut self, now: Time, id: SwitchId, connection: u64, entries: &[Entry]) {
         let Some(switch) = self.switches.get(&id) else { return };
         if switch.connection.is_some() {
             self.forget_connection(now, id);
+        }
+        if self.is_to_be_stored_first(id, entries) {
+            self.commands.push(Command::Reconnect { switch: id, connection });
+            return;
         }
         let first = self.switches.get_mut(&id).is_some_and(|switch| !std::mem::replace(&mut switch.seen, true));
         if first {
@@ -176,6 +185,19 @@ impl Core {
         }
     }
 
+    /// Once an emptied switch has been refilled, nobody sees any more that it was empty: that is stored before.
+    fn is_to_be_stored_first(&mut self, id: SwitchId, entries: &[Entry]) -> bool {
+        let sid = self.switches.get(&id).filter(|switch| !switch.seen).and_then(|switch| switch.sid);
+        if sid.is_none_or(|sid| !self.unknown.contains(&sid)) || is_complete(entries) {
+            return false;
+        }
+        if !self.state.emptied {
+            self.state.emptied = true;
+            self.emptied_version = Some(self.store(None));
+        }
+        self.emptied_version.is_some_and(|version| version > self.stored_version)
+    }
+
     /// Takes over what a switch has from an earlier life of the controller.
     fn adopt(&mut self, now: Time, id: SwitchId, entries: &[Entry]) {
         let Some(switch) = self.switches.get(&id) else { return };
@@ -203,11 +225,8 @@ impl Core {
                 "leases of an earlier life go on until their longest end"
             );
         }
-        // Ports are opened last: without any, it was not refilled, or not to the end.
-        let was_complete = entries.iter().any(|entry| matches!(entry, Entry::PortRole(..)));
-        if self.unknown.remove(&sid) && !was_complete {
+        if self.unknown.remove(&sid) && !is_complete(entries) {
             tracing::warn!(switch = &*name, "lost its entries while no controller was there: its leases are unknown");
-            self.emptied = true;
             // Its leases may still be used by clients that do not know: their aliases are not drawn from any more.
             if self.pools.remove_sid(now, Sid(sid)).is_ok() {
                 self.draw_first_aliases(now);
@@ -284,7 +303,7 @@ impl Core {
     /// Addresses without alias are given only when every edge switch can be given their bindings, and none may still be in
     /// use that nobody here knows of.
     pub(crate) fn settle_quarantine(&mut self, now: Time) {
-        let unknown = (!self.unknown.is_empty() || self.emptied) && self.unknown_until > now;
+        let unknown = (!self.unknown.is_empty() || self.state.emptied) && self.unknown_until > now;
         let until = if self.edge_missing().is_some() {
             Some(Time::from_millis(u64::MAX))
         } else {
@@ -296,11 +315,12 @@ impl Core {
     }
 
     pub(crate) fn end_quarantine_if_due(&mut self, now: Time) {
-        if (self.unknown.is_empty() && !self.emptied) || self.unknown_until > now {
+        if (self.unknown.is_empty() && !self.state.emptied) || self.unknown_until > now {
             return;
         }
         self.unknown.clear();
-        self.emptied = false;
+        self.state.emptied = false;
+        self.store(None);
         self.drop_unclaimed(|_| true);
         self.settle_quarantine(now);
     }

@@ -39,7 +39,11 @@ pub enum TopologyError {
 }
 
 impl Core {
-    pub(crate) fn check_new(&self, spec: &SwitchSpec) -> Result<(), TopologyError> {
+    /// Whether a switch could be added.
+    ///
+    /// # Errors
+    /// If its name or SID is that of one that is there.
+    pub fn check_new(&self, spec: &SwitchSpec) -> Result<(), TopologyError> {
         if self.switches.values().any(|switch| switch.name == spec.name) {
             return Err(TopologyError::NameTaken(spec.name.clone()));
         }

@@ -301,7 +301,11 @@ impl World {
                 self.now
             );
             // source-guard: nobody else may send from it.
-            for switch in self.switches.iter().filter(|s| !s.returned) {
+            // What a switch has that was away since the controller started, nobody can know or change.
+            let core = self.core.as_ref();
+            let unread =
+                |s: &&SimSwitch| s.id.zip(core).and_then(|(id, core)| core.switch(id)).is_some_and(|s| !s.was_read());
+            for switch in self.switches.iter().filter(|s| !s.returned && !unread(s)) {
                 for key in switch.tables.keys().filter(|key| rules::address_of(key) == Some(*address)) {
                     let is_guard = matches!(key, EntryKey::SourceGuardV6(_) | EntryKey::SourceGuardV4(_));
                     assert!(
