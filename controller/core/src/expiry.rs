@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use mimiq_addressing::{Alias, Event, Lease, PoolId, Sid, Time};
 
 use crate::{
-    ClientId, Core, Location, Operation, rules,
+    ClientId, Core, Ended, Location, Operation, rules,
     switch::{Owner, Status},
     writes::{Removal, Removed},
 };
@@ -30,7 +30,7 @@ impl Core {
         self.remove_rules(now, &removed);
         self.remove_aliases(now, aliases);
         self.rotate_if_due(now);
-        self.retry_aliases(now);
+        self.retry_if_due(now);
         self.reread_if_due(now);
         self.end_quarantine_if_due(now);
         self.forget_left_switches(now);
@@ -39,6 +39,12 @@ impl Core {
 
     /// Leases have ended: their clients can no longer send from the addresses.
     pub(crate) fn stop_sending(&mut self, ended: &Leases) {
+        let grace = self.settings.leases.grace;
+        self.note_ended(ended.iter().map(|lease| Ended {
+            address: lease.address,
+            location: lease.location,
+            at: Time::from_elapsed(lease.deadline.since(Time::default()).saturating_sub(grace)),
+        }));
         for (sid, leases) in by_switch(ended) {
             let Some(id) = self.by_sid.get(&sid).copied() else { continue };
             let guard = |lease: &&Lease<ClientId, Location>| {
