@@ -9,6 +9,7 @@ pub mod network;
 pub mod p4;
 pub mod process;
 pub mod programs;
+pub mod restart;
 pub mod run;
 pub mod schedule;
 pub mod watch;

@@ -38,6 +38,7 @@ pub struct Program {
 #[derive(Debug)]
 pub struct Process {
     child: Child,
+    litter: Vec<PathBuf>,
     ready: watch::Receiver<Option<Instant>>,
     /// When it was started.
     pub started: Instant,
@@ -74,7 +75,27 @@ impl Program {
         let stderr = child.stderr.take().context("its standard error")?;
         let (sender, ready) = watch::channel(None);
         tokio::spawn(follow(stderr, log, sender, hear));
-        Ok(Process { child, ready, started })
+        // The same number as setpriv's.
+        let litter = child.id().map(|id| self.litter(id)).unwrap_or_default();
+        Ok(Process { child, litter, ready, started })
+    }
+}
+
+impl Program {
+    /// What libfaketime leaves behind.
+    fn litter(&self, process: u32) -> Vec<PathBuf> {
+        let faketime = self.environment.iter().any(|(name, _)| name.starts_with("FAKETIME"));
+        let names = ["faketime_shm_", "sem.faketime_sem_"].into_iter().filter(|_| faketime);
+        names.map(|name| format!("/dev/shm/{name}{process}").into()).collect()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        for file in &self.litter {
+            // It may not be there yet.
+            let _ = std::fs::remove_file(file);
+        }
     }
 }
 

@@ -16,17 +16,20 @@ use super::{
     commit, eventually,
     fabric::Passing,
     ledger::{Ledger, Stats},
-    network::{Network, Pools, Timing},
+    network::{Network, Pools, Spec},
     p4::Reader,
     process::Process,
     programs::Programs,
     schedule::{Act, Moment, Step},
     watch as watchers,
 };
-use crate::{fault::Faults, proxy::Trapped};
+use crate::{
+    fault::Faults,
+    proxy::{ChaosSwitch, Trapped},
+};
 
 /// How long a moment is waited for; then it is now.
-const MOMENT: Duration = Duration::from_secs(2);
+const MOMENT: Duration = Duration::from_secs(1);
 /// How long a controller may take to be ready before the next step comes all the same, as things go wrong.
 const UNREADY: Duration = Duration::from_secs(2);
 /// What the controller says in its log of a switch that has all that it should.
@@ -72,7 +75,7 @@ impl Run {
         prepare: impl FnOnce(&mut Network) -> anyhow::Result<()>,
     ) -> anyhow::Result<Self> {
         let names: Vec<String> = (0..plan.clients).map(|n| format!("client{n}")).collect();
-        let mut network = Network::start(&plan.dir, programs, &Timing::short(), plan.pools, &names, plan.seed).await?;
+        let mut network = Network::start(&plan.dir, programs, &Spec::quick(plan.pools), &names, plan.seed).await?;
         prepare(&mut network)?;
         let roles: Vec<_> =
             network.switches.iter().map(|switch| (switch.name.clone(), switch.sid, switch.sid.is_none())).collect();
@@ -164,8 +167,8 @@ impl Run {
     async fn step(&mut self, step: &Step) -> anyhow::Result<()> {
         self.network.journal.note("run", format_args!("{step}"));
         self.ledger.trouble();
-        for (switch, faults) in self.network.switches.iter().zip(&step.faults) {
-            switch.chaos.set_faults(faults.clone());
+        for (chaos, faults) in self.chaos().zip(&step.faults) {
+            chaos.set_faults(faults.clone());
         }
         let held = timeout(MOMENT, self.moment(&step.moment)).await.unwrap_or(Ok(None))?;
         if let Some(index) = step.act.killed_switch() {
@@ -175,7 +178,7 @@ impl Run {
             self.kill_controller().await?;
         }
         if let Act::CutOff(index) = step.act {
-            self.network.switches[index].chaos.set_reachable(false);
+            self.set_reachable(index, false);
             self.ledger.count(|stats| stats.cuts += 1);
         }
         drop(held);
@@ -185,7 +188,7 @@ impl Run {
             self.ledger.switch_starts(index);
         }
         if let Act::CutOff(index) = step.act {
-            self.network.switches[index].chaos.set_reachable(true);
+            self.set_reachable(index, true);
         }
         if self.controller.is_none() {
             self.start_controller()?;
@@ -196,6 +199,16 @@ impl Run {
             sleep(rest).await;
         }
         Ok(())
+    }
+
+    fn chaos(&self) -> impl Iterator<Item = &ChaosSwitch> {
+        self.network.switches.iter().filter_map(|switch| switch.chaos.as_ref())
+    }
+
+    fn set_reachable(&self, index: usize, reachable: bool) {
+        if let Some(chaos) = self.chaos().nth(index) {
+            chaos.set_reachable(reachable);
+        }
     }
 
     async fn kill_switch(&mut self, index: usize) -> anyhow::Result<()> {
@@ -212,8 +225,8 @@ impl Run {
         match *moment {
             Moment::After(duration) => sleep(duration).await,
             Moment::Request { switch, rpc, phase, nth } => {
-                let switch = self.network.switches.get(switch).context("no such switch")?;
-                return Ok(Some(switch.chaos.trap(rpc, phase, nth).await?));
+                let chaos = self.chaos().nth(switch).context("no such switch")?;
+                return Ok(Some(chaos.trap(rpc, phase, nth).await?));
             }
             Moment::Handshake(nth) => self.passing(Passing::Handshake, nth).await,
             Moment::Datagram(nth) => self.passing(Passing::Datagram, nth).await,
@@ -241,9 +254,7 @@ impl Run {
     /// If it does not.
     pub async fn calm(&mut self) -> anyhow::Result<()> {
         self.network.journal.note("run", format_args!("calm"));
-        for switch in &self.network.switches {
-            switch.chaos.set_faults(Faults::default());
-        }
+        self.chaos().for_each(|chaos| chaos.set_faults(Faults::default()));
         self.ready().await?;
         self.ledger.calm();
         for sid in self.network.switches.iter().filter_map(|switch| switch.sid) {
@@ -277,36 +288,32 @@ impl Run {
     }
 }
 
-/// Kills until enough were killed, and checks.
+/// Lets clients loose on a network, does something to it, and checks that everything holds all the while; in the end all
+/// leases have gone.
 ///
 /// # Errors
 /// If something that must hold does not.
-pub async fn kills(plan: &Plan, programs: &Programs) -> anyhow::Result<Stats> {
-    let mut run = Run::start(plan, programs, |_| Ok(())).await?;
+pub async fn checked(
+    plan: &Plan,
+    programs: &Programs,
+    prepare: impl FnOnce(&mut Network) -> anyhow::Result<()>,
+    trouble: impl AsyncFnOnce(&mut Run) -> anyhow::Result<()>,
+) -> anyhow::Result<Stats> {
+    let mut run = Run::start(plan, programs, prepare).await?;
     let watching = run.watch();
     let (stop, mut clients) = run.clients().await?;
     let mut failed = run.ledger.failed();
     let ledger = run.ledger.clone();
-    let trouble = async {
+    let all = async {
         run.calm().await?;
-        let mut rng = ChaCha8Rng::seed_from_u64(plan.seed);
-        let killed = || {
-            let stats = ledger.stats();
-            stats.controller_kills + stats.switch_kills
-        };
-        while killed() < plan.kills {
-            for _ in 0..STEPS {
-                let step = Step::draw(&mut rng, run.network.switches.len()).map_err(anyhow::Error::msg)?;
-                run.step(&step).await?;
-            }
-            run.calm().await?;
-        }
+        trouble(&mut run).await?;
+        run.calm().await?;
         stop.send_replace(true);
         while clients.join_next().await.is_some() {}
         run.drain().await
     };
     let result = tokio::select! {
-        result = trouble => result,
+        result = all => result,
         // The sender lives as long as the ledger.
         _ = failed.wait_for(|failed| *failed) => Ok(()),
     };
@@ -315,4 +322,29 @@ pub async fn kills(plan: &Plan, programs: &Programs) -> anyhow::Result<Stats> {
     ensure!(violations.is_empty(), "{} violations, the first: {}", violations.len(), violations[0]);
     result?;
     Ok(ledger.stats())
+}
+
+/// Kills until enough were killed.
+///
+/// # Errors
+/// If something that must hold does not.
+pub async fn kills(plan: &Plan, programs: &Programs) -> anyhow::Result<Stats> {
+    let mut rng = ChaCha8Rng::seed_from_u64(plan.seed);
+    let trouble = async |run: &mut Run| {
+        let killed = |run: &Run| {
+            let stats = run.ledger.stats();
+            stats.controller_kills + stats.switch_kills
+        };
+        loop {
+            for _ in 0..STEPS {
+                let step = Step::draw(&mut rng, run.network.switches.len()).map_err(anyhow::Error::msg)?;
+                run.step(&step).await?;
+                if killed(run) >= plan.kills {
+                    return Ok(());
+                }
+            }
+            run.calm().await?;
+        }
+    };
+    checked(plan, programs, |_| Ok(()), trouble).await
 }

@@ -125,14 +125,14 @@ impl Step {
         let rpc = *[Rpc::Write, Rpc::Write, Rpc::Write, Rpc::Read, Rpc::Config, Rpc::Stream].choose(rng).unwrap_or(&Rpc::Write);
         let phase = if rng.random() { Phase::Arrived } else { Phase::Answered };
         let moment = match rng.random_range(0..100) {
-            0..25 => Moment::After(ms(rng, 0..1500)),
+            0..25 => Moment::After(ms(rng, 0..1000)),
             25..65 => Moment::Request { switch: rng.random_range(0..switches), rpc, phase, nth: rng.random_range(0..6) },
             65..75 => Moment::Handshake(rng.random_range(0..6)),
             75..85 => Moment::Datagram(rng.random_range(0..30)),
             _ => Moment::Commit(rng.random_range(0..8)),
         };
         let pause = ms(rng, 0..700);
-        let rest = rng.random_ratio(6, 10).then(|| ms(rng, 100..1500));
+        let rest = rng.random_ratio(6, 10).then(|| ms(rng, 100..1000));
         Ok(Self { faults, moment, act, pause, rest })
     }
 }
