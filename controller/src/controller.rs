@@ -100,6 +100,7 @@ impl Controller {
         let parts =
             Parts { allocator: allocator.clone(), service: service.clone(), socket, tunnels, doors, election_id };
         let live = Arc::new(Live::start(parts, config, &identity)?);
+        allocator.with(|core, now| core.start(now));
         let following = allocator.clone();
         tasks.push(tokio::spawn(async move { following.follow_deadlines().await }));
         let serving = service.clone();

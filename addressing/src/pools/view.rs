@@ -86,7 +86,7 @@ impl<C: Copy + Eq + Hash, L: Copy> Pools<C, L> {
     /// How many free addresses of a family a client behind this SID could be given now, if nobody waits.
     pub fn free_for(&self, sid: Sid, family: Family) -> u128 {
         match self.epochs.usable(sid) {
-            Some(_) => self.table.free_in(&self.sources(sid, family, false)),
+            Some(_) => self.table.free_in(&self.sources(sid, family)),
             None => 0,
         }
     }

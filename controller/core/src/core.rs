@@ -87,13 +87,15 @@ pub struct Core {
     pub(crate) epochs: BTreeMap<Epoch, Pending>,
     /// No state was stored before: aliases in use are known when the edge switches have been read.
     pub(crate) fresh: bool,
+    /// The switches that are there from the beginning have been added.
+    pub(crate) started: bool,
     /// What was stored by earlier processes: switches that may have leases nobody here has seen yet.
     pub(crate) unknown: BTreeSet<u16>,
-    /// A client-facing switch had lost its entries while no controller was there.
-    pub(crate) emptied: bool,
     /// Until when an address of an earlier life may be in use.
     pub(crate) unknown_until: Time,
     pub(crate) state: Stored,
+    /// With which version the store learns of it that an emptied switch was met.
+    pub(crate) emptied_version: Option<StoreVersion>,
     /// With which version a SID was stored first.
     pub(crate) new_sids: BTreeMap<u16, StoreVersion>,
     pub(crate) version: StoreVersion,
@@ -134,10 +136,11 @@ impl Core {
             removals: Slab::new(),
             epochs: BTreeMap::new(),
             fresh: stored == Stored::default(),
+            started: false,
             unknown: stored.sids.clone(),
-            emptied: false,
             unknown_until,
             state: stored,
+            emptied_version: None,
             new_sids: BTreeMap::new(),
             version: StoreVersion::default(),
             stored_version: StoreVersion::default(),
@@ -167,7 +170,8 @@ impl Core {
         }
     }
 
-    /// Adds a switch that was there all the time: it is away until it is read.
+    /// Adds a switch: it is away until it is read. An edge switch that was not there before counts when it has all that the
+    /// others have.
     ///
     /// # Errors
     /// If its name or SID is another's, or the alias space is too small for one more SID.
@@ -179,10 +183,25 @@ impl Core {
         if let Some(sid) = spec.sid {
             self.by_sid.insert(sid, id);
         }
-        self.switches.insert(id, Switch::new(spec, drained));
+        if spec.edge && self.fresh && !self.started {
+            // No alias is in use anywhere.
+            self.state.edges.insert(spec.name.to_string());
+        }
+        let joining = spec.edge && !self.state.edges.contains(&*spec.name);
+        self.switches.insert(id, Switch::new(spec, drained, joining));
         self.settle_quarantine(now);
         self.draw_first_aliases(now);
         Ok(id)
+    }
+
+    /// The switches that are there from the beginning have been added: the first aliases can be drawn.
+    pub fn start(&mut self, now: Time) {
+        self.started = true;
+        let switches = &self.switches;
+        self.state.edges.retain(|name| switches.values().any(|switch| switch.edge && *switch.name == **name));
+        self.retire_unknown_sids(now);
+        self.draw_first_aliases(now);
+        self.pump_all();
     }
 
     /// What is to be done since the last call, in order.
@@ -275,8 +294,8 @@ impl Core {
 
     /// When [`advance`](Self::advance) has something to do next; may be past.
     pub fn next_deadline(&self) -> Option<Time> {
-        let retries = self.switches.values().flat_map(|switch| [switch.alias_retry, switch.reread]).flatten();
-        let unknown = (!self.unknown.is_empty() || self.emptied).then_some(self.unknown_until);
+        let retries = self.switches.values().flat_map(|switch| [switch.retry, switch.reread]).flatten();
+        let unknown = (!self.unknown.is_empty() || self.state.emptied).then_some(self.unknown_until);
         [self.pools.next_deadline(), self.pools.next_rotation(), unknown].into_iter().flatten().chain(retries).min()
     }
 

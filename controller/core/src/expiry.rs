@@ -30,7 +30,7 @@ impl Core {
         self.remove_rules(now, &removed);
         self.remove_aliases(now, aliases);
         self.rotate_if_due(now);
-        self.retry_aliases(now);
+        self.retry_if_due(now);
         self.reread_if_due(now);
         self.end_quarantine_if_due(now);
         self.forget_left_switches(now);

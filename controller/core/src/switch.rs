@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fmt,
     net::Ipv6Addr,
     sync::Arc,
@@ -69,8 +69,9 @@ pub struct Switch {
     /// Removals that are confirmed when it has been read and put right.
     pub(crate) owed: Vec<usize>,
     pub(crate) sync: Sync,
-    /// When to try again to give it the aliases that it refused.
-    pub(crate) alias_retry: Option<Time>,
+    /// Entries that it refused to take, and when to try again.
+    pub(crate) refused: BTreeSet<EntryKey>,
+    pub(crate) retry: Option<Time>,
     /// When to read it again, as it refused to delete what it should not have.
     pub(crate) reread: Option<Time>,
     /// Bindings found at an edge whose client-facing switch has not been read yet.
@@ -82,7 +83,6 @@ pub struct Switch {
 pub(crate) struct Sync {
     pub(crate) jobs: usize,
     pub(crate) undeleted: bool,
-    pub(crate) alias_refused: bool,
     /// The epochs whose aliases it includes are those up to this one.
     pub(crate) epoch: Option<Epoch>,
 }
@@ -114,6 +114,8 @@ pub(crate) enum Owner {
     Epoch(Epoch),
     /// What the reading of the switch showed.
     Sync,
+    /// What it refused before; with it the switch has the aliases of this epoch and those before.
+    Retry(Option<Epoch>),
     /// The operator changed the configuration.
     Fixed,
     /// Nobody waits, but it must be done.
@@ -130,7 +132,7 @@ const WRITE: usize = 1024;
 const IN_FLIGHT: usize = 2;
 
 impl Switch {
-    pub(crate) fn new(spec: SwitchSpec, drained: bool) -> Self {
+    pub(crate) fn new(spec: SwitchSpec, drained: bool, joining: bool) -> Self {
         let SwitchSpec { name, sid, edge, tunnel_addr, fixed } = spec;
         Self {
             name,
@@ -142,13 +144,14 @@ impl Switch {
             connection: None,
             seen: false,
             drained,
-            joining: false,
+            joining,
             leaving: false,
             queue: VecDeque::new(),
             in_flight: VecDeque::new(),
             owed: Vec::new(),
             sync: Sync::default(),
-            alias_retry: None,
+            refused: BTreeSet::new(),
+            retry: None,
             reread: None,
             unclaimed: Vec::new(),
         }
@@ -192,6 +195,11 @@ impl Switch {
     /// Whether it was removed and waits for its last leases to end.
     pub fn is_leaving(&self) -> bool {
         self.leaving
+    }
+
+    /// Entries that it should have and refuses to take.
+    pub fn refused(&self) -> usize {
+        self.refused.len()
     }
 
     /// Updates that it has not confirmed.

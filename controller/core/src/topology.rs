@@ -130,31 +130,25 @@ impl Core {
         Ok(())
     }
 
-    /// Adds a switch while the server runs: an edge switch counts when it has all that the others have.
-    ///
-    /// # Errors
-    /// As [`add_switch`](Self::add_switch).
-    pub fn join_switch(&mut self, now: Time, spec: SwitchSpec) -> Result<SwitchId, TopologyError> {
-        let edge = spec.edge;
-        let id = self.add_switch(now, spec)?;
-        if let Some(switch) = self.switches.get_mut(&id) {
-            switch.joining = edge;
-        }
-        self.settle_quarantine(now);
-        Ok(id)
-    }
-
     /// An edge switch that joins has been put right: from now on new aliases and bindings wait for it.
     pub(crate) fn join_if_right(&mut self, now: Time, id: SwitchId) {
-        let right = |switch: &&mut Switch| switch.joining && switch.status == Status::Synced && switch.is_idle();
+        let right = |switch: &&mut Switch| {
+            let counts = switch.joining && !switch.drained && !switch.leaving;
+            counts && switch.status == Status::Synced && switch.is_idle() && switch.refused.is_empty()
+        };
         if let Some(switch) = self.switches.get_mut(&id).filter(right) {
             switch.joining = false;
+            self.state.edges.insert(switch.name.to_string());
+            self.store(None);
             self.settle_quarantine(now);
         }
     }
 
     /// Nobody waits for this edge switch any more.
     fn waived_edge(&mut self, now: Time, id: SwitchId) {
+        if let Some(switch) = self.switches.get(&id) {
+            self.state.edges.remove(&*switch.name);
+        }
         self.no_edge_any_more(id);
         let owed = self.switches.get_mut(&id).map(|switch| std::mem::take(&mut switch.owed)).unwrap_or_default();
         for removal in owed {

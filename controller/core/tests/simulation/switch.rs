@@ -17,6 +17,8 @@ pub(crate) struct SimSwitch {
     pub(crate) inbox: VecDeque<Vec<Operation>>,
     /// It lost its entries and has not been put right since.
     pub(crate) emptied: bool,
+    /// It was removed while it was away, has come back, and has not been put right: it has what it had.
+    pub(crate) returned: bool,
 }
 
 impl SimSwitch {
@@ -30,6 +32,7 @@ impl SimSwitch {
             connections: 0,
             inbox: VecDeque::new(),
             emptied: false,
+            returned: false,
         }
     }
 

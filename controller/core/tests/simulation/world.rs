@@ -5,7 +5,7 @@ use std::{
 };
 
 use mimiq_addressing::{AliasCodec, Codec, Demand, EpochPolicy, LeasePolicy, LeaseState, NaiveCodec, Time};
-use mimiq_contract::{Entry, EntryKey, MacAddr, PortId, tables::*};
+use mimiq_contract::{Entry, EntryKey, MacAddr, PortId, Role, tables::*};
 use mimiq_core::{
     Command, Core, Denial, Granted, Limits, Location, PoolSpec, Rate, Settings, Status, StoreVersion, Stored,
     SwitchSpec, Ticket, rules,
@@ -90,10 +90,8 @@ fn spec(n: u16) -> SwitchSpec {
     };
     let mut fixed = vec![Entry::SwitchInfo(SwitchInfoKey {}, action)];
     if !edge {
-        let key = ControlRelayKey { dst_addr: tunnel_addr, udp_dst_port: 1 };
-        let relay =
-            ControlRelayAction::RelayToController { sid: n, switch_addr: tunnel_addr, controller_addr: tunnel_addr };
-        fixed.push(Entry::ControlRelay(key, relay));
+        let role = PortRoleAction::SetRole { role: Role::Client };
+        fixed.push(Entry::PortRole(PortRoleKey { port: PortId(1) }, role));
     }
     SwitchSpec { name: format!("s{n}").as_str().into(), sid: (!edge).then_some(n), edge, tunnel_addr, fixed }
 }
@@ -204,6 +202,9 @@ impl World {
                 let mut gone = self.switches.remove(at);
                 gone.id = None;
                 gone.break_off(&mut self.rng);
+                if let (Some(sid), true) = (gone.spec.sid, gone.emptied) {
+                    self.promises.forget(sid);
+                }
                 self.removed.push(gone);
             }
             Command::Reply { ticket, result } => self.replied(ticket, result),
@@ -300,7 +301,11 @@ impl World {
                 self.now
             );
             // source-guard: nobody else may send from it.
-            for switch in self.switches.iter().filter(|s| s.id.is_some()) {
+            // What a switch has that was away since the controller started, nobody can know or change.
+            let core = self.core.as_ref();
+            let unread =
+                |s: &&SimSwitch| s.id.zip(core).and_then(|(id, core)| core.switch(id)).is_some_and(|s| !s.was_read());
+            for switch in self.switches.iter().filter(|s| !s.returned && !unread(s)) {
                 for key in switch.tables.keys().filter(|key| rules::address_of(key) == Some(*address)) {
                     let is_guard = matches!(key, EntryKey::SourceGuardV6(_) | EntryKey::SourceGuardV4(_));
                     assert!(
@@ -393,8 +398,8 @@ impl World {
         let Some(core) = &self.core else { return };
         for switch in self.switches.iter_mut().filter(|switch| switch.inbox.is_empty()) {
             let known = switch.id.and_then(|id| core.switch(id));
-            if known.is_some_and(|known| known.status() == Status::Synced) {
-                switch.emptied = false;
+            if known.is_some_and(|known| known.status() == Status::Synced && known.refused() == 0) {
+                (switch.emptied, switch.returned) = (false, false);
             }
         }
     }
@@ -466,6 +471,7 @@ impl World {
 
     pub(crate) fn the_store_is_written(&mut self) {
         let Some((version, state)) = self.to_store.take() else { return };
+        self.say(|| format!("stored: {state:?}"));
         self.durable = state;
         self.with(|core, now| core.stored(now, version));
     }
@@ -505,6 +511,7 @@ impl World {
             self.with(|core, now| id = Some(core.add_switch(now, spec).unwrap()));
             (self.switches[n].id, self.switches[n].connections) = (id, 0);
         }
+        self.with(|core, now| core.start(now));
     }
 
     pub(crate) fn some_switch_is_drained_or_not(&mut self) {
@@ -521,6 +528,7 @@ impl World {
         if let Some(at) = (0..self.removed.len()).next() {
             // It comes back as it was left, or empty.
             let mut switch = self.removed.swap_remove(at);
+            switch.returned = true;
             if self.rng.random_bool(0.5) {
                 switch.tables.clear();
                 switch.emptied = true;
@@ -528,7 +536,7 @@ impl World {
             }
             let spec = switch.spec.clone();
             let mut id = None;
-            self.with(|core, now| id = core.join_switch(now, spec).ok());
+            self.with(|core, now| id = core.add_switch(now, spec).ok());
             (switch.id, switch.connections) = (id, 0);
             self.say(|| format!("{} comes back: {}", switch.spec.name, id.is_some()));
             if id.is_some() { self.switches.push(switch) } else { self.removed.push(switch) }
