@@ -16,6 +16,10 @@ use p4runtime::v1::{CounterData, update::Type};
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic_reflection::pb::v1::{
+    ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+    server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+};
 
 /// A network whose controller serves the admin API.
 struct Managed {
@@ -48,13 +52,17 @@ impl Managed {
 
     /// The admin API itself.
     async fn connect(&self) -> AdminClient<Channel> {
+        AdminClient::new(self.channel().await)
+    }
+
+    async fn channel(&self) -> Channel {
         let read = |name: &str| fs::read(self.file(name)).unwrap();
         let tls = ClientTlsConfig::new()
             .ca_certificate(Certificate::from_pem(read("ca.pem")))
             .identity(Identity::from_pem(read("operator.pem"), read("operator.key")))
             .domain_name(pki::SERVER_NAME);
         let endpoint = Endpoint::from_shared(format!("https://{}", self.admin)).unwrap().tls_config(tls).unwrap();
-        AdminClient::new(endpoint.connect().await.unwrap())
+        endpoint.connect().await.unwrap()
     }
 
     /// What `mimiqctl` prints; it must succeed.
@@ -274,10 +282,10 @@ async fn the_revoked_are_closed_and_kept_out() {
     assert!(again.to_string().contains("Revoked"), "{again}");
     bob.acquire(1).await;
     let refused = managed.refusal("olga", "status").await;
-    assert!(refused.to_lowercase().contains("revoked"), "{refused}");
+    assert!(refused.contains("CertificateRevoked"), "{refused}");
     // Clients are no operators.
     let refused = managed.refusal("bob", "status").await;
-    assert!(refused.to_lowercase().contains("denied"), "{refused}");
+    assert!(refused.contains("AccessDenied"), "{refused}");
     managed.controller.stop().await;
 }
 
@@ -314,4 +322,43 @@ async fn late_packets_are_seen() {
     assert_eq!((&seen["late_packets"], &seen["proposal"]), (&json!(5), &json!(null)), "{seen}");
     assert!(managed.ctl("advise").await.contains("1 (at least 1000 are needed)"));
     managed.controller.stop().await;
+}
+
+#[tokio::test]
+async fn the_interface_describes_itself() {
+    let managed = Managed::start(Options::default()).await;
+    let mut server = ServerReflectionClient::new(managed.channel().await);
+    let ask = |request| {
+        let request = ServerReflectionRequest { host: String::new(), message_request: Some(request) };
+        tokio_stream::once(request)
+    };
+    let services = server.server_reflection_info(ask(MessageRequest::ListServices(String::new()))).await.unwrap();
+    let answer = services.into_inner().message().await.unwrap().unwrap().message_response.unwrap();
+    let MessageResponse::ListServicesResponse(services) = answer else { panic!("{answer:?}") };
+    assert!(services.service.iter().any(|service| service.name == "mimiq.admin.v1.Admin"), "{services:?}");
+    let symbol = MessageRequest::FileContainingSymbol("mimiq.admin.v1.Admin.ListLeases".into());
+    let file = server.server_reflection_info(ask(symbol)).await.unwrap();
+    let answer = file.into_inner().message().await.unwrap().unwrap().message_response.unwrap();
+    assert!(matches!(answer, MessageResponse::FileDescriptorResponse(_)), "{answer:?}");
+    managed.controller.stop().await;
+}
+
+#[tokio::test]
+async fn a_wrong_command_line_is_told_from_a_failure() {
+    let run = async |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mimiqctl"));
+        let output = command.env_clear().args(arguments).kill_on_drop(true).output().await.unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, message) = run(&["status"]).await;
+    assert_eq!(code, Some(2));
+    assert!(message.contains("--pki DIR is needed"), "{message}");
+    assert_eq!(run(&["frobnicate"]).await.0, Some(2));
+    assert_eq!(run(&["leases", "list", "--prefix", "nonsense"]).await.0, Some(2));
+    let (code, message) = run(&["--pki", "/nonexistent", "status"]).await;
+    assert_eq!(code, Some(1));
+    assert!(message.contains("/nonexistent/operator.pem"), "{message}");
+    for shell in ["bash", "zsh", "fish"] {
+        assert_eq!(run(&["completions", shell]).await.0, Some(0), "{shell}");
+    }
 }
