@@ -7,12 +7,12 @@ use std::{fs, net::SocketAddr, path::PathBuf, process::Output};
 
 use common::{Network, Options, eventually};
 use mimiq_api::{
-    admin::{ListLeasesRequest, admin_client::AdminClient},
+    admin::{AdviseRequest, Lease, LeaseState, ListLeasesRequest, admin_client::AdminClient},
     allocation::server_push::Push,
 };
 use mimiq_contract::{Entry, MacAddr, PortId, tables::*};
 use mimiq_controller::{Controller, pki};
-use p4runtime::v1::{CounterData, update::Type};
+use p4runtime::v1::{CounterData, TableEntry, update::Type};
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
@@ -296,30 +296,25 @@ async fn late_packets_are_seen() {
     let address = alice.acquire(1).await[0];
     let advice = managed.json("advise").await;
     assert_eq!((&advice["samples"], &advice["proposal"]), (&json!(0), &json!(null)));
-    let in_grace = async || managed.json("leases list --state grace").await["leases"].as_array().unwrap().len();
-    eventually("the lease has ended", in_grace, |number| *number == 1).await;
-    // As if packets had come: the switch's own counter says so from now on.
-    let entry = Entry::ClientV6(
-        ClientV6Key { dst_addr: address },
-        managed.network.access[0]
-            .entries()
-            .await
-            .into_values()
-            .find_map(|entry| match entry {
-                Entry::ClientV6(key, action) if key.dst_addr == address => Some(action),
-                _ => None,
-            })
-            .unwrap(),
-    );
-    let counted = p4runtime::v1::TableEntry {
-        counter_data: Some(CounterData { byte_count: 500, packet_count: 5 }),
-        ..entry.to_p4()
+    let server = managed.connect().await;
+    let graced = async || {
+        let request = ListLeasesRequest { state: LeaseState::Grace.into(), ..Default::default() };
+        server.clone().list_leases(request).await.unwrap().into_inner().leases
     };
-    managed.network.access[0].meddle(vec![(Type::Modify, counted)]).await;
-    let seen =
-        eventually("the lease was watched", async || managed.json("advise").await, |advice| advice["samples"] == 1)
-            .await;
-    assert_eq!((&seen["late_packets"], &seen["proposal"]), (&json!(5), &json!(null)), "{seen}");
+    let lease = eventually("the lease has ended", graced, |leases| !leases.is_empty()).await.remove(0);
+    // In the second half of the grace, as if packets had come: the switch's own counter says so from now on.
+    let seconds = |lease: &Lease| lease.remaining_ms / 1000;
+    assert!(seconds(&lease) >= 2, "{lease:?}");
+    eventually("half of the grace has passed", graced, |leases| leases.iter().all(|lease| seconds(lease) < 2)).await;
+    let access = &managed.network.access[0];
+    let is_it = |entry: &Entry| matches!(entry, Entry::ClientV6(key, _) if key.dst_addr == address);
+    let entry = access.entries().await.into_values().find(is_it).unwrap();
+    let counter_data = Some(CounterData { byte_count: 500, packet_count: 5 });
+    access.meddle(vec![(Type::Modify, TableEntry { counter_data, ..entry.to_p4() })]).await;
+    let advice = async || server.clone().advise(AdviseRequest {}).await.unwrap().into_inner();
+    let seen = eventually("the lease was watched", advice, |advice| advice.samples == 1).await;
+    let buckets: Vec<u64> = seen.buckets.iter().map(|bucket| bucket.packets).collect();
+    assert_eq!((buckets, seen.proposal), (vec![0, 0, 0, 0, 0, 0, 5], None));
     assert!(managed.ctl("advise").await.contains("1 (at least 1000 are needed)"));
     managed.controller.stop().await;
 }

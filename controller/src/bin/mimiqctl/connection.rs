@@ -21,11 +21,10 @@ const CONNECT: Duration = Duration::from_secs(5);
 pub(crate) struct NoServer(&'static str);
 
 pub(crate) async fn connect(server: &Server) -> anyhow::Result<AdminClient<Channel>> {
-    let tls = Arc::new(tls(server)?);
-    let address = server.server.clone();
-    let context = || format!("--server {address}");
+    let (tls, address) = (Arc::new(tls(server)?), server.server.clone());
+    let context = || format!("--server {}", server.server);
     let endpoint = Endpoint::from_shared(format!("http://{address}")).with_context(context)?;
-    let connector = tower::service_fn(|_| {
+    let connector = tower::service_fn(move |_| {
         let (tls, address) = (tls.clone(), address.clone());
         async move {
             let stream = timeout(CONNECT, open(tls, &address)).await.map_err(|_| io::ErrorKind::TimedOut)??;
