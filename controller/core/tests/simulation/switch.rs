@@ -17,8 +17,8 @@ pub(crate) struct SimSwitch {
     pub(crate) inbox: VecDeque<Vec<Operation>>,
     /// It lost its entries and has not been put right since.
     pub(crate) emptied: bool,
-    /// It was removed while it was away, has come back, and has not been put right: it has what it had.
-    pub(crate) returned: bool,
+    /// It has what it had in an earlier life, or before it was removed: this controller has not put it right yet.
+    pub(crate) stale: bool,
 }
 
 impl SimSwitch {
@@ -32,7 +32,7 @@ impl SimSwitch {
             connections: 0,
             inbox: VecDeque::new(),
             emptied: false,
-            returned: false,
+            stale: false,
         }
     }
 

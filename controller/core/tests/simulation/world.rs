@@ -301,11 +301,7 @@ impl World {
                 self.now
             );
             // source-guard: nobody else may send from it.
-            // What a switch has that was away since the controller started, nobody can know or change.
-            let core = self.core.as_ref();
-            let unread =
-                |s: &&SimSwitch| s.id.zip(core).and_then(|(id, core)| core.switch(id)).is_some_and(|s| !s.was_read());
-            for switch in self.switches.iter().filter(|s| !s.returned && !unread(s)) {
+            for switch in self.switches.iter().filter(|s| !s.stale) {
                 for key in switch.tables.keys().filter(|key| rules::address_of(key) == Some(*address)) {
                     let is_guard = matches!(key, EntryKey::SourceGuardV6(_) | EntryKey::SourceGuardV4(_));
                     assert!(
@@ -399,7 +395,7 @@ impl World {
         for switch in self.switches.iter_mut().filter(|switch| switch.inbox.is_empty()) {
             let known = switch.id.and_then(|id| core.switch(id));
             if known.is_some_and(|known| known.status() == Status::Synced && known.refused() == 0) {
-                (switch.emptied, switch.returned) = (false, false);
+                (switch.emptied, switch.stale) = (false, false);
             }
         }
     }
@@ -509,7 +505,7 @@ impl World {
             let spec = self.switches[n].spec.clone();
             let mut id = None;
             self.with(|core, now| id = Some(core.add_switch(now, spec).unwrap()));
-            (self.switches[n].id, self.switches[n].connections) = (id, 0);
+            (self.switches[n].id, self.switches[n].connections, self.switches[n].stale) = (id, 0, true);
         }
         self.with(|core, now| core.start(now));
     }
@@ -528,7 +524,7 @@ impl World {
         if let Some(at) = (0..self.removed.len()).next() {
             // It comes back as it was left, or empty.
             let mut switch = self.removed.swap_remove(at);
-            switch.returned = true;
+            switch.stale = true;
             if self.rng.random_bool(0.5) {
                 switch.tables.clear();
                 switch.emptied = true;
