@@ -6,7 +6,7 @@ mod handle;
 mod session;
 mod write;
 
-pub use connection::{ElectionId, Target};
+pub use connection::{Connection, ElectionId, Lost, Outcome, Target};
 pub use diff::{Operation, diff};
 pub use handle::{SwitchHandle, WriteError};
 pub use session::{Adopt, start};
