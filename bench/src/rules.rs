@@ -21,9 +21,9 @@ use crate::{
     result::{Measurement, median},
 };
 
-/// Leases; each has two entries.
-const LEASES: usize = 100_000;
-/// Updates in a write.
+/// Updates in a write, and with how many leases they are measured; each has two entries. The last ones are for all that is
+/// measured, those before for insertions alone.
+const WRITES: [(usize, usize); 3] = [(1, 2_000), (100, 50_000), (BATCH, 100_000)];
 const BATCH: usize = 1_000;
 /// Rounds for each client, in turns.
 const ROUNDS: usize = 5;
@@ -33,30 +33,33 @@ const PEER: &str = "prost's generated code";
 
 /// All measurements of rules.
 pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
-    let entries = entries();
-    let mut results = encoding::run(&entries)?;
+    let mut results = encoding::run(&entries(WRITES[2].1))?;
     let namespace = Namespace::new("rules")?;
-    let (mut own, mut prost) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        own.push(round(&namespace, &entries, Client::own)?);
-        prost.push(round(&namespace, &entries, Client::prost)?);
-    }
-    for (index, (name, mark)) in MARKS.into_iter().enumerate() {
-        for (what, mark, value) in
-            [("CPU", mark, Cost::cpu as fn(&Cost) -> f64), ("time", None, Cost::time as fn(&Cost) -> f64)]
-        {
-            let of = |rounds: &[Vec<Cost>]| median(rounds.iter().map(|costs| value(&costs[index])).collect());
-            let (name, value) = (format!("rules: {name}, {what}"), of(&own));
-            results.push(Measurement::new(&name, value, "ns", PEER, of(&prost)));
-            results.extend(mark.map(|mark| Measurement::with_mark(&name, value, "ns", mark)));
+    for (batch, leases) in WRITES {
+        let entries = entries(leases);
+        let (mut own, mut prost) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            own.push(round(&namespace, &entries, batch, Client::own)?);
+            prost.push(round(&namespace, &entries, batch, Client::prost)?);
+        }
+        let works = if batch == BATCH { &WORKS[..] } else { &WORKS[..1] };
+        for (index, (work, mark)) in works.iter().enumerate() {
+            for (unit, value) in [("CPU", Cost::cpu as fn(&Cost) -> f64), ("time", Cost::time)] {
+                let of = |rounds: &[Vec<Cost>]| median(rounds.iter().map(|costs| value(&costs[index])).collect());
+                let (name, value) = (format!("rules: {work}, {batch} in a write, {unit}"), of(&own));
+                results.push(Measurement::new(&name, value, "ns", PEER, of(&prost)));
+                if let Some(mark) = mark.filter(|_| batch == BATCH && unit == "CPU") {
+                    results.push(Measurement::with_mark(&name, value, "ns", mark));
+                }
+            }
         }
     }
     results.iter().for_each(Measurement::print);
     Ok(results)
 }
 
-/// What is measured in a round, and the marks: CPU nanoseconds of both processes.
-const MARKS: [(&str, Option<f64>); 4] = [("insert", Some(700.0)), ("modify", None), ("delete", None), ("read", None)];
+/// What a round does, and the marks: CPU nanoseconds of both processes for an entry.
+const WORKS: [(&str, Option<f64>); 4] = [("insert", Some(700.0)), ("modify", None), ("delete", None), ("read", None)];
 
 /// What an update, or an entry that is read, costs.
 struct Cost {
@@ -77,7 +80,7 @@ impl Cost {
 }
 
 /// What stands in the tables for leases.
-fn entries() -> Vec<Entry> {
+fn entries(leases: usize) -> Vec<Entry> {
     let lease = |number: usize| {
         let port = PortId(number as u16 % 16);
         let [a, b, c, _] = ((number / 8) as u32).to_le_bytes();
@@ -93,13 +96,14 @@ fn entries() -> Vec<Entry> {
             ),
         ]
     };
-    (1..=LEASES).flat_map(lease).collect()
+    (1..=leases).flat_map(lease).collect()
 }
 
 /// Writes, changes, reads and deletes all entries, with a new switch.
 fn round(
     namespace: &Namespace,
     entries: &[Entry],
+    batch: usize,
     connect: impl AsyncFnOnce() -> anyhow::Result<Client> + Send + 'static,
 ) -> anyhow::Result<Vec<Cost>> {
     let switch = switch(namespace)?;
@@ -116,7 +120,7 @@ fn round(
                 }
                 let operations: Vec<_> = entries.iter().map(|entry| operation(*entry)).collect();
                 let cost = measure(&switch, operations.len(), async {
-                    for batch in operations.chunks(BATCH) {
+                    for batch in operations.chunks(batch) {
                         client.write(batch).await?;
                     }
                     Ok(())

@@ -68,24 +68,25 @@ impl Server {
         spawn_blocking(move || f(&mut server.lock())).await.map_err(|e| Status::internal(e.to_string()))
     }
 
-    /// Reads a Write and carries it out.
-    pub(crate) async fn carry_out(
-        &self,
-        request: impl FnOnce() -> Result<Write, Status> + Send + 'static,
-    ) -> Result<(), Status> {
-        let server = self.clone();
-        let work = move || {
-            let request = request()?;
-            let count = request.operations.len() as u64;
-            let results =
-                server.lock().device.write(request).inspect_err(|status| count_writes(status.code(), count))?;
-            let failures = results.iter().filter_map(|result| result.as_ref().err());
-            let failed = failures.inspect(|error| count_writes(error.code, 1)).count() as u64;
-            count_writes(Code::Ok, count - failed);
-            batch_status(&results).map_or(Ok(()), Err)
+    /// Carries a Write out: at once, as handing it to another thread costs more than a small one itself, unless the device
+    /// is busy with something longer.
+    pub(crate) async fn carry_out(&self, write: Write) -> Result<(), Status> {
+        let count = write.operations.len() as u64;
+        let free = match self.0.try_lock() {
+            Ok(mut shared) => Ok(shared.device.write(write)),
+            Err(_) => Err(write),
         };
-        let result = spawn_blocking(work).await.map_err(|e| Status::internal(e.to_string()))?;
-        result.inspect_err(|status| debug!(message = status.message(), "write failed"))
+        let results = match free {
+            Ok(results) => results,
+            Err(write) => self.with_device(move |device| device.write(write)).await.and_then(|results| results),
+        };
+        let results = results.inspect_err(|status| count_writes(status.code(), count))?;
+        let failures = results.iter().filter_map(|result| result.as_ref().err());
+        let failed = failures.inspect(|error| count_writes(error.code, 1)).count() as u64;
+        count_writes(Code::Ok, count - failed);
+        batch_status(&results).map_or(Ok(()), Err).inspect_err(|status| {
+            debug!(message = status.message(), "write failed");
+        })
     }
 
     /// What a Read finds, and what went wrong.
@@ -120,7 +121,7 @@ impl P4Runtime for Server {
     async fn write(&self, request: Request<WriteRequest>) -> Result<Response<WriteResponse>, Status> {
         let request = request.into_inner();
         check_items("updates", request.updates.len())?;
-        self.carry_out(move || Ok(Write::from(&request))).await?;
+        self.carry_out(Write::from(&request)).await?;
         Ok(Response::new(WriteResponse {}))
     }
 

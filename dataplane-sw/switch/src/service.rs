@@ -69,7 +69,7 @@ impl UnaryService<Bytes> for Writing {
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
         let (server, bytes) = (self.0.clone(), request.into_inner());
         Box::pin(async move {
-            server.carry_out(move || Write::decode(&bytes)).await?;
+            server.carry_out(Write::decode(&bytes)?).await?;
             // A WriteResponse has no fields.
             Ok(Response::new(Bytes::new()))
         })
