@@ -11,7 +11,7 @@ use mimiq_contract::{
     Entry, MacAddr, PortId,
     tables::{ClientV6Action, ClientV6Key, SourceGuardV6Action, SourceGuardV6Key},
 };
-use mimiq_controller::p4rt::Operation;
+use mimiq_core::Operation;
 
 use self::client::Client;
 use crate::{

@@ -1,19 +1,14 @@
 //! The allocation service: QUIC connections from clients' agents, one request on each stream.
 
+mod connections;
+mod reply;
 mod request;
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    net::Ipv6Addr,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use metrics::{counter, gauge, histogram};
-use mimiq_addressing::{Refusal, RenewError};
-use mimiq_api::allocation::{
-    AddressSet, ClientRequest, MAX_MESSAGE, RefusalReason, Refused, Released, ServerReply, server_reply::Reply,
-};
+use mimiq_api::allocation::{ClientRequest, MAX_MESSAGE, RefusalReason, ServerReply, server_reply::Reply};
+use mimiq_core::ClientId;
 use prost::Message as _;
 use quinn::{Connection, Endpoint, Incoming, ReadToEndError, RecvStream, SendStream, VarInt};
 use tokio::{
@@ -22,10 +17,12 @@ use tokio::{
 };
 
 use crate::{
-    allocator::{Allocator, Denial, Granted, RETRY},
+    allocator::Allocator,
     relay::Peer,
-    tls,
+    tls::{self, Identity, TlsError},
 };
+use connections::{Connections, Unwelcome};
+use reply::{RETRY, denied, granted, refused, released};
 use request::{Invalid, Valid};
 
 /// Handshakes at a time: each costs some milliseconds of CPU.
@@ -40,31 +37,22 @@ mod close {
     pub(super) const NO_NAME: VarInt = VarInt::from_u32(1);
     pub(super) const STOPPING: VarInt = VarInt::from_u32(2);
     pub(super) const TOO_MANY: VarInt = VarInt::from_u32(3);
+    pub(super) const REVOKED: VarInt = VarInt::from_u32(4);
+    pub(super) const EXPELLED: VarInt = VarInt::from_u32(5);
 }
-
-/// Connections of one client at a time: an agent has one, and for a while those that it lost.
-const CONNECTIONS: usize = 8;
-
-/// How many connections each client has.
-type Connections = Arc<Mutex<HashMap<Arc<str>, usize>>>;
 
 /// The allocation service.
 pub struct Service {
     endpoint: Endpoint,
     allocator: Arc<Allocator>,
     handshakes: Arc<Semaphore>,
-    connections: Connections,
+    connections: Arc<Connections>,
 }
 
 impl Service {
     /// Serves clients on this endpoint.
     pub fn new(endpoint: Endpoint, allocator: Arc<Allocator>) -> Self {
-        Self {
-            endpoint,
-            allocator,
-            handshakes: Arc::new(Semaphore::new(HANDSHAKES)),
-            connections: Connections::default(),
-        }
+        Self { endpoint, allocator, handshakes: Arc::new(Semaphore::new(HANDSHAKES)), connections: Arc::default() }
     }
 
     /// Accepts connections until the endpoint is closed.
@@ -72,6 +60,26 @@ impl Service {
         while let Some(incoming) = self.endpoint.accept().await {
             self.accept(incoming);
         }
+    }
+
+    /// Lets in whom this identity lets in, and closes the connections of certificates that are revoked; says how many.
+    ///
+    /// # Errors
+    /// If its files do not fit together; then nothing has changed.
+    pub fn set_identity(&self, identity: &Identity) -> Result<usize, TlsError> {
+        // Handshakes under way had the old list: what they end in is compared with the new one.
+        self.endpoint.set_server_config(Some(identity.service()?));
+        Ok(self.connections.revoke(identity.crl().map(|crl| crl.revoked().clone()).unwrap_or_default()))
+    }
+
+    /// How many connections each client has; those without are not there.
+    pub fn connections(&self) -> HashMap<Arc<str>, usize> {
+        self.connections.numbers()
+    }
+
+    /// Closes a client's connections; says how many.
+    pub fn close(&self, name: &str) -> usize {
+        self.connections.close(name)
     }
 
     /// Tells the clients that the server stops, and closes their connections.
@@ -85,6 +93,11 @@ impl Service {
     }
 
     fn accept(&self, incoming: Incoming) {
+        let peer = Peer::try_from(incoming.remote_address());
+        if peer.is_ok_and(|peer| self.allocator.with(|core, now| !core.admit_connection(now, peer.location))) {
+            counter!("mimiq_controller_handshakes_total", "result" => "rate_limited").increment(1);
+            return incoming.ignore();
+        }
         let Ok(permit) = self.handshakes.clone().try_acquire_owned() else {
             counter!("mimiq_controller_handshakes_total", "result" => "overload").increment(1);
             // A client that comes back with the token has shown that its address is not forged.
@@ -116,55 +129,56 @@ impl Service {
 }
 
 async fn serve(connection: Connection, allocator: Arc<Allocator>, connections: &Connections) {
-    let Some(name) = tls::client_name(&connection) else {
+    let Some(holder) = tls::holder(&connection) else {
         tracing::info!("a client's certificate has no common name");
         return connection.close(close::NO_NAME, b"the certificate has no common name");
     };
-    let name: Arc<str> = name.into();
-    let count = || connections.lock().unwrap_or_else(PoisonError::into_inner);
-    match count().entry(name.clone()).or_default() {
-        &mut CONNECTIONS => {
+    let name: Arc<str> = holder.name.as_str().into();
+    match connections.add(&holder, &name, &connection) {
+        Ok(()) => {}
+        Err(Unwelcome::TooMany) => {
             tracing::info!(client = %name, "a client has too many connections");
             return connection.close(close::TOO_MANY, b"too many connections of this client");
         }
-        number => *number += 1,
+        Err(Unwelcome::Revoked) => return connection.close(close::REVOKED, b"the certificate is revoked"),
     }
     tracing::info!(client = %name, "client connected");
     gauge!("mimiq_controller_connections").increment(1.0);
+    let client = allocator.client(&name, &connection);
     let ended = loop {
         match connection.accept_bi().await {
             // Not cancelled when the connection ends: a lease must be settled with its switch.
-            Ok((send, recv)) => tokio::spawn(answer(connection.clone(), name.clone(), allocator.clone(), send, recv)),
+            Ok((send, recv)) => {
+                let (connection, name, allocator) = (connection.clone(), name.clone(), allocator.clone());
+                tokio::spawn(async move { answer(&connection, client, &name, &allocator, send, recv).await })
+            }
             Err(ended) => break ended,
         };
     };
+    allocator.disconnected(client, &connection);
     gauge!("mimiq_controller_connections").decrement(1.0);
-    if let Entry::Occupied(mut number) = count().entry(name.clone()) {
-        *number.get_mut() -= 1;
-        if *number.get() == 0 {
-            number.remove();
-        }
-    }
+    connections.remove(&name, &connection);
     tracing::info!(client = %name, reason = %ended, "client disconnected");
 }
 
 /// Answers the request of one stream.
 async fn answer(
-    connection: Connection,
-    name: Arc<str>,
-    allocator: Arc<Allocator>,
+    connection: &Connection,
+    client: ClientId,
+    name: &str,
+    allocator: &Allocator,
     mut send: SendStream,
     recv: RecvStream,
 ) {
     let start = Instant::now();
     let reply = match timeout(PATIENCE, read(recv)).await {
-        Ok(Ok(request)) => handle(&connection, &name, &allocator, request).await,
+        Ok(Ok(request)) => handle(connection, client, allocator, request).await,
         Ok(Err(Unreadable::Gone)) | Err(_) => return,
         Ok(Err(Unreadable::Invalid(invalid))) => refused(RefusalReason::Invalid, invalid.to_string(), Duration::ZERO),
     };
     let result = match &reply {
         Reply::Refused(refused) => {
-            tracing::debug!(client = %name, reason = refused.reason().as_str_name(), "request refused");
+            tracing::debug!(client = name, reason = refused.reason().as_str_name(), "request refused");
             refused.reason().as_str_name()
         }
         Reply::AddressSet(_) | Reply::Released(_) => "ok",
@@ -195,53 +209,14 @@ async fn read(mut recv: RecvStream) -> Result<Valid, Unreadable> {
     Valid::try_from(message).map_err(Unreadable::Invalid)
 }
 
-async fn handle(connection: &Connection, name: &str, allocator: &Allocator, request: Valid) -> Reply {
-    let Ok(peer) = Peer::try_from(connection.remote_address()) else {
+async fn handle(connection: &Connection, client: ClientId, allocator: &Allocator, request: Valid) -> Reply {
+    let Ok(Peer { location, .. }) = Peer::try_from(connection.remote_address()) else {
         return refused(RefusalReason::Unavailable, "the request came without a relay".into(), RETRY);
     };
-    let client = allocator.client(name, peer.location, connection);
-    match request {
-        Valid::Acquire { count } => match allocator.acquire(client, peer.location, count).await {
-            Ok(granted) => granted_reply(granted),
-            Err(denial) => denied(&denial),
-        },
-        Valid::Release { addresses } => Reply::Released(Released { count: allocator.release(client, &addresses) }),
-        Valid::Renew { addresses } => match allocator.renew(client, addresses) {
-            Ok(granted) => granted_reply(granted),
-            Err(denial) => denied(&denial),
-        },
-    }
-}
-
-fn granted_reply(granted: Granted) -> Reply {
-    counter!("mimiq_controller_allocated_total").increment(granted.addresses.len() as u64);
-    Reply::AddressSet(AddressSet {
-        addresses: granted.addresses.iter().map(|address: &Ipv6Addr| address.octets().to_vec()).collect(),
-        lifetime_ms: millis(granted.lifetime),
-        grace_ms: millis(granted.grace),
-        mtu: granted.mtu.into(),
-    })
-}
-
-fn denied(denial: &Denial) -> Reply {
-    use RefusalReason as Reason;
-    let (reason, retry) = match denial {
-        Denial::Pool(Refusal::Empty) => (Reason::Invalid, Duration::ZERO),
-        Denial::Pool(Refusal::Quota { .. }) => (Reason::Quota, RETRY),
-        Denial::Pool(Refusal::Exhausted { retry_after, .. }) => (Reason::Exhausted, retry_after.unwrap_or_default()),
-        Denial::Pool(Refusal::Quarantine { retry_after }) => (Reason::Unavailable, *retry_after),
-        Denial::Pool(Refusal::UnknownSid(_) | Refusal::NoAlias(_)) | Denial::Ended => (Reason::Unavailable, RETRY),
-        Denial::Renew(RenewError::Empty) => (Reason::Invalid, Duration::ZERO),
-        Denial::Renew(RenewError::NotHeld(_) | RenewError::AliasRetired) => (Reason::NotHeld, Duration::ZERO),
-        Denial::Switch(_) => (Reason::SwitchUnavailable, RETRY),
+    let result = match request {
+        Valid::Acquire(demand) => allocator.acquire(client, location, demand).await.map(granted),
+        Valid::Release(addresses) => allocator.release(client, location, &addresses).map(released),
+        Valid::Renew(addresses) => allocator.renew(client, location, addresses).map(granted),
     };
-    refused(reason, denial.to_string(), retry)
-}
-
-fn refused(reason: RefusalReason, message: String, retry_after: Duration) -> Reply {
-    Reply::Refused(Refused { reason: reason.into(), message, retry_after_ms: millis(retry_after) })
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    result.unwrap_or_else(|denial| denied(&denial))
 }

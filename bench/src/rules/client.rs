@@ -2,7 +2,8 @@
 
 use anyhow::anyhow;
 use mimiq_contract::Entry;
-use mimiq_controller::p4rt::{Connection, ElectionId, Operation, Target};
+use mimiq_controller::p4rt::{Connection, ElectionId, Target};
+use mimiq_core::Operation;
 use p4runtime::v1::{Update, update::Type};
 
 use super::LISTEN;

@@ -7,7 +7,7 @@ use mimiq_contract::{
     Entry,
     wire::{Field, Fields, Update},
 };
-use mimiq_controller::p4rt::Operation;
+use mimiq_core::Operation;
 use p4runtime::v1::{WriteRequest, entity};
 use prost::Message as _;
 

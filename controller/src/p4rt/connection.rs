@@ -2,6 +2,7 @@ mod lost;
 mod meter;
 mod pipeline;
 mod read;
+mod reader;
 mod write;
 
 use std::{sync::Arc, time::Duration};
@@ -22,6 +23,7 @@ use tonic::{
 
 pub use lost::Lost;
 use lost::{call, not_arbitrated, puzzling};
+pub use reader::{ReadError, Reader};
 pub use write::Outcome;
 
 /// How long connecting and each call may take.

@@ -5,16 +5,17 @@ use std::hash::BuildHasher as _;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use metrics::histogram;
+use mimiq_core::Operation;
 use tokio::time::Instant;
 use tonic::Code;
 
 use super::{
-    Operation, Target,
+    Target,
     connection::{Connection, Lost, Outcome},
 };
 
 /// Updates per write: what a write costs beside them is little by then, and a switch is done with them in milliseconds.
-pub(super) const BATCH: usize = 2_000;
+const BATCH: usize = 2_000;
 
 /// Updates per write if it must be known which of them failed: their errors travel in a trailer, of which gRPC takes 8 KiB.
 const DETAILED: usize = 100;

@@ -50,11 +50,8 @@ pub enum Lost {
     #[error("write: {0:?} without the error of each update")]
     NoDetails(Code),
     /// It still has an entry that must be gone.
-    #[error("the switch refused to delete an entry: {code:?}")]
-    Undeleted {
-        /// P4Runtime's code.
-        code: Code,
-    },
+    #[error("the switch refused to delete an entry")]
+    Undone,
     /// The contract's p4info cannot be read.
     #[error(transparent)]
     P4Info(#[from] p4runtime::TextError),

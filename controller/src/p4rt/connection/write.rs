@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use mimiq_contract::wire::Update;
+use mimiq_core::Operation;
 use p4runtime::{rpc, v1::WriteRequest};
 use prost::Message as _;
 use tokio::time::timeout;
 use tonic::{Code, Status};
 
-use super::{super::Operation, CALL, Connection, Lost};
+use super::{CALL, Connection, Lost};
 
 /// What became of one update: `None`, or the error with its code and message.
 pub type Outcome = Option<(Code, String)>;
