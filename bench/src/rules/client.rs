@@ -19,6 +19,7 @@ impl Client {
         let target = Target {
             name: "bench".into(),
             uri: format!("http://{LISTEN}"),
+            tls: None,
             device_id: DEVICE,
             election_id: ElectionId(1),
             device_config: [].into(),

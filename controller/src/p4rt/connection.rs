@@ -18,7 +18,7 @@ use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
     Code, Streaming,
-    transport::{Channel, Endpoint},
+    transport::{Channel, ClientTlsConfig, Endpoint},
 };
 
 pub use lost::Lost;
@@ -47,8 +47,10 @@ pub struct ElectionId(pub u64);
 pub struct Target {
     /// Its name in logs and metrics.
     pub name: Arc<str>,
-    /// `http://HOST:PORT`.
+    /// `http://HOST:PORT`, or `https://HOST:PORT` with `tls`.
     pub uri: String,
+    /// For a switch that is reached over TLS.
+    pub tls: Option<ClientTlsConfig>,
     /// P4Runtime's device ID.
     pub device_id: u64,
     /// The controller's election ID.
@@ -89,7 +91,11 @@ impl Connection {
     /// # Errors
     /// Whatever is in the way; it may be gone the next time.
     pub async fn open(target: Target, earlier: u64) -> Result<Self, Lost> {
-        let channel = Endpoint::from_shared(target.uri.clone())?
+        let mut endpoint = Endpoint::from_shared(target.uri.clone())?;
+        if let Some(tls) = &target.tls {
+            endpoint = endpoint.tls_config(tls.clone())?;
+        }
+        let channel = endpoint
             .connect_timeout(CALL)
             .tcp_keepalive(Some(IDLE))
             .tcp_keepalive_interval(Some(PROBE.0))

@@ -35,6 +35,7 @@ pub mod server;
 mod service;
 mod stream;
 pub mod tables;
+pub mod tls;
 
 pub use device::Device;
 pub use differences::differences;
