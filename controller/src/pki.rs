@@ -84,7 +84,8 @@ pub enum PkiError {
 pub fn init(dir: &Path) -> Result<(), PkiError> {
     let folder = Folder::make(dir)?;
     let mut params = CertificateParams::new(Vec::new())?;
-    params.distinguished_name.push(DnType::CommonName, "mimiq authority");
+    // Of its own: two authorities with one name could not both have a list of revoked certificates.
+    params.distinguished_name.push(DnType::CommonName, format!("mimiq authority {:08x}", rand::random::<u32>()));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let key = KeyPair::generate()?;

@@ -3,7 +3,9 @@ use std::{
     fmt,
 };
 
-use mimiq_addressing::{Codec, Demand, Epoch, EpochPolicy, Family, LeasePolicy, PolicyError, PoolId, Pools, Sid, Time};
+use mimiq_addressing::{
+    Alias, Codec, Demand, Epoch, EpochPolicy, Family, LeasePolicy, PolicyError, PoolId, Pools, Sid, Time,
+};
 use mimiq_contract::{Entry, PortId};
 use rand::rngs::StdRng;
 use slab::Slab;
@@ -84,6 +86,8 @@ pub struct Core {
     last_switch: u32,
     pub(crate) grants: Slab<Grant>,
     pub(crate) removals: Slab<Removal>,
+    /// Aliases that go when the store knows that they are not in use.
+    pub(crate) retired: Vec<(StoreVersion, Vec<(PoolId, Sid, Alias)>)>,
     pub(crate) epochs: BTreeMap<Epoch, Pending>,
     /// No state was stored before: aliases in use are known when the edge switches have been read.
     pub(crate) fresh: bool,
@@ -134,6 +138,7 @@ impl Core {
             last_switch: 0,
             grants: Slab::new(),
             removals: Slab::new(),
+            retired: Vec::new(),
             epochs: BTreeMap::new(),
             fresh: stored == Stored::default(),
             started: false,

@@ -99,6 +99,7 @@ impl Core {
     /// What was given out with [`Command::Store`] is stored, or something later.
     pub fn stored(&mut self, now: Time, version: StoreVersion) {
         self.stored_version = self.stored_version.max(version);
+        self.remove_retired_aliases(now);
         let stored = self.stored_version;
         let due = |phase: &Spread| matches!(phase, Spread::Storing(v) | Spread::Confirming(v) if *v <= stored);
         let ready: Vec<Epoch> = self.epochs.iter().filter(|(_, p)| due(&p.phase)).map(|(epoch, _)| *epoch).collect();

@@ -28,7 +28,7 @@ impl Core {
         }
         self.stop_sending(&expired);
         self.remove_rules(now, &removed);
-        self.remove_aliases(now, aliases);
+        self.retire_aliases(aliases);
         self.rotate_if_due(now);
         self.retry_if_due(now);
         self.reread_if_due(now);
@@ -77,10 +77,23 @@ impl Core {
         }
     }
 
-    pub(crate) fn remove_aliases(&mut self, now: Time, aliases: Vec<(PoolId, Sid, Alias)>) {
-        if aliases.is_empty() {
-            return;
+    /// An alias that the store takes for one in use would be used again after a crash: it is stored before it goes.
+    fn retire_aliases(&mut self, aliases: Vec<(PoolId, Sid, Alias)>) {
+        if !aliases.is_empty() {
+            let version = self.store(None);
+            self.retired.push((version, aliases));
         }
+    }
+
+    /// Deletes the aliases of which the store knows by now.
+    pub(crate) fn remove_retired_aliases(&mut self, now: Time) {
+        let stored = self.stored_version;
+        for (_, aliases) in self.retired.extract_if(.., |(version, _)| *version <= stored).collect::<Vec<_>>() {
+            self.remove_aliases(now, aliases);
+        }
+    }
+
+    fn remove_aliases(&mut self, now: Time, aliases: Vec<(PoolId, Sid, Alias)>) {
         let key = |(pool, _, alias): &(PoolId, Sid, Alias)| {
             Operation::Delete(rules::alias(self.alias_prefix(*pool, *alias), std::net::Ipv6Addr::UNSPECIFIED).key())
         };

@@ -25,14 +25,17 @@ impl Histogram {
         FRACTIONS.map(|fraction| self.grace * fraction / WHOLE)
     }
 
-    /// Counts a lease: its counter when it ended, and at each of the [`readings`](Self::readings).
-    pub fn record(&mut self, at_end: u64, readings: [u64; FRACTIONS.len()]) {
+    /// Counts a lease: its counter when it ended, and later, each with the time since the end. A reading that was itself
+    /// late counts for a later interval, so that no packet seems less late than it was.
+    pub fn record(&mut self, at_end: u64, readings: &[(Duration, u64)]) {
         self.samples += 1;
+        let ends = self.readings();
         let mut before = at_end;
-        for (packets, reading) in self.packets.iter_mut().zip(readings) {
+        for (elapsed, reading) in readings {
+            let interval = ends.iter().position(|end| *elapsed <= *end + *end / 4).unwrap_or(ends.len() - 1);
             // One that went back was of a switch that restarted meanwhile.
-            *packets += reading.saturating_sub(before);
-            before = reading;
+            self.packets[interval] += reading.saturating_sub(before);
+            before = *reading;
         }
     }
 

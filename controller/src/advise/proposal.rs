@@ -130,11 +130,11 @@ mod tests {
         let mut histogram = Histogram::new(grace);
         for (number, packets) in leases {
             let mut counter = 1000;
-            let readings = packets.map(|packets| {
+            let readings: Vec<_> = histogram.readings().into_iter().zip(packets).map(|(at, packets)| {
                 counter += packets;
-                counter
-            });
-            (0..*number).for_each(|_| histogram.record(1000, readings));
+                (at, counter)
+            }).collect();
+            (0..*number).for_each(|_| histogram.record(1000, &readings));
         }
         histogram
     }
@@ -181,8 +181,18 @@ mod tests {
     #[test]
     fn a_counter_that_went_back_counts_nothing() {
         let mut histogram = Histogram::new(CURRENT.t_remove);
-        histogram.record(7, [0, 0, 0, 2, 2, 2, 2]);
+        let readings: Vec<_> = histogram.readings().into_iter().zip([0, 0, 0, 2, 2, 2, 2]).collect();
+        histogram.record(7, &readings);
         assert_eq!(histogram.packets(), 2);
+    }
+
+    #[test]
+    fn a_late_reading_counts_for_a_later_interval() {
+        let mut histogram = Histogram::new(CURRENT.t_remove);
+        let ms = Duration::from_millis;
+        // Ends are at 0.5 s, 1 s, 2 s, …, 30 s.
+        histogram.record(0, &[(ms(600), 1), (ms(1300), 3), (ms(31_900), 7)]);
+        assert_eq!(histogram.buckets().map(|(_, packets)| packets).collect::<Vec<_>>(), [1, 0, 2, 0, 0, 0, 4]);
     }
 
     proptest! {

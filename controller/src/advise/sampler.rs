@@ -34,8 +34,18 @@ struct Watched {
     key: EntryKey,
     switch: SwitchId,
     ended: Time,
-    /// The counter at the end of the lease and at each reading so far.
-    seen: Vec<u64>,
+    /// The counter and the time since the end of the lease, at each reading so far; the first is that at the end.
+    seen: Vec<(Duration, u64)>,
+}
+
+impl Watched {
+    /// When its counter is to be read next; nothing if all is known.
+    fn next(&self, readings: &[Duration]) -> Option<Duration> {
+        match self.seen.last() {
+            None => Some(Duration::ZERO),
+            Some((last, _)) => readings.iter().find(|reading| *reading > last).copied(),
+        }
+    }
 }
 
 impl Advisor {
@@ -81,8 +91,8 @@ impl Advisor {
     }
 
     fn watch(&self, lease: &Ended, now: Time) -> Option<Watched> {
-        // Nobody may have looked for a while.
-        if now.since(lease.at) > LOOK.1.min(self.grace / 32) {
+        // Too late to know the counter at the end.
+        if now.since(lease.at) > self.grace / 16 {
             return None;
         }
         let switch = self.allocator.with(|core, _| core.switch_with_sid(lease.location.sid))?;
@@ -93,30 +103,21 @@ impl Advisor {
     /// Reads the counters that are due; returns those that are to be watched further.
     async fn look_at(&self, watched: Vec<Watched>, readings: &[Duration]) -> Vec<Watched> {
         let now = self.allocator.with(|_, now| now);
-        let at = |lease: &Watched| match lease.seen.len() {
-            0 => Duration::ZERO,
-            n => readings[n - 1],
-        };
         let mut due: HashMap<SwitchId, Vec<Watched>> = HashMap::new();
         let mut rest = Vec::with_capacity(watched.len());
         for lease in watched {
-            let elapsed = now.since(lease.ended);
-            if elapsed < at(&lease) {
-                rest.push(lease);
-            // One that is read too late would count packets as less late than they were.
-            } else if elapsed <= at(&lease) + at(&lease) / 4 + LOOK.1.min(self.grace / 64) {
-                due.entry(lease.switch).or_default().push(lease);
+            match lease.next(readings) {
+                Some(next) if now.since(lease.ended) < next => rest.push(lease),
+                _ => due.entry(lease.switch).or_default().push(lease),
             }
         }
         let reading = due.into_iter().map(|(switch, leases)| self.read(switch, leases));
         for lease in join_all(reading).await.into_iter().flatten() {
             match lease.seen.split_first() {
-                Some((at_end, seen)) if seen.len() == FRACTIONS.len() => {
-                    let mut all = [0; FRACTIONS.len()];
-                    all.copy_from_slice(seen);
+                Some(((_, at_end), seen)) if lease.next(readings).is_none() => {
                     let mut histogram = self.lock();
                     let before = histogram.packets();
-                    histogram.record(*at_end, all);
+                    histogram.record(*at_end, seen);
                     counter!("mimiq_controller_late_samples_total").increment(1);
                     counter!("mimiq_controller_late_packets_total").increment(histogram.packets() - before);
                 }
@@ -132,8 +133,10 @@ impl Advisor {
         let keys: Vec<EntryKey> = leases.iter().map(|lease| lease.key).collect();
         match reader.packets(&keys).await {
             Ok(packets) => {
+                // Afterwards: no packet that was counted came later.
+                let now = self.allocator.with(|_, now| now);
                 for (lease, packets) in leases.iter_mut().zip(&packets) {
-                    lease.seen.extend(packets);
+                    lease.seen.extend(packets.map(|packets| (now.since(lease.ended), packets)));
                 }
                 // An entry that is gone: the lease was revoked for good, or the switch restarted.
                 let mut there = packets.iter().map(Option::is_some);

@@ -53,6 +53,7 @@ pub fn start(target: Target, events: Arc<dyn Events>) -> mpsc::UnboundedSender<O
     // Unbounded, so that orders keep their order without waiting: the core gives out two writes at a time.
     let (sender, orders) = mpsc::unbounded_channel();
     gauge!("mimiq_controller_switch_connected", "switch" => target.name.to_string()).set(0.0);
+    counter!("mimiq_controller_switch_losses_total", "switch" => target.name.to_string()).increment(0);
     tokio::spawn(Session { target, orders, events, connection: 0, lost_before: 0 }.run());
     sender
 }

@@ -43,6 +43,20 @@ pub enum RelayDrop {
 }
 
 impl RelayDrop {
+    /// All reasons.
+    pub const ALL: [Self; 10] = [
+        Self::RelayHeader,
+        Self::Direction,
+        Self::UnknownSid,
+        Self::WrongSwitch,
+        Self::RateLimited,
+        Self::Truncated,
+        Self::NotUdp,
+        Self::SourceMac,
+        Self::Address,
+        Self::UdpChecksum,
+    ];
+
     /// The reason's name in metrics.
     pub fn label(self) -> &'static str {
         match self {

@@ -48,7 +48,7 @@ impl Crl {
         Self::new(lists, authorities)
     }
 
-    fn new(
+    pub(super) fn new(
         lists: Vec<CertificateRevocationListDer<'static>>,
         authorities: &[CertificateDer<'_>],
     ) -> Result<Self, CrlError> {

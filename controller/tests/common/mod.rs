@@ -129,9 +129,36 @@ impl Network {
 
     /// A controller that serves clients.
     pub async fn controller(&self) -> Controller {
-        let mut controller = Controller::start(&self.config).unwrap();
+        let mut controller = Controller::start(&Config::load(&self.config.file).unwrap()).unwrap();
         timeout(PATIENCE, controller.ready()).await.expect("the controller is not ready");
         controller
+    }
+
+    fn edited(&mut self, edit: impl FnOnce(String) -> String) {
+        let text = std::fs::read_to_string(&self.config.file).unwrap();
+        std::fs::write(&self.config.file, edit(text)).unwrap();
+    }
+
+    /// Changes the configuration file, for whoever reads it next.
+    pub fn edit(&mut self, from: &str, to: &str) {
+        self.edited(|text| {
+            assert!(text.contains(from), "{from}");
+            text.replacen(from, to, 1)
+        });
+    }
+
+    /// Takes the last switch out of it; [`append`](Self::append) puts it back.
+    pub fn remove_last_switch(&mut self) -> String {
+        let mut removed = String::new();
+        self.edited(|mut text| {
+            removed = text.split_off(text.rfind("- {name").unwrap());
+            text
+        });
+        removed
+    }
+
+    pub fn append(&mut self, switch: &str) {
+        self.edited(|text| text + switch);
     }
 
     pub fn pki(&self) -> PathBuf {
