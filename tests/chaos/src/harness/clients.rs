@@ -136,12 +136,11 @@ impl Client {
 
     fn relocate(&mut self) {
         let place = self.host.place();
-        if let Some((sid, port)) = self.world.ports.choose(&mut self.rng).copied() {
-            if (sid, port) != (place.sid, place.port) {
-                self.world.ledger.arrive(self.index, Place { sid, port, ..place });
-                self.world.ledger.count(|stats| stats.moves += 1);
-                self.host.move_to(sid, port);
-            }
+        let chosen = self.world.ports.choose(&mut self.rng).copied();
+        if let Some((sid, port)) = chosen.filter(|chosen| *chosen != (place.sid, place.port)) {
+            self.world.ledger.arrive(self.index, Place { sid, port, ..place });
+            self.world.ledger.count(|stats| stats.moves += 1);
+            self.host.move_to(sid, port);
         }
     }
 
@@ -251,7 +250,9 @@ impl Client {
     }
 
     fn surprised(&self, reply: &Reply) -> anyhow::Result<()> {
-        self.world.ledger.report("protocol", format_args!("client {}: an answer to no question: {reply:?}", self.index));
+        self.world
+            .ledger
+            .report("protocol", format_args!("client {}: an answer to no question: {reply:?}", self.index));
         anyhow::bail!("an answer to no question")
     }
 }

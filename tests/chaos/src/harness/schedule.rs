@@ -104,6 +104,12 @@ impl fmt::Display for Step {
 }
 
 impl Step {
+    /// A switch is restarted while everything else works.
+    pub fn restart_of(switch: usize) -> Self {
+        let (moment, act) = (Moment::After(Duration::ZERO), Act::KillSwitch(switch));
+        Self { faults: Vec::new(), moment, act, pause: Duration::ZERO, rest: None }
+    }
+
     /// Draws a step for a network with so many switches.
     ///
     /// # Errors
@@ -122,11 +128,15 @@ impl Step {
             82..92 => Act::KillBoth(switch),
             _ => Act::CutOff(switch),
         };
-        let rpc = *[Rpc::Write, Rpc::Write, Rpc::Write, Rpc::Read, Rpc::Config, Rpc::Stream].choose(rng).unwrap_or(&Rpc::Write);
+        let rpc = *[Rpc::Write, Rpc::Write, Rpc::Write, Rpc::Read, Rpc::Config, Rpc::Stream]
+            .choose(rng)
+            .unwrap_or(&Rpc::Write);
         let phase = if rng.random() { Phase::Arrived } else { Phase::Answered };
         let moment = match rng.random_range(0..100) {
             0..25 => Moment::After(ms(rng, 0..1000)),
-            25..65 => Moment::Request { switch: rng.random_range(0..switches), rpc, phase, nth: rng.random_range(0..6) },
+            25..65 => {
+                Moment::Request { switch: rng.random_range(0..switches), rpc, phase, nth: rng.random_range(0..6) }
+            }
             65..75 => Moment::Handshake(rng.random_range(0..6)),
             75..85 => Moment::Datagram(rng.random_range(0..30)),
             _ => Moment::Commit(rng.random_range(0..8)),

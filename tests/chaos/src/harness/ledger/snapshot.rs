@@ -113,7 +113,8 @@ impl Ledger {
                 broken.push(("source-guard", format!("{address} may be sent from {place:?}, where nobody ever was")));
             }
             let promise = state.promises.get(&address);
-            if let Some(promise) = promise.filter(|promise| promise.delivers(*began, *ended) && promise.place != place) {
+            if let Some(promise) = promise.filter(|promise| promise.delivers(*began, *ended) && promise.place != place)
+            {
                 broken.push(("source-guard", format!("{address} may be sent from {place:?}, but {promise:?}")));
             }
             let since = state.switches.get(snapshot.index).and_then(|view| view.guards.get(key)).copied();
@@ -168,11 +169,11 @@ impl Ledger {
         let mut broken = Vec::new();
         for entry in tables.values() {
             let Entry::Alias(AliasKey { alias_prefix }, AliasAction::Tunnel { switch_addr }) = *entry else { continue };
-            if let Some((tunnel, seen)) = state.aliases.insert(alias_prefix, (switch_addr, *ended)) {
-                if tunnel != switch_addr && *began < seen + self.terms.validity {
-                    let what = format!("{alias_prefix} leads to {switch_addr}, and led to {tunnel} not long ago");
-                    broken.push(("alias-unique", what));
-                }
+            let before = state.aliases.insert(alias_prefix, (switch_addr, *ended));
+            let recently = |seen: &Instant| *began < *seen + self.terms.validity;
+            if let Some((tunnel, _)) = before.filter(|(tunnel, seen)| *tunnel != switch_addr && recently(seen)) {
+                let what = format!("{alias_prefix} leads to {switch_addr}, and led to {tunnel} not long ago");
+                broken.push(("alias-unique", what));
             }
         }
         let Some(view) = state.switches.get(snapshot.index) else { return };
