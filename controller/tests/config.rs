@@ -91,7 +91,11 @@ fn refusals_name_field_and_value() {
         ("[fd00:6d::1]:54172", "nowhere", "relay: \"nowhere\""),
         ("2001:db8:100::/48", "2001:db8:100::1/48", "pools[0]: 2001:db8:100::1/48"),
         ("alias_bits: 16", "alias_bits: 17", "pools[0].alias_bits: 17"),
-        ("alias_bits: 16", "alias_bits: 8", "pools[0].alias_bits: 8: gives fewer than"),
+        (
+            "alias_bits: 16",
+            "alias_bits: 8",
+            "pools[0]: 2001:db8:100::/48: prefix = 2001:db8:100::/48 and alias_bits = 8 leave 72",
+        ),
         ("aliases_per_sid: 16", "aliases_per_sid: 0", "aliases_per_sid: 0"),
         ("aliases_per_sid: 16", "aliases_per_sid: 5000", "pools[0].alias_bits: 16: gives fewer than"),
         ("198.18.0.0/15", "0.0.0.0/7", "pools[1]: 0.0.0.0/7"),
