@@ -1,9 +1,7 @@
-//! Edge cases: full and tiny pools, refusals, restarts, switches that do not answer.
+//! Edge cases: full and tiny pools, refusals, switches that do not answer.
 #![allow(clippy::unwrap_used, clippy::panic)] // clippy.toml allows them in test functions only
 
 mod common;
-
-use std::time::Duration;
 
 use common::*;
 use mimiq_addressing::*;
@@ -219,48 +217,4 @@ fn sids_come_and_go() {
     assert!(!advance_obediently(&mut pool, at(120)).iter().any(|event| matches!(event, Event::DeleteAlias { .. })));
     assert_eq!(advance_obediently(&mut pool, at(121)), [Event::DeleteAlias { pool: HOME, sid: Sid(1), alias: old }]);
     assert_eq!(pool.aliases().count(), 0);
-}
-
-#[test]
-fn restart_adopts_what_the_switches_have() {
-    let mut rng = rng(1);
-    let mut pool = pool(16, ONE_ALIAS, FIXED);
-    pool.adopt_alias(at(0), HOME, Sid(1), Alias(7)).unwrap();
-    assert_eq!(pool.adopt_alias(at(0), HOME, Sid(2), Alias(7)), Err(AliasError::Taken { pool: HOME, alias: Alias(7) }));
-    let error = pool.adopt_alias(at(0), HOME, Sid(1), Alias(1 << 16)).unwrap_err();
-    assert_eq!(error.to_string(), "pool 0: alias = 0x10000: must be less than 65536");
-    let (a, b) = ("2001:db8:0:1::7:1".parse().unwrap(), "2001:db8:0:1::7:2".parse().unwrap());
-    pool.adopt(at(0), a, Some(1), (1, 1), at(50)).unwrap();
-    pool.adopt(at(0), b, None, (1, 2), at(100)).unwrap();
-    assert_eq!(pool.adopt(at(0), a, Some(2), (1, 1), at(50)), Err(AdoptError::Taken));
-    assert_eq!(pool.adopt(at(0), "2001:db8::1".parse().unwrap(), None, (1, 1), at(50)), Err(AdoptError::NotInPool));
-    assert_eq!(pool.release(at(0), 1, b), Err(NotHeld));
-
-    let new = pool.add_sid(at(0), &mut rng, Sid(1)).unwrap();
-    assert_ne!(new.aliases[0].2, Alias(7));
-    pool.confirm(at(0), new.epoch);
-    let mut events = Vec::new();
-    for now in 0..=200 {
-        events.extend(advance_obediently(&mut pool, at(now)).into_iter().map(|event| (now, event)));
-    }
-    let first = |wanted: &dyn Fn(&Event<Client, Location>) -> bool| {
-        events.iter().find(|(_, event)| wanted(event)).map(|(now, _)| *now)
-    };
-    assert_eq!(first(&|event| matches!(event, Event::Expired(lease) if lease.address == a)), Some(50));
-    assert_eq!(first(&|event| matches!(event, Event::Expired(lease) if lease.address == b)), Some(100));
-    // The alias outlives 2 × 40 ms, as an address uses it until 110.
-    assert_eq!(first(&|event| matches!(event, Event::DeleteAlias { alias: Alias(7), .. })), Some(110));
-    assert_eq!(first(&|event| matches!(event, Event::Freed(address) if *address == b)), Some(125));
-}
-
-#[test]
-fn quarantine_ends_by_itself() {
-    let mut rng = rng(1);
-    let mut pool = pool_with_sid(&mut rng, 16, ONE_ALIAS, FIXED);
-    let hold = pool.policy().longest_hold();
-    assert_eq!(hold, Duration::from_millis(45));
-    pool.set_quarantine(HOME, Some(at(0) + hold));
-    let refused = Err(Refusal::Quarantine { family: Family::V6, retry_after: ms(35) });
-    assert_eq!(pool.acquire(at(10), &mut rng, 1, Sid(1), (1, 1), v6(1)), refused);
-    assert!(pool.acquire(at(45), &mut rng, 1, Sid(1), (1, 1), v6(1)).is_ok());
 }

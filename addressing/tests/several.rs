@@ -1,4 +1,4 @@
-//! Several pools: sets of both families, restarts, and what the caller can end or take over by itself.
+//! Several pools: sets of both families, and what the caller can end by itself.
 #![allow(clippy::unwrap_used, clippy::panic)] // clippy.toml allows them in test functions only
 
 mod common;
@@ -155,69 +155,30 @@ fn an_alias_kept_by_a_lease_goes_with_its_removal() {
     assert!(matches!(advance_obediently(&mut pool, at(200))[..], [Event::DeleteAlias { sid: Sid(1), .. }]));
 }
 
+/// Simulations rely on it: nothing depends on the order of a hash table.
 #[test]
-fn an_adopted_lease_is_claimed_from_where_it_is() {
-    let mut pool = pools(vec![naive("192.0.2.0/29")]);
-    let [a, b]: [IpAddr; 2] = ["192.0.2.1", "192.0.2.2"].map(|address| address.parse().unwrap());
-    assert_eq!(pool.adopt(at(0), "192.0.2.0".parse().unwrap(), None, (1, 1), at(50)), Err(AdoptError::NotInPool));
-    pool.adopt(at(0), a, None, (1, 1), at(50)).unwrap();
-    pool.adopt(at(0), b, Some(1), (1, 1), at(50)).unwrap();
-    assert_eq!((pool.held(1), pool.held(2)), (1, 0));
-    assert!(!pool.claim(at(0), 2, a, (1, 2)), "elsewhere");
-    assert!(!pool.claim(at(0), 2, b, (1, 1)), "another's");
-    assert!(pool.claim(at(0), 2, a, (1, 1)));
-    assert!(!pool.claim(at(0), 3, a, (1, 1)), "claimed");
-    assert_eq!(pool.leases_of(2).map(|lease| (lease.address, lease.client)).collect::<Vec<_>>(), [(a, Some(2))]);
-    pool.release(at(1), 2, a).unwrap();
-    // One that nobody claims ends as any other.
-    let c = "192.0.2.3".parse().unwrap();
-    pool.adopt(at(1), c, None, (1, 1), at(10)).unwrap();
-    assert!(!pool.claim(at(10), 2, c, (1, 1)), "expired");
-    assert!(matches!(advance_obediently(&mut pool, at(10))[..], [Event::Expired(lease)] if lease.address == c));
-}
-
-#[test]
-fn a_resumed_epoch_goes_on_until_the_next() {
-    let mut rng = rng(1);
-    let mut pool = pools(vec![alias(1, 16), naive("192.0.2.0/29")]);
-    assert_eq!(pool.resume_alias(at(0), PoolId(1), Sid(1), Alias(7)), Err(AliasError::NoAliasPool(PoolId(1))));
-    pool.resume_alias(at(0), HOME, Sid(1), Alias(7)).unwrap();
-    assert_eq!(
-        pool.resume_alias(at(0), HOME, Sid(2), Alias(7)),
-        Err(AliasError::Taken { pool: HOME, alias: Alias(7) })
-    );
-    assert_eq!(pool.usable_aliases().collect::<Vec<_>>(), [(HOME, Sid(1), Alias(7))]);
-    assert_eq!(pool.add_sid(at(0), &mut rng, Sid(1)), Err(AliasError::SidExists(Sid(1))));
-    assert_eq!(pool.next_rotation(), Some(at(40)));
-    let set = pool.acquire(at(0), &mut rng, 1, Sid(1), (1, 1), v6(1)).unwrap();
-    assert_eq!(pool.get(set.addresses[0]).unwrap().alias, Some(Alias(7)));
-    let new = pool.rotate(at(40), &mut rng).unwrap();
-    assert!(pool.confirm(at(40), new.epoch));
-    assert_eq!(pool.usable_aliases().collect::<Vec<_>>(), new.aliases);
-    assert!(pool.aliases().any(|(_, _, alias)| alias == Alias(7)), "retained");
-}
-
-#[test]
-fn each_pool_has_its_own_quarantine() {
-    let mut rng = rng(1);
-    let mut pool = with_sid(&mut rng, pools(vec![naive("192.0.2.0/30"), naive("198.51.100.1/32")]));
-    pool.quarantine(PoolId(0), at(30));
-    pool.quarantine(PoolId(9), at(30));
-    assert_eq!(pool.free_for(Sid(1), Family::V4), 1);
-    // What is not in quarantine is given; the rest is worth to wait for.
-    let retry_after = Some(ms(30));
-    assert_eq!(
-        pool.acquire(at(0), &mut rng, 1, Sid(1), (1, 1), v4(2)),
-        Err(Refusal::Exhausted { family: Family::V4, count: 2, free: 1, retry_after })
-    );
-    assert_eq!(
-        pool.acquire(at(0), &mut rng, 1, Sid(1), (1, 1), v4(1)).unwrap().addresses[0].to_string(),
-        "198.51.100.1"
-    );
-    pool.quarantine(PoolId(1), at(20));
-    assert_eq!(
-        pool.acquire(at(5), &mut rng, 2, Sid(1), (1, 1), v4(1)),
-        Err(Refusal::Quarantine { family: Family::V4, retry_after: ms(15) })
-    );
-    assert!(pool.acquire(at(30), &mut rng, 2, Sid(1), (1, 1), v4(2)).is_ok());
+fn the_same_seed_gives_the_same_history() {
+    let history = || {
+        let mut rng = rng(5);
+        let mut pool = with_sid(&mut rng, Pools::new(vec![naive("10.0.0.0/24"), alias(1, 16)], EPOCHS, FIXED).unwrap());
+        let mut events = Vec::new();
+        for now in 0..300 {
+            let client = now as u8 % 50;
+            let _ = pool.acquire(at(now), &mut rng, client, Sid(1), (1, 1), Demand { v6: 2, v4: 7 });
+            if now % 40 == 0
+                && let Ok(new) = pool.rotate(at(now), &mut rng)
+            {
+                events.extend(new.aliases.iter().map(|alias| format!("{alias:?}")));
+                pool.confirm(at(now), new.epoch);
+            }
+            events.extend(advance_obediently(&mut pool, at(now)).iter().map(|event| format!("{event:?}")));
+            events.extend(pool.leases_of(client).map(|lease| format!("{lease:?}")));
+        }
+        events.extend(pool.leases().map(|lease| format!("{lease:?}")));
+        events.extend(pool.aliases().map(|alias| format!("{alias:?}")));
+        events
+    };
+    let first = history();
+    assert!(first.len() > 1_000);
+    assert_eq!(first, history());
 }

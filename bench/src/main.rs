@@ -1,6 +1,7 @@
 //! `make bench`: what mimiq costs, beside named peers measured in the same run. docs/benchmarks.md says what and how.
 
 mod bmv2;
+mod cpu;
 mod cpus;
 mod hop;
 mod lab;
@@ -8,6 +9,7 @@ mod memory;
 mod p4rt;
 mod path;
 mod result;
+mod rules;
 mod veth;
 
 use std::path::PathBuf;
@@ -33,6 +35,8 @@ enum What {
     Veth,
     /// The switch beside BMv2: CPU time per packet, packet rate, rule writes (needs root, the other release builds, and BMv2).
     Bmv2,
+    /// Rules through P4Runtime: CPU nanoseconds per update (needs root and the other release builds).
+    Rules,
     /// The SDK: added latency per hop (needs root and the other release builds).
     Hop,
     /// All of these.
@@ -56,6 +60,9 @@ fn main() -> anyhow::Result<()> {
     }
     if matches!(what, What::Bmv2 | What::All) {
         results.extend(bmv2::run()?);
+    }
+    if matches!(what, What::Rules | What::All) {
+        results.extend(rules::run()?);
     }
     if matches!(what, What::Hop | What::All) {
         results.extend(hop::run()?);

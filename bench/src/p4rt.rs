@@ -60,33 +60,38 @@ impl Controller {
         Ok(())
     }
 
-    /// How many entries a table has.
-    pub(crate) async fn count(&mut self, table_id: u32) -> anyhow::Result<usize> {
+    /// The entries of a table; 0 is all tables.
+    pub(crate) async fn read(&mut self, table_id: u32) -> anyhow::Result<Vec<Entry>> {
         let table = entity::Entity::TableEntry(TableEntry { table_id, ..Default::default() });
         let entities = vec![Entity { entity: Some(table) }];
         let request = ReadRequest { device_id: DEVICE, entities, ..Default::default() };
         let mut responses = self.client.read(request).await.map_err(failure("Read"))?.into_inner();
-        let mut count = 0;
+        let mut entries = Vec::new();
         while let Some(response) = responses.message().await.map_err(failure("Read"))? {
-            count += response.entities.len();
+            for entity in &response.entities {
+                if let Some(entity::Entity::TableEntry(entry)) = &entity.entity {
+                    entries.push(Entry::from_p4(entry)?);
+                }
+            }
         }
-        Ok(count)
+        Ok(entries)
     }
+}
+
+/// An update of a table.
+pub(crate) fn update(kind: update::Type, entry: TableEntry) -> Update {
+    Update { r#type: kind.into(), entity: Some(Entity { entity: Some(entity::Entity::TableEntry(entry)) }) }
+}
+
+/// A request with these updates.
+pub(crate) fn request(updates: Vec<Update>) -> WriteRequest {
+    WriteRequest { device_id: DEVICE, election_id: ELECTION, updates, ..Default::default() }
 }
 
 /// Requests that insert the entries, so many in each.
 pub(crate) fn inserts(entries: &[Entry], batch: usize) -> Vec<WriteRequest> {
-    let insert = |entry: &Entry| Update {
-        r#type: update::Type::Insert.into(),
-        entity: Some(Entity { entity: Some(entity::Entity::TableEntry(entry.to_p4())) }),
-    };
-    let request = |entries: &[Entry]| WriteRequest {
-        device_id: DEVICE,
-        election_id: ELECTION,
-        updates: entries.iter().map(insert).collect(),
-        ..Default::default()
-    };
-    entries.chunks(batch).map(request).collect()
+    let insert = |entry: &Entry| update(update::Type::Insert, entry.to_p4());
+    entries.chunks(batch).map(|entries| request(entries.iter().map(insert).collect())).collect()
 }
 
 /// BMv2 says UNKNOWN whatever an update was refused for, and the reason in the details.

@@ -142,7 +142,8 @@ pub struct Switch {
     pub name: String,
     /// P4Runtime's device ID.
     pub device_id: u64,
-    /// Where its P4Runtime server listens, `http://HOST:PORT`.
+    /// Where its P4Runtime server listens, `http://HOST:PORT`, or `https://HOST:PORT` for mutual TLS: with the controller's
+    /// certificate, and one of the same authority for `NAME.switch.mimiq`.
     pub p4runtime: String,
     /// The compiled program, for a switch that has none of its own: BMv2 and Tofino, but not the software switch.
     #[serde(default)]

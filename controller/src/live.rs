@@ -12,7 +12,7 @@ use crate::{
     admin::Doors,
     allocator::Allocator,
     config::{Config, ConfigError},
-    p4rt::{ElectionId, Target},
+    p4rt::{ElectionId, Target, client_tls},
     relay::{RelaySocket, Tunnels},
     service::Service,
     tls::{CertificateId, Identity, TlsError},
@@ -72,7 +72,7 @@ impl Live {
         let state = Mutex::new(State { config: config.clone(), revoked: revoked(identity) });
         let live = Self { allocator, service, socket, tunnels, doors, election_id, state };
         for switch in &config.switches {
-            live.allocator.add_switch(config.spec(switch), target(switch, election_id))?;
+            live.allocator.add_switch(config.spec(switch), target(config, switch, election_id)?)?;
         }
         live.follow_tunnels();
         live.let_in(identity)?;
@@ -111,7 +111,7 @@ impl Live {
         })?;
         self.socket.set_rate(new.limits.datagrams_per_port);
         for switch in &changes.added {
-            self.allocator.add_switch(new.spec(switch), target(switch, self.election_id))?;
+            self.allocator.add_switch(new.spec(switch), target(&new, switch, self.election_id)?)?;
         }
         // All of them: what a switch must have depends on the others as well.
         self.allocator
@@ -144,12 +144,14 @@ fn revoked(identity: &Identity) -> HashSet<CertificateId> {
     identity.crl().map(|crl| crl.revoked().clone()).unwrap_or_default()
 }
 
-fn target(switch: &crate::config::Switch, election_id: ElectionId) -> Target {
-    Target {
+fn target(config: &Config, switch: &crate::config::Switch, election_id: ElectionId) -> Result<Target, TlsError> {
+    let tls = switch.p4runtime.starts_with("https://").then(|| client_tls(&config.pki, &switch.name));
+    Ok(Target {
         name: switch.name.as_str().into(),
         uri: switch.p4runtime.clone(),
+        tls: tls.transpose()?,
         device_id: switch.device_id,
         election_id,
         device_config: switch.device_config.as_ref().map(|program| program.bytes().clone()).unwrap_or_default(),
-    }
+    })
 }

@@ -2,7 +2,9 @@
 
 mod connection;
 mod session;
+mod tls;
 mod write;
 
-pub use connection::{ElectionId, ReadError, Reader, Target};
+pub use connection::{Connection, ElectionId, Lost, Outcome, ReadError, Reader, Target};
 pub use session::{Events, Order, start};
+pub use tls::client_tls;

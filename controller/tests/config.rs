@@ -112,6 +112,11 @@ fn refusals_name_field_and_value() {
         ("name: access2", "name: access1", "switches[1].name: access1: is another switch's already"),
         ("sid: 2", "sid: 1", "switches[1].sid: 1"),
         ("http://[fd00:6d::11]:9559", "ftp://x", "switches[0].p4runtime: ftp://x: must start with http://"),
+        (
+            "name: access1\n    device_id: 1\n    p4runtime: http",
+            "name: access.1\n    device_id: 1\n    p4runtime: https",
+            "switches[0].name: access.1: with https:// must be 1 to 40 letters",
+        ),
         ("02:00:00:00:01:01", "03:00:00:00:01:01", "switches[0].mac: 03:00:00:00:01:01: must be a unicast address"),
         ("02:00:00:00:01:01", "02:00:00:00:01", "\"02:00:00:00:01\" is no MAC address"),
         ("tunnel_addr: fd00:6d:1::1", "tunnel_addr: ff02::1", "switches[0].tunnel_addr: ff02::1"),

@@ -75,6 +75,7 @@ async fn another_program_is_loaded_and_the_same_is_not() {
         let target = Target {
             name: "tested".into(),
             uri: switch.uri(),
+            tls: None,
             device_id: 1,
             election_id: ElectionId(1 + n as u64),
             device_config: program.as_bytes().into(),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // clippy.toml allows them in test functions only
 
 mod acquire;
+mod adopt;
 mod advance;
 mod apply;
 #[path = "../common/mod.rs"]

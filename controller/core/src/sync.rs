@@ -318,7 +318,11 @@ impl Core {
         if (self.unknown.is_empty() && !self.state.emptied) || self.unknown_until > now {
             return;
         }
-        self.unknown.clear();
+        for sid in std::mem::take(&mut self.unknown) {
+            if !self.by_sid.contains_key(&sid) {
+                self.state.sids.remove(&sid);
+            }
+        }
         self.state.emptied = false;
         self.store(None);
         self.drop_unclaimed(|_| true);

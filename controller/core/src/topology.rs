@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use mimiq_addressing::{Lease, Sid, Time};
+use mimiq_addressing::{Lease, LeaseState, Sid, Time};
 
 use crate::{
     Command, Core, Location, Operation, Switch, SwitchId, SwitchSpec,
@@ -201,7 +201,7 @@ impl Core {
             let needed = sid.is_some_and(|sid| {
                 self.pools
                     .leases()
-                    .any(|lease| lease.location.sid == sid && lease.state != mimiq_addressing::LeaseState::Cooling)
+                    .any(|lease| lease.location.sid == sid && lease.state != LeaseState::Cooling)
             });
             if !needed {
                 self.forget_switch(now, id);
@@ -214,7 +214,11 @@ impl Core {
         let Some(switch) = self.switches.remove(&id) else { return };
         if let Some(sid) = switch.sid {
             self.by_sid.remove(&sid);
-            self.state.sids.remove(&sid);
+            // Leases that run out by themselves are unknown to a next process: it has to know that there may be some.
+            let in_use = |lease: &Lease<_, Location>| lease.location.sid == sid && lease.state != LeaseState::Cooling;
+            if !self.pools.leases().any(|lease| in_use(&lease)) {
+                self.state.sids.remove(&sid);
+            }
         }
         for removal in switch.owed {
             self.removal_step(now, removal);

@@ -1,37 +1,33 @@
 mod lost;
 mod meter;
 mod pipeline;
+mod read;
 mod reader;
+mod write;
 
 use std::{sync::Arc, time::Duration};
 
-use mimiq_contract::{Entry, TableSchema as _, tables::SwitchInfo};
 use p4runtime::{
-    rpc,
+    BytesClient,
     v1::{
-        Entity, MasterArbitrationUpdate, ReadRequest, StreamMessageRequest, StreamMessageResponse, TableEntry, Uint128,
-        Update, WriteRequest, entity, p4_runtime_client::P4RuntimeClient, stream_message_request,
-        stream_message_response, update,
+        MasterArbitrationUpdate, StreamMessageRequest, StreamMessageResponse, Uint128,
+        p4_runtime_client::P4RuntimeClient, stream_message_request, stream_message_response,
     },
 };
-use prost::Message as _;
 use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
-    Code, Status, Streaming,
-    transport::{Channel, Endpoint},
+    Code, Streaming,
+    transport::{Channel, ClientTlsConfig, Endpoint},
 };
 
-pub(super) use lost::Lost;
+pub use lost::Lost;
 use lost::{call, not_arbitrated, puzzling};
 pub use reader::{ReadError, Reader};
-
-use mimiq_core::Operation;
+pub use write::Outcome;
 
 /// How long connecting and each call may take.
 const CALL: Duration = Duration::from_secs(5);
-/// How long reading all entries may take.
-const READ: Duration = Duration::from_secs(60);
 /// TCP finds out that a switch is gone though it has not closed its connection: after so long without a word, in probes.
 /// Not HTTP/2 pings: gRPC's own servers, BMv2's among them, close a connection with more than one in five minutes.
 const IDLE: Duration = Duration::from_secs(5);
@@ -51,8 +47,10 @@ pub struct ElectionId(pub u64);
 pub struct Target {
     /// Its name in logs and metrics.
     pub name: Arc<str>,
-    /// `http://HOST:PORT`.
+    /// `http://HOST:PORT`, or `https://HOST:PORT` with `tls`.
     pub uri: String,
+    /// For a switch that is reached over TLS.
+    pub tls: Option<ClientTlsConfig>,
     /// P4Runtime's device ID.
     pub device_id: u64,
     /// The controller's election ID.
@@ -68,24 +66,36 @@ impl Target {
     }
 }
 
-/// What became of one update: `None`, or the error with its code and message.
-pub(super) type Outcome = Option<(Code, String)>;
-
 /// A connection to a switch on which this controller is primary and the contract's pipeline runs.
-pub(super) struct Connection {
+pub struct Connection {
     target: Target,
     election_id: Uint128,
     client: P4RuntimeClient<Channel>,
+    /// For what comes in great numbers.
+    bytes: BytesClient,
     stream: Streaming<StreamMessageResponse>,
     /// The stream lives as long as its request side.
     _requests: mpsc::Sender<StreamMessageRequest>,
 }
 
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("target", &self.target.name).finish_non_exhaustive()
+    }
+}
+
 impl Connection {
     /// Connects, becomes primary, and sets the pipeline unless it is there. `earlier` counts the connections that were
     /// lost before: a switch that has not noticed yet would refuse the ID of a stream that it takes for alive.
-    pub(super) async fn open(target: Target, earlier: u64) -> Result<Self, Lost> {
-        let channel = Endpoint::from_shared(target.uri.clone())?
+    ///
+    /// # Errors
+    /// Whatever is in the way; it may be gone the next time.
+    pub async fn open(target: Target, earlier: u64) -> Result<Self, Lost> {
+        let mut endpoint = Endpoint::from_shared(target.uri.clone())?;
+        if let Some(tls) = &target.tls {
+            endpoint = endpoint.tls_config(tls.clone())?;
+        }
+        let channel = endpoint
             .connect_timeout(CALL)
             .tcp_keepalive(Some(IDLE))
             .tcp_keepalive_interval(Some(PROBE.0))
@@ -94,6 +104,7 @@ impl Connection {
             .tcp_nodelay(true)
             .connect()
             .await?;
+        let bytes = BytesClient::new(channel.clone(), MAX_READ);
         let mut client = P4RuntimeClient::new(channel).max_decoding_message_size(MAX_READ);
         let (requests, outgoing) = mpsc::channel(1);
         let election_id = Uint128 { high: target.election_id.0, low: earlier };
@@ -110,7 +121,7 @@ impl Connection {
             .map_err(|_| Lost::Timeout("arbitration"))?
             .map_err(|status| not_arbitrated(target.election_id, &status))?
             .into_inner();
-        let mut connection = Self { target, election_id, client, stream, _requests: requests };
+        let mut connection = Self { target, election_id, client, bytes, stream, _requests: requests };
         timeout(CALL, connection.arbitrated()).await.map_err(|_| Lost::Timeout("arbitration"))??;
         connection.set_pipeline().await?;
         Ok(connection)
@@ -136,87 +147,11 @@ impl Connection {
     }
 
     /// Returns when this controller is no longer primary or the stream ends. Cancel-safe.
-    pub(super) async fn lost(&mut self) -> Lost {
+    pub async fn lost(&mut self) -> Lost {
         loop {
             if let Err(lost) = self.arbitrated().await {
                 return lost;
             }
         }
     }
-
-    /// All entries of all tables.
-    pub(super) async fn read(&mut self) -> Result<Vec<Entry>, Lost> {
-        timeout(READ, self.read_tables()).await.map_err(|_| Lost::Timeout("read"))?
-    }
-
-    async fn read_tables(&mut self) -> Result<Vec<Entry>, Lost> {
-        let table =
-            |id: u32| TableEntry { table_id: id, is_default_action: id == SwitchInfo::ID, ..Default::default() };
-        let entities = Entry::TABLES.iter().map(|(id, _)| entity(table(*id))).collect();
-        let request = ReadRequest { device_id: self.target.device_id, entities, ..Default::default() };
-        let question = self.target.about_program();
-        let failed = |status: Status| match status.code() {
-            Code::Unknown => puzzling("read", question.to_owned())(status),
-            _ => call("read")(status),
-        };
-        let mut responses = self.client.read(request).await.map_err(failed)?.into_inner();
-        let mut entries = Vec::new();
-        while let Some(response) = responses.message().await.map_err(failed)? {
-            for entity in response.entities {
-                let Some(entity::Entity::TableEntry(entry)) = entity.entity else { continue };
-                match Entry::from_p4(&entry) {
-                    Ok(entry) => entries.push(entry),
-                    // The default entry before it was first set: the program's initial action.
-                    Err(_) if entry.is_default_action => {}
-                    Err(error) => {
-                        let (switch, table) = (&*self.target.name, entry.table_id);
-                        tracing::warn!(switch, table, "an entry outside the contract is left alone");
-                        // It may name a client's address.
-                        tracing::debug!(switch, %error, "outside the contract because");
-                    }
-                }
-            }
-        }
-        Ok(entries)
-    }
-
-    /// Writes a batch without two updates of one entry, as P4Runtime may apply them in any order (§12).
-    pub(super) async fn write(&mut self, operations: &[Operation]) -> Result<Vec<Outcome>, Lost> {
-        self.write_updates(operations.iter().map(to_update).collect()).await
-    }
-
-    async fn write_updates(&mut self, updates: Vec<Update>) -> Result<Vec<Outcome>, Lost> {
-        let (device_id, election_id, count) = (self.target.device_id, Some(self.election_id), updates.len());
-        let request = WriteRequest { device_id, election_id, updates, ..Default::default() };
-        let status = match timeout(CALL, self.client.write(request)).await.map_err(|_| Lost::Timeout("write"))? {
-            Ok(_) => return Ok(vec![None; count]),
-            Err(status) => status,
-        };
-        // §12.3: one p4.v1.Error for each update, the good ones included. Without them, as when the trailer was too large
-        // (RESOURCE_EXHAUSTED), nobody knows which were applied: the tables must be read back.
-        let details = rpc::Status::decode(status.details()).map(|s| s.details).unwrap_or_default();
-        if details.len() != count {
-            return Err(Lost::NoDetails(status.code()));
-        }
-        let outcomes = details.iter().map(|any| p4runtime::v1::Error::decode(any.value.as_slice()).ok());
-        let outcomes: Option<Vec<Outcome>> = outcomes
-            .map(|error| {
-                error.map(|e| Some((Code::from_i32(e.canonical_code), e.message)).filter(|(c, _)| *c != Code::Ok))
-            })
-            .collect();
-        outcomes.ok_or_else(|| Lost::NoDetails(status.code()))
-    }
-}
-
-fn entity(entry: TableEntry) -> Entity {
-    Entity { entity: Some(entity::Entity::TableEntry(entry)) }
-}
-
-fn to_update(operation: &Operation) -> Update {
-    let (kind, entry) = match operation {
-        Operation::Insert(entry) => (update::Type::Insert, entry.to_p4()),
-        Operation::Modify(entry) => (update::Type::Modify, entry.to_p4()),
-        Operation::Delete(key) => (update::Type::Delete, key.to_p4()),
-    };
-    Update { r#type: kind as i32, entity: Some(entity(entry)) }
 }

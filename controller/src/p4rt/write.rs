@@ -1,7 +1,9 @@
 //! Writes of any size, whatever was there before.
 
-use std::collections::HashSet;
+use std::hash::BuildHasher as _;
 
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 use metrics::histogram;
 use mimiq_core::Operation;
 use tokio::time::Instant;
@@ -12,8 +14,11 @@ use super::{
     connection::{Connection, Lost, Outcome},
 };
 
-/// Updates per write: the errors of a whole batch must fit a trailer, and gRPC limits it to 8 KiB.
-pub(super) const BATCH: usize = 100;
+/// Updates per write: what a write costs beside them is little by then, and a switch is done with them in milliseconds.
+const BATCH: usize = 2_000;
+
+/// Updates per write if it must be known which of them failed: their errors travel in a trailer, of which gRPC takes 8 KiB.
+const DETAILED: usize = 100;
 
 /// Writes operations of any number; their outcomes are in the same order. An entry that is there already, or gone
 /// already, is no error: what counts is the state afterwards.
@@ -27,29 +32,44 @@ pub(super) async fn write(
     while !rest.is_empty() {
         let (batch, behind) = rest.split_at(batch_len(rest));
         rest = behind;
-        let mut results = timed_write(target, connection, batch).await?;
-        let (mut again, mut places) = (Vec::new(), Vec::new());
-        for (place, (operation, result)) in batch.iter().zip(&mut results).enumerate() {
-            let code = result.as_ref().map(|(code, _)| *code);
-            match (operation, code) {
-                (Operation::Insert(entry), Some(Code::AlreadyExists)) => again.push(Operation::Modify(*entry)),
-                (Operation::Modify(entry), Some(Code::NotFound)) => again.push(Operation::Insert(*entry)),
-                (Operation::Delete(_), Some(Code::NotFound)) => {
-                    *result = None;
-                    continue;
+        match settle(target, connection, batch).await {
+            Ok(mut results) => outcomes.append(&mut results),
+            // Nobody knows which of them were applied. Whatever was, it does no harm to do it again.
+            Err(Lost::NoDetails(code)) if batch.len() > DETAILED => {
+                tracing::debug!(switch = %target.name, ?code, updates = batch.len(), "written again in small parts");
+                for part in batch.chunks(DETAILED) {
+                    outcomes.append(&mut settle(target, connection, part).await?);
                 }
-                _ => continue,
             }
-            places.push(place);
+            Err(lost) => return Err(lost),
         }
-        if !again.is_empty() {
-            for (place, result) in places.into_iter().zip(timed_write(target, connection, &again).await?) {
-                results[place] = result;
-            }
-        }
-        outcomes.append(&mut results);
     }
     Ok(outcomes)
+}
+
+/// Writes a batch, and again what was there already.
+async fn settle(target: &Target, connection: &mut Connection, batch: &[Operation]) -> Result<Vec<Outcome>, Lost> {
+    let mut results = timed_write(target, connection, batch).await?;
+    let (mut again, mut places) = (Vec::new(), Vec::new());
+    for (place, (operation, result)) in batch.iter().zip(&mut results).enumerate() {
+        let code = result.as_ref().map(|(code, _)| *code);
+        match (operation, code) {
+            (Operation::Insert(entry), Some(Code::AlreadyExists)) => again.push(Operation::Modify(*entry)),
+            (Operation::Modify(entry), Some(Code::NotFound)) => again.push(Operation::Insert(*entry)),
+            (Operation::Delete(_), Some(Code::NotFound)) => {
+                *result = None;
+                continue;
+            }
+            _ => continue,
+        }
+        places.push(place);
+    }
+    if !again.is_empty() {
+        for (place, result) in places.into_iter().zip(timed_write(target, connection, &again).await?) {
+            results[place] = result;
+        }
+    }
+    Ok(results)
 }
 
 async fn timed_write(target: &Target, connection: &mut Connection, batch: &[Operation]) -> Result<Vec<Outcome>, Lost> {
@@ -63,8 +83,17 @@ async fn timed_write(target: &Target, connection: &mut Connection, batch: &[Oper
 
 /// How many of the operations go into the next write: at most [`BATCH`], and none for the same entry twice.
 fn batch_len(operations: &[Operation]) -> usize {
-    let mut keys = HashSet::new();
-    operations.iter().take(BATCH).take_while(|operation| keys.insert(operation.key())).count()
+    let hasher = RandomState::default();
+    // Equal hashes of different keys end a batch early, which does no harm.
+    let mut hashes = HashTable::with_capacity(operations.len().min(BATCH));
+    let mut new = |operation: &Operation| {
+        let hash = hasher.hash_one(operation.key());
+        let entry = hashes.entry(hash, |other| *other == hash, |other| *other);
+        let vacant = matches!(entry, hashbrown::hash_table::Entry::Vacant(_));
+        entry.or_insert(hash);
+        vacant
+    };
+    operations.iter().take(BATCH).take_while(|operation| new(operation)).count()
 }
 
 #[cfg(test)]
@@ -79,7 +108,7 @@ mod tests {
     fn a_write_has_no_entry_twice_and_is_bounded() {
         let delete = |n: u128| Operation::Delete(EntryKey::ClientV6(ClientV6Key { dst_addr: Ipv6Addr::from_bits(n) }));
         assert_eq!(batch_len(&[delete(1), delete(2), delete(1), delete(3)]), 2);
-        assert_eq!(batch_len(&(0..250).map(delete).collect::<Vec<_>>()), BATCH);
+        assert_eq!(batch_len(&(0..2 * BATCH as u128).map(delete).collect::<Vec<_>>()), BATCH);
         assert_eq!(batch_len(&[]), 0);
     }
 }

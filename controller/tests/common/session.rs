@@ -69,6 +69,7 @@ pub fn start(switch: &P4, uri: String, program: &Arc<[u8]>, election_id: u64) ->
     let target = Target {
         name: "tested".into(),
         uri,
+        tls: None,
         device_id: switch.device_id,
         election_id: ElectionId(election_id),
         device_config: program.clone(),

@@ -14,4 +14,4 @@ mod wire;
 pub use counters::{DropCounters, EntryCounters};
 pub use packet::{HEADROOM, Packet, Verdict};
 pub use pipeline::{IcmpErrorMeter, MeterRate, Pipeline};
-pub use tables::{ReadGuard, TableError, TableReader, TableSizes, TableWriter, Tables, tables};
+pub use tables::{Edit, ReadGuard, TableError, TableReader, TableSizes, TableWriter, Tables, tables};

@@ -15,7 +15,7 @@ use mimiq_contract::{Entry, EntryKey, TableSchema, tables as schema};
 use crate::counters::Counters;
 pub use double::{ReadGuard, TableReader};
 pub use limits::{TableError, TableSizes};
-pub use writer::TableWriter;
+pub use writer::{Edit, TableWriter};
 
 pub(crate) use self::key::{ExactSchema, location};
 use self::{double::Double, exact::Exact, lpm::Lpm, ports::Ports, single::Single};
@@ -24,13 +24,22 @@ use self::{double::Double, exact::Exact, lpm::Lpm, ports::Ports, single::Single}
 trait Table<T: TableSchema> {
     /// The action, and the counters where the table has some.
     fn get(&self, key: &T::Key) -> Option<(T::Action, Option<&Counters>)>;
-    /// Sets the action of an entry and keeps its counters; a new entry's start at zero.
-    fn put(&mut self, key: &T::Key, action: T::Action);
+    /// Adds an entry with counters at zero, as long as there are fewer than `size`.
+    fn insert(&mut self, key: &T::Key, action: T::Action, size: usize) -> Result<(), Refusal>;
+    /// Sets the action of an entry and keeps its counters. Whether there is one.
+    fn modify(&mut self, key: &T::Key, action: T::Action) -> bool;
     /// Whether there was such an entry.
     fn remove(&mut self, key: &T::Key) -> bool;
     fn len(&self) -> usize;
     fn clear(&mut self);
     fn for_each(&self, visit: &mut Visitor<'_, T>);
+}
+
+/// Why a table does not take a new entry.
+enum Refusal {
+    Exists,
+    Full,
+    Keyless,
 }
 
 type Visitor<'v, T> = dyn FnMut(<T as TableSchema>::Key, <T as TableSchema>::Action, Option<&Counters>) + 'v;
@@ -40,6 +49,16 @@ macro_rules! all_tables {
         /// One copy of all tables, as the pipeline sees them.
         #[derive(Debug, Default)]
         pub struct Tables { $(pub(crate) $field: $kind<schema::$table>),+ }
+
+        /// The size of each table.
+        #[derive(Debug, Clone)]
+        struct Limits { $($field: usize),+ }
+
+        impl Limits {
+            fn new(sizes: &TableSizes) -> Self {
+                Self { $($field: sizes.get(schema::$table::ID)),+ }
+            }
+        }
 
         impl Tables {
             fn get(&self, key: &EntryKey) -> Option<(Entry, Option<&Counters>)> {
@@ -51,10 +70,35 @@ macro_rules! all_tables {
                 }
             }
 
-            fn put(&mut self, entry: Entry) {
-                match entry { $(Entry::$table(key, action) => self.$field.put(&key, action)),+ }
+            #[inline]
+            fn insert(&mut self, entry: &Entry, limits: &Limits) -> Result<(), TableError> {
+                match entry {
+                    $(Entry::$table(key, action) => {
+                        let (table, size) = (schema::$table::NAME, limits.$field);
+                        self.$field.insert(key, *action, size).map_err(|refusal| match refusal {
+                            Refusal::Exists => TableError::AlreadyExists { table },
+                            Refusal::Full => TableError::Full { table, size },
+                            Refusal::Keyless => TableError::Keyless { table },
+                        })
+                    })+
+                }
             }
 
+            /// Adds an entry that is surely not there and has room.
+            #[inline]
+            fn insert_again(&mut self, entry: &Entry) {
+                match entry {
+                    // The other copy, which is equal, took it.
+                    $(Entry::$table(key, action) => drop(self.$field.insert(key, *action, usize::MAX))),+
+                }
+            }
+
+            #[inline]
+            fn modify(&mut self, entry: &Entry) -> bool {
+                match entry { $(Entry::$table(key, action) => self.$field.modify(key, *action)),+ }
+            }
+
+            #[inline]
             fn remove(&mut self, key: &EntryKey) -> bool {
                 match key { $(EntryKey::$table(key) => self.$field.remove(key)),+ }
             }
@@ -109,5 +153,5 @@ all_tables! {
 /// Empty tables with these sizes: their only writer, and a reader to clone for each worker thread.
 pub fn tables(sizes: &TableSizes) -> (TableWriter, TableReader) {
     let double = Double::new(Tables::default(), Tables::default());
-    (TableWriter::new(double.clone(), sizes.clone()), TableReader::new(double))
+    (TableWriter::new(double.clone(), sizes), TableReader::new(double))
 }

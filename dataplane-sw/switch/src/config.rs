@@ -1,6 +1,10 @@
 //! The configuration file.
 
-use std::{collections::HashSet, net::SocketAddr};
+use std::{
+    collections::HashSet,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use mimiq_contract::PortId;
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -14,6 +18,9 @@ pub struct Config {
     /// Where P4Runtime is served.
     #[serde(default = "default_listen", deserialize_with = "listen")]
     pub listen: SocketAddr,
+    /// Its identity, and whom it lets in. Without it P4Runtime is neither encrypted nor authenticated.
+    #[serde(default)]
+    pub tls: Option<Tls>,
     /// How frames come in and go out.
     #[serde(default)]
     pub backend: Backend,
@@ -22,6 +29,18 @@ pub struct Config {
     /// Where `/metrics` is served; nowhere if absent.
     #[serde(default, deserialize_with = "metrics")]
     pub metrics: Option<SocketAddr>,
+}
+
+/// Files of the switch's identity, in PEM; `mimiqctl pki enrol-switch` makes them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The authority of the controller's certificate.
+    pub ca: PathBuf,
+    /// The switch's certificate.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// How frames come in and go out.
@@ -82,13 +101,18 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads YAML and checks the values.
+    /// Reads YAML and checks the values. Relative paths in it count from `folder`.
     ///
     /// # Errors
     /// If it is malformed, or a value is out of range; the message names field and value.
-    pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let config: Self = serde_yaml::from_str(text)?;
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, ConfigError> {
+        let mut config: Self = serde_yaml::from_str(text)?;
         config.check()?;
+        if let Some(Tls { ca, certificate, key }) = &mut config.tls {
+            for file in [ca, certificate, key] {
+                *file = folder.join(&file);
+            }
+        }
         Ok(config)
     }
 

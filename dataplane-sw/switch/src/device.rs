@@ -1,7 +1,7 @@
 //! One switch as controllers see it: arbitration, pipeline configuration and tables behind one lock, so that a write is
 //! checked against the primary and applied in one step.
 
-use p4runtime::v1::{ForwardingPipelineConfig, ReadRequest, SetForwardingPipelineConfigRequest, Uint128, WriteRequest};
+use p4runtime::v1::{ForwardingPipelineConfig, ReadRequest, SetForwardingPipelineConfigRequest, Uint128};
 use tonic::Status;
 
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     outcome::Outcome,
     pipeline_config::{Effect, PipelineConfig},
     read,
+    request::Write,
     tables::Tables,
 };
 
@@ -72,10 +73,11 @@ impl Device {
     ///
     /// # Errors
     /// NOT_FOUND, PERMISSION_DENIED or FAILED_PRECONDITION if nothing was tried.
-    pub fn write(&mut self, request: &WriteRequest) -> Result<Vec<Result<(), ItemError>>, Status> {
-        self.authorize(request.device_id, request.role_id, &request.role, request.election_id)?;
+    pub fn write(&mut self, request: impl Into<Write>) -> Result<Vec<Result<(), ItemError>>, Status> {
+        let Write { header, operations } = request.into();
+        self.authorize(header.device_id, header.role_id, &header.role, header.election_id)?;
         self.check_config()?;
-        self.tables.apply(&request.updates, request.atomicity)
+        self.tables.apply(operations, header.atomicity)
     }
 
     /// Answers a read as of now.

@@ -2,7 +2,7 @@
 
 mod forwarding;
 
-use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{io, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use clap::Parser;
@@ -17,9 +17,15 @@ use mimiq_switch::{
     pipeline_config::PipelineConfig,
     server::Server,
     tables::{self, Tables},
+    tls,
 };
-use tokio::{net::TcpListener, sync::oneshot};
-use tonic::transport::server::TcpIncoming;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    sync::oneshot,
+};
+use tokio_stream::Stream;
+use tonic::transport::server::{Connected, TcpIncoming};
 use tracing::{info, warn};
 
 /// mimiq's software switch: AF_XDP or AF_PACKET ports, programmed by a controller through P4Runtime.
@@ -50,6 +56,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Config(ConfigCommand::Check { file }) => {
             let config = load(&file)?;
+            config.tls.as_ref().map(tls::acceptor).transpose()?;
             println!("{}: valid: device {}, {} ports", file.display(), config.device_id, config.ports.len());
             Ok(())
         }
@@ -58,7 +65,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
 
 fn load(file: &Path) -> anyhow::Result<Config> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    Config::parse(&text).with_context(|| file.display().to_string())
+    Config::parse(&text, file.parent().unwrap_or(Path::new(""))).with_context(|| file.display().to_string())
 }
 
 #[tokio::main]
@@ -71,6 +78,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let server = Server::new(Device::new(config.device_id, PipelineConfig::new(contract), tables));
 
     // Everything that can be refused is opened before anything is served.
+    let acceptor = config.tls.as_ref().map(tls::acceptor).transpose()?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listen: {}", config.listen))?;
     let address = listener.local_addr()?;
     if let Some(address) = config.metrics {
@@ -83,19 +91,12 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let metering = tokio::spawn(meter(server.clone(), drops, monitors));
 
     let (stop, stopped) = oneshot::channel::<()>();
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    // A controller that vanished without a word must not stay primary.
-    let serving = tonic::transport::Server::builder()
-        .concurrency_limit_per_connection(16)
-        .http2_keepalive_interval(Some(Duration::from_secs(10)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(5)))
-        .add_service(server.service())
-        .serve_with_incoming_shutdown(incoming, async {
-            // The sender is dropped only together with the process.
-            let _ = stopped.await;
-        });
-    let mut serving = tokio::spawn(serving);
-    info!(device_id = config.device_id, listen = %address, ports = config.ports.len(), "ready");
+    let mut serving = match acceptor {
+        None => tokio::spawn(serve(server.clone(), TcpIncoming::from(listener).with_nodelay(Some(true)), stopped)),
+        Some(acceptor) => tokio::spawn(serve(server.clone(), tls::incoming(listener, acceptor), stopped)),
+    };
+    let tls = config.tls.is_some();
+    info!(device_id = config.device_id, listen = %address, tls, ports = config.ports.len(), "ready");
 
     let result = tokio::select! {
         () = told_to_stop => Ok(()),
@@ -114,6 +115,27 @@ async fn run(config: Config) -> anyhow::Result<()> {
     }
     forwarding.join();
     result
+}
+
+async fn serve<C>(
+    server: Server,
+    incoming: impl Stream<Item = io::Result<C>>,
+    stopped: oneshot::Receiver<()>,
+) -> Result<(), tonic::transport::Error>
+where
+    C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+{
+    // A controller that vanished without a word must not stay primary.
+    tonic::transport::Server::builder()
+        .concurrency_limit_per_connection(16)
+        .http2_keepalive_interval(Some(Duration::from_secs(10)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(5)))
+        .add_service(server.service())
+        .serve_with_incoming_shutdown(incoming, async {
+            // The sender is dropped only together with the process.
+            let _ = stopped.await;
+        })
+        .await
 }
 
 /// Once a second, so that scrapes do not compete with writes for the lock.

@@ -7,10 +7,7 @@ use p4runtime::v1::{
 };
 use tonic::Code;
 
-use crate::{error::ItemError, meter};
-
-/// Indices of the `drop_reason` counter, as in the p4info.
-pub(crate) const DROP_COUNTER_SIZE: usize = 64;
+use crate::{error::ItemError, externs::DROP_COUNTER_SIZE, meter};
 
 /// A checked update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

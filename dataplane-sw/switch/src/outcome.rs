@@ -1,16 +1,21 @@
 //! What a read found, and its messages.
 
-use mimiq_contract::{Entry, EntryKey, ids};
+use bytes::Bytes;
+use mimiq_contract::{Entry, EntryKey, ids, wire};
 use mimiq_pipeline::{EntryCounters, MeterRate};
 use p4runtime::v1::{
     Action, CounterData, CounterEntry, DirectCounterEntry, Entity, Index, ReadResponse, TableAction, TableEntry,
     entity, table_action,
 };
+use prost::Message as _;
 
 use crate::{error::ItemError, meter};
 
 /// Entities in one message: some 100 to 250 bytes each, far below gRPC's 4 MiB.
 const CHUNK: usize = 1_000;
+
+/// Bytes of most entities.
+const ENTITY: usize = 100;
 
 /// One entity found, small enough to collect by the million.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +41,24 @@ impl Outcome {
         std::iter::from_fn(move || {
             let entities: Vec<_> = found.by_ref().take(CHUNK).map(Found::into_entity).collect();
             if entities.is_empty() { None } else { Some(ReadResponse { entities }) }
+        })
+    }
+}
+
+impl Outcome {
+    /// The same messages as bytes.
+    pub(crate) fn into_bytes(self) -> impl Iterator<Item = Bytes> {
+        let mut found = self.found.into_iter();
+        std::iter::from_fn(move || {
+            let mut message = Vec::with_capacity(CHUNK.min(found.len()) * ENTITY);
+            for found in found.by_ref().take(CHUNK) {
+                match found {
+                    Found::Entry(entry, None) => wire::put_entity(&entry, &mut message),
+                    // Messages one after the other are one message with the fields of all.
+                    other => message.extend(ReadResponse { entities: vec![other.into_entity()] }.encode_to_vec()),
+                }
+            }
+            if message.is_empty() { None } else { Some(message.into()) }
         })
     }
 }

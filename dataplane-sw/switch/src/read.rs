@@ -9,10 +9,9 @@ use tonic::Code;
 
 use crate::{
     error::ItemError,
+    externs::DROP_COUNTER_SIZE,
     meter,
-    operation::{
-        DROP_COUNTER_SIZE, check_direct_counter, counter_index, entity_of, table_name, unknown_counter, unsupported,
-    },
+    operation::{check_direct_counter, counter_index, entity_of, table_name, unknown_counter, unsupported},
     outcome::{Found, Outcome},
     tables::Tables,
 };
@@ -79,7 +78,7 @@ impl Query {
     fn run(&self, tables: &Tables, found: &mut Vec<Found>) -> Result<(), ItemError> {
         match self {
             Self::Entries { tables: selection, action, counters } => {
-                selection.run(tables, &mut |hit| match hit {
+                selection.run(tables, *counters, &mut |hit| match hit {
                     Hit::Entry(entry, count) => {
                         if action.is_none_or(|wanted| action_id(&entry) == wanted) {
                             found.push(Found::Entry(entry, count.filter(|_| *counters)));
@@ -95,7 +94,7 @@ impl Query {
             }
             Self::DirectCounters(selection) => {
                 let before = found.len();
-                selection.run(tables, &mut |hit| {
+                selection.run(tables, true, &mut |hit| {
                     if let Hit::Entry(entry, Some(count)) = hit {
                         found.push(Found::DirectCounter(entry.key(), count));
                     }
@@ -110,13 +109,13 @@ impl Query {
             }
             Self::Nothing => Ok(()),
             Self::Meter => {
-                found.push(Found::Meter(tables.meter_rate));
+                found.push(Found::Meter(tables.externs.meter_rate));
                 Ok(())
             }
             Self::DropCounter(index) => {
                 let all = 0..DROP_COUNTER_SIZE;
                 let range = index.map_or(all, |at| at..at + 1);
-                found.extend(range.map(|at| Found::DropCounter(at, tables.drops(at))));
+                found.extend(range.map(|at| Found::DropCounter(at, tables.externs.drops(at))));
                 Ok(())
             }
         }
@@ -172,10 +171,12 @@ impl Selection {
         Ok(if filtered { Self::Nothing } else { Self::Table { id: entry.table_id, defaults } })
     }
 
-    fn run(&self, tables: &Tables, hit: &mut dyn FnMut(Hit)) {
+    fn run(&self, tables: &Tables, counters: bool, hit: &mut dyn FnMut(Hit)) {
         match self {
-            Self::All { defaults } => Entry::TABLES.iter().for_each(|(id, _)| one_table(tables, *id, *defaults, hit)),
-            Self::Table { id, defaults } => one_table(tables, *id, *defaults, hit),
+            Self::All { defaults } => {
+                Entry::TABLES.iter().for_each(|(id, _)| one_table(tables, *id, *defaults, counters, hit));
+            }
+            Self::Table { id, defaults } => one_table(tables, *id, *defaults, counters, hit),
             Self::Key(key) => {
                 if let Some((entry, counters)) = tables.writer.get(key) {
                     hit(Hit::Entry(entry, counters));
@@ -187,10 +188,10 @@ impl Selection {
 }
 
 /// The entries of a table, or its default entry. The entry of a table without key is its default entry.
-fn one_table(tables: &Tables, id: u32, defaults: bool, hit: &mut dyn FnMut(Hit)) {
+fn one_table(tables: &Tables, id: u32, defaults: bool, counters: bool, hit: &mut dyn FnMut(Hit)) {
     let mut any = false;
     if defaults == (id == ids::TABLE_SWITCH_INFO) {
-        tables.writer.for_each(id, &mut |entry, counters| {
+        tables.writer.for_each(id, counters, &mut |entry, counters| {
             any = true;
             hit(Hit::Entry(entry, counters));
         });

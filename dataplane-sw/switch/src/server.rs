@@ -1,4 +1,4 @@
-//! The gRPC service: unpacks requests, takes the lock off the asynchronous threads, packs answers.
+//! The calls: unpacks requests, takes the lock off the asynchronous threads, packs answers.
 
 use std::{
     pin::Pin,
@@ -9,24 +9,28 @@ use ::metrics::counter;
 use p4runtime::v1::{
     CapabilitiesRequest, CapabilitiesResponse, GetForwardingPipelineConfigRequest, GetForwardingPipelineConfigResponse,
     ReadRequest, ReadResponse, SetForwardingPipelineConfigRequest, SetForwardingPipelineConfigResponse,
-    StreamMessageRequest, StreamMessageResponse, WriteRequest, WriteResponse,
-    p4_runtime_server::{P4Runtime, P4RuntimeServer},
+    StreamMessageRequest, StreamMessageResponse, WriteRequest, WriteResponse, p4_runtime_server::P4Runtime,
 };
 use tokio::task::spawn_blocking;
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Code, Request, Response, Status, Streaming};
 use tracing::debug;
 
-use crate::{batch_status, device::Device, metrics::WRITES, stream::Shared};
+use crate::{
+    batch_status,
+    device::Device,
+    metrics::WRITES,
+    outcome::Outcome,
+    request::{Write, check_items},
+    service::Service,
+    stream::Shared,
+};
 
 /// The version of the specification that the messages are from.
 pub const API_VERSION: &str = "1.4.1";
 
 /// Largest request, bytes. Decoding takes up to some 200 times as much memory: each two bytes may be an empty entity.
 pub const MAX_REQUEST: usize = 2 << 20;
-
-/// Most updates of a Write, or entities of a Read.
-pub const MAX_ITEMS: usize = 20_000;
 
 /// The P4Runtime service of one device; clones share it.
 #[derive(Clone)]
@@ -39,8 +43,8 @@ impl Server {
     }
 
     /// The service, for a tonic server.
-    pub fn service(&self) -> P4RuntimeServer<Self> {
-        P4RuntimeServer::new(self.clone()).max_decoding_message_size(MAX_REQUEST)
+    pub fn service(&self) -> Service {
+        Service::new(self.clone())
     }
 
     /// Ends all StreamChannels, which otherwise would keep a server from shutting down.
@@ -62,6 +66,35 @@ impl Server {
     async fn with<T: Send + 'static>(&self, f: impl FnOnce(&mut Shared) -> T + Send + 'static) -> Result<T, Status> {
         let server = self.clone();
         spawn_blocking(move || f(&mut server.lock())).await.map_err(|e| Status::internal(e.to_string()))
+    }
+
+    /// Carries a Write out: at once, as handing it to another thread costs more than a small one itself, unless the device
+    /// is busy with something longer.
+    pub(crate) async fn carry_out(&self, write: Write) -> Result<(), Status> {
+        let count = write.operations.len() as u64;
+        let free = match self.0.try_lock() {
+            Ok(mut shared) => Ok(shared.device.write(write)),
+            Err(_) => Err(write),
+        };
+        let results = match free {
+            Ok(results) => results,
+            Err(write) => self.with_device(move |device| device.write(write)).await.and_then(|results| results),
+        };
+        let results = results.inspect_err(|status| count_writes(status.code(), count))?;
+        let failures = results.iter().filter_map(|result| result.as_ref().err());
+        let failed = failures.inspect(|error| count_writes(error.code, 1)).count() as u64;
+        count_writes(Code::Ok, count - failed);
+        batch_status(&results).map_or(Ok(()), Err).inspect_err(|status| {
+            debug!(message = status.message(), "write failed");
+        })
+    }
+
+    /// What a Read finds, and what went wrong.
+    pub(crate) async fn find(&self, request: ReadRequest) -> Result<(Outcome, Option<Status>), Status> {
+        check_items("entities", request.entities.len())?;
+        let outcome = self.with_device(move |device| device.read(&request)).await??;
+        let failure = batch_status(&outcome.results);
+        Ok((outcome, failure))
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -88,31 +121,13 @@ impl P4Runtime for Server {
     async fn write(&self, request: Request<WriteRequest>) -> Result<Response<WriteResponse>, Status> {
         let request = request.into_inner();
         check_items("updates", request.updates.len())?;
-        let count = request.updates.len() as u64;
-        let refused = |status: Status| {
-            counter!(WRITES, "code" => code_name(status.code())).increment(count);
-            status
-        };
-        let results = self.with_device(move |device| device.write(&request)).await.and_then(|r| r).map_err(refused)?;
-        for result in &results {
-            let code = result.as_ref().err().map_or(Code::Ok, |e| e.code);
-            counter!(WRITES, "code" => code_name(code)).increment(1);
-        }
-        match batch_status(&results) {
-            None => Ok(Response::new(WriteResponse {})),
-            Some(status) => {
-                debug!(message = status.message(), "write failed");
-                Err(status)
-            }
-        }
+        self.carry_out(Write::from(&request)).await?;
+        Ok(Response::new(WriteResponse {}))
     }
 
     async fn read(&self, request: Request<ReadRequest>) -> Result<Response<Self::ReadStream>, Status> {
-        let request = request.into_inner();
-        check_items("entities", request.entities.len())?;
-        let outcome = self.with_device(move |device| device.read(&request)).await.and_then(|r| r)?;
-        let failure = batch_status(&outcome.results).map(Err);
-        let messages = outcome.into_messages().map(Ok).chain(failure);
+        let (outcome, failure) = self.find(request.into_inner()).await?;
+        let messages = outcome.into_messages().map(Ok).chain(failure.map(Err));
         Ok(Response::new(Box::pin(tokio_stream::iter(messages))))
     }
 
@@ -155,11 +170,10 @@ impl P4Runtime for Server {
     }
 }
 
-fn check_items(field: &str, count: usize) -> Result<(), Status> {
-    if count <= MAX_ITEMS {
-        return Ok(());
+fn count_writes(code: Code, updates: u64) {
+    if updates > 0 {
+        counter!(WRITES, "code" => code_name(code)).increment(updates);
     }
-    Err(Status::invalid_argument(format!("{field}: {count} in one request, at most {MAX_ITEMS}")))
 }
 
 /// The code's name as in the gRPC specification.

@@ -2,17 +2,18 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use mimiq_contract::{DropReason, Entry, EntryKey};
-use mimiq_pipeline::{DropCounters, EntryCounters, IcmpErrorMeter, MeterRate, TableError, TableSizes, TableWriter};
+use mimiq_contract::{Entry, EntryKey};
+use mimiq_pipeline::{DropCounters, Edit, EntryCounters, IcmpErrorMeter, TableError, TableSizes, TableWriter};
 use p4runtime::{
     config::v1::{P4Info, Table, action_ref::Scope},
-    v1::{Update, write_request::Atomicity},
+    v1::write_request::Atomicity,
 };
 use tonic::{Code, Status};
 
 use crate::{
     error::ItemError,
-    operation::{DROP_COUNTER_SIZE, Operation, table_name},
+    externs::Externs,
+    operation::{Operation, table_name},
 };
 
 /// The sizes that the contract declares.
@@ -27,14 +28,10 @@ fn id(table: &Table) -> u32 {
 /// Tables, counters and the meter, and what the contract says of them.
 pub struct Tables {
     pub(crate) writer: TableWriter,
-    drops: Arc<DropCounters>,
-    /// What is taken off the data plane's counts, which only grow.
-    drop_offsets: [EntryCounters; DROP_COUNTER_SIZE],
+    pub(crate) externs: Externs,
     /// The fixed default action of each table; for a table without key, its action before the first MODIFY.
     pub(crate) default_actions: HashMap<u32, u32>,
     sizes: TableSizes,
-    meter: Arc<IcmpErrorMeter>,
-    pub(crate) meter_rate: Option<MeterRate>,
 }
 
 impl Tables {
@@ -43,23 +40,15 @@ impl Tables {
         let default = |t: &Table| t.action_refs.iter().find(|r| r.scope() == Scope::DefaultOnly).map(|r| r.id);
         Self {
             writer,
-            drops,
-            drop_offsets: [EntryCounters::default(); DROP_COUNTER_SIZE],
+            externs: Externs::new(drops),
             default_actions: contract.tables.iter().filter_map(|t| Some((id(t), default(t)?))).collect(),
             sizes: sizes(contract),
-            meter: Arc::default(),
-            meter_rate: None,
         }
     }
 
     /// The meter of ICMP errors that is configured here, for the data plane.
     pub fn meter(&self) -> Arc<IcmpErrorMeter> {
-        Arc::clone(&self.meter)
-    }
-
-    fn set_meter(&mut self, rate: Option<MeterRate>) {
-        self.meter.configure(rate);
-        self.meter_rate = rate;
+        Arc::clone(&self.externs.meter)
     }
 
     /// Applies a batch and publishes it; one result an update. In the two atomic modes either all updates are applied
@@ -67,10 +56,13 @@ impl Tables {
     ///
     /// # Errors
     /// UNIMPLEMENTED if the atomicity is unknown.
-    pub fn apply(&mut self, updates: &[Update], atomicity: i32) -> Result<Vec<Result<(), ItemError>>, Status> {
+    pub(crate) fn apply(
+        &mut self,
+        operations: Vec<Result<Operation, ItemError>>,
+        atomicity: i32,
+    ) -> Result<Vec<Result<(), ItemError>>, Status> {
         let atomicity = Atomicity::try_from(atomicity)
             .map_err(|_| Status::unimplemented(format!("atomicity: {atomicity} is unknown")))?;
-        let operations: Vec<_> = updates.iter().map(Operation::from_p4).collect();
         if atomicity != Atomicity::ContinueOnError {
             let trial = self.trial(&operations);
             if trial.iter().any(Result::is_err) {
@@ -78,50 +70,14 @@ impl Tables {
                 return Ok(trial.into_iter().map(|result| result.and_then(|()| none())).collect());
             }
         }
-        let results = operations.into_iter().map(|op| op.and_then(|op| self.execute(op))).collect();
+        let (mut edit, externs) = (self.writer.edit(), &mut self.externs);
+        let results = operations.into_iter().map(|op| execute(&mut edit, externs, &op?)).collect();
+        drop(edit);
         self.writer.publish();
         Ok(results)
     }
 
-    fn execute(&mut self, operation: Operation) -> Result<(), ItemError> {
-        let (key, result, counters) = match operation {
-            Operation::Insert(entry, counters) => (entry.key(), self.writer.insert(entry), counters),
-            Operation::Modify(entry, counters) => (entry.key(), self.writer.modify(entry), counters),
-            Operation::Delete(key) => (key, self.writer.delete(key), None),
-            Operation::DirectCounter(key, counters) => (key, self.present(&key), counters),
-            Operation::ResetDefault(key) => match self.writer.delete(key) {
-                // It is the original action already.
-                Err(TableError::NotFound { .. }) => return Ok(()),
-                other => (key, other, None),
-            },
-            Operation::DropCounter(index, Some(value)) => {
-                let all = 0..DROP_COUNTER_SIZE;
-                index
-                    .map_or(all, |at| at..at + 1)
-                    .for_each(|at| self.drop_offsets[at] = minus(self.raw_drops(at), value));
-                return Ok(());
-            }
-            Operation::Meter(rate) => {
-                self.set_meter(rate);
-                return Ok(());
-            }
-            Operation::DropCounter(_, None) | Operation::Nothing => return Ok(()),
-        };
-        let result = match counters {
-            Some(value) => result.and_then(|()| self.writer.set_counters(&key, value)),
-            None => result,
-        };
-        result.map_err(|error| table_error(error, &key))
-    }
-
-    fn present(&self, key: &EntryKey) -> Result<(), TableError> {
-        match self.writer.get(key) {
-            Some(_) => Ok(()),
-            None => Err(TableError::NotFound { table: table_name(key.table_id()) }),
-        }
-    }
-
-    /// What [`Tables::execute`] would say of each operation in turn, with nothing changed.
+    /// What [`execute`] would say of each operation in turn, with nothing changed.
     fn trial(&self, operations: &[Result<Operation, ItemError>]) -> Vec<Result<(), ItemError>> {
         let mut present: HashMap<EntryKey, bool> = HashMap::new();
         let mut growth: HashMap<u32, isize> = HashMap::new();
@@ -159,33 +115,49 @@ impl Tables {
 
     /// Removes all entries, sets all counters to 0 and the meter back.
     pub fn clear(&mut self) {
-        self.set_meter(None);
         self.writer.clear();
         self.writer.publish();
-        for at in 0..DROP_COUNTER_SIZE {
-            self.drop_offsets[at] = self.raw_drops(at);
-        }
+        self.externs.set_meter(None);
+        self.externs.set_drops(None, EntryCounters::default());
     }
 
     /// Name, number of entries and size of each table.
     pub fn occupancy(&self) -> impl Iterator<Item = (&'static str, usize, usize)> + '_ {
         Entry::TABLES.iter().map(|(id, name)| (*name, self.writer.len(*id), self.sizes.get(*id)))
     }
-
-    /// `drop_reason` at an index.
-    pub(crate) fn drops(&self, at: usize) -> EntryCounters {
-        minus(self.raw_drops(at), self.drop_offsets.get(at).copied().unwrap_or_default())
-    }
-
-    fn raw_drops(&self, at: usize) -> EntryCounters {
-        let reason = DropReason::ALL.iter().copied().find(|reason| *reason as usize == at);
-        let (packets, bytes) = reason.map_or((0, 0), |reason| self.drops.get(reason));
-        EntryCounters { packets, bytes }
-    }
 }
 
-fn minus(a: EntryCounters, b: EntryCounters) -> EntryCounters {
-    EntryCounters { packets: a.packets.wrapping_sub(b.packets), bytes: a.bytes.wrapping_sub(b.bytes) }
+fn execute(edit: &mut Edit<'_>, externs: &mut Externs, operation: &Operation) -> Result<(), ItemError> {
+    let counted = |result: Result<(), TableError>, edit: &mut Edit<'_>, key: EntryKey, counters: &Option<_>| {
+        let result = match counters {
+            Some(value) => result.and_then(|()| edit.set_counters(&key, *value)),
+            None => result,
+        };
+        result.map_err(|error| table_error(error, &key))
+    };
+    match operation {
+        Operation::Insert(entry, counters) => counted(edit.insert(entry), edit, entry.key(), counters),
+        Operation::Modify(entry, counters) => counted(edit.modify(entry), edit, entry.key(), counters),
+        Operation::Delete(key) => edit.delete(key).map_err(|error| table_error(error, key)),
+        Operation::DirectCounter(key, Some(value)) => {
+            edit.set_counters(key, *value).map_err(|error| table_error(error, key))
+        }
+        Operation::DirectCounter(key, None) => edit.find(key).map_err(|error| table_error(error, key)),
+        Operation::ResetDefault(key) => match edit.delete(key) {
+            // It is the original action already.
+            Err(TableError::NotFound { .. }) => Ok(()),
+            other => other.map_err(|error| table_error(error, key)),
+        },
+        Operation::DropCounter(index, Some(value)) => {
+            externs.set_drops(*index, *value);
+            Ok(())
+        }
+        Operation::Meter(rate) => {
+            externs.set_meter(*rate);
+            Ok(())
+        }
+        Operation::DropCounter(_, None) | Operation::Nothing => Ok(()),
+    }
 }
 
 fn table_error(error: TableError, key: &EntryKey) -> ItemError {

@@ -6,7 +6,10 @@ mod common;
 use std::time::Duration;
 
 use common::{DEVICE, client, contract, rig, set_config, update, write};
-use mimiq_switch::server::{API_VERSION, MAX_ITEMS, Server};
+use mimiq_switch::{
+    MAX_ITEMS,
+    server::{API_VERSION, Server},
+};
 use p4runtime::{
     rpc,
     v1::{

@@ -1,6 +1,10 @@
 use p4runtime::v1::TableEntry;
 
-use crate::{EntryError, TableSchema, tables::*};
+use crate::{
+    EntryError, TableSchema,
+    tables::*,
+    wire::{Bytes, WireTable},
+};
 
 macro_rules! entries {
     ($($table:ident),+ $(,)?) => {
@@ -36,6 +40,25 @@ macro_rules! entries {
                 match self { $(Self::$table(key, action) => $table::to_p4(key, Some(action)),)+ }
             }
 
+            pub(crate) fn put_wire(&self, out: &mut Vec<u8>) {
+                match self { $(Self::$table(key, action) => $table::put_wire(key, Some(action), out),)+ }
+            }
+
+            /// Reads a `TableEntry`. Those of tables without key are left to the general path: it knows what may be
+            /// done to default entries.
+            pub(crate) fn take_wire(mut bytes: Bytes<'_>) -> Option<Self> {
+                match bytes.table_id()? {
+                    $(<$table as TableSchema>::ID if !$table::KEYLESS => {
+                        let key = $table::take_wire_key(&mut bytes)?;
+                        let mut bytes = bytes.action()?;
+                        let action = $table::take_wire_action(&mut bytes)?;
+                        bytes.end()?;
+                        Some(Self::$table(key, action))
+                    })+
+                    _ => None,
+                }
+            }
+
             /// Its key.
             pub fn key(&self) -> EntryKey {
                 match self { $(Self::$table(key, _) => EntryKey::$table(*key),)+ }
@@ -57,6 +80,22 @@ macro_rules! entries {
             /// The entry that deletes this key.
             pub fn to_p4(&self) -> TableEntry {
                 match self { $(Self::$table(key) => $table::to_p4(key, None),)+ }
+            }
+
+            pub(crate) fn put_wire(&self, out: &mut Vec<u8>) {
+                match self { $(Self::$table(key) => $table::put_wire(key, None, out),)+ }
+            }
+
+            /// As [`Entry::take_wire`], of an entry without action.
+            pub(crate) fn take_wire(mut bytes: Bytes<'_>) -> Option<Self> {
+                match bytes.table_id()? {
+                    $(<$table as TableSchema>::ID if !$table::KEYLESS => {
+                        let key = $table::take_wire_key(&mut bytes)?;
+                        bytes.end()?;
+                        Some(Self::$table(key))
+                    })+
+                    _ => None,
+                }
             }
 
             /// The table's ID.

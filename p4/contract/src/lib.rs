@@ -10,6 +10,7 @@ pub mod relay;
 mod schema;
 pub mod tables;
 pub mod wellknown;
+pub mod wire;
 
 pub use entry::{Entry, EntryKey};
 pub use error::EntryError;

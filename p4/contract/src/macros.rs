@@ -83,6 +83,48 @@ macro_rules! table {
                 }
             }
         }
+
+        impl $crate::wire::WireTable for $table {
+            #[allow(unused_variables, unused_mut, unused_assignments)]
+            #[inline]
+            fn put_wire_key(key: &$key, out: &mut Vec<u8>) {
+                let mut id = 0;
+                $(id += 1; $crate::wire::PutField::put_match(&key.$field, id, out);)*
+            }
+
+            #[allow(unused_variables, unused_mut, unused_assignments)]
+            #[inline]
+            fn take_wire_key(bytes: &mut $crate::wire::Bytes<'_>) -> Option<$key> {
+                let mut id = 0;
+                $(id += 1; let $field = <$fty as $crate::wire::TakeField>::take_match(id, bytes)?;)*
+                Some($key { $($field),* })
+            }
+
+            #[allow(unused_variables, unused_mut, unused_assignments)]
+            #[inline]
+            fn put_wire_action(action: &$action, out: &mut Vec<u8>) {
+                match action {
+                    $($action::$variant { $($param),* } => {
+                        $crate::wire::action_id($crate::ids::$aid, out);
+                        let mut id = 0;
+                        $(id += 1; $crate::wire::param($param, id, out);)*
+                    })+
+                }
+            }
+
+            #[allow(unused_variables, unused_mut, unused_assignments)]
+            #[inline]
+            fn take_wire_action(bytes: &mut $crate::wire::Bytes<'_>) -> Option<$action> {
+                match bytes.action_id()? {
+                    $($crate::ids::$aid => {
+                        let mut id = 0;
+                        $(id += 1; let $param = bytes.param::<$pty>(id)?;)*
+                        Some($action::$variant { $($param),* })
+                    })+
+                    _ => None,
+                }
+            }
+        }
     };
 }
 

@@ -16,3 +16,9 @@ pub const CONTROL_PORT: u16 = 54171;
 
 /// UDP port, source and destination, of wrapped frames between switches and controller.
 pub const RELAY_PORT: u16 = 54172;
+
+/// The DNS name in the controller's certificate, which agents and switches check.
+pub const CONTROLLER_NAME: &str = "mimiq-controller";
+
+/// What follows a switch's name, as the controller knows it, in the DNS name in its certificate.
+pub const SWITCH_DOMAIN: &str = "switch.mimiq";

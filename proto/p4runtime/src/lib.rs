@@ -1,8 +1,10 @@
 //! P4Runtime v1 (<https://p4.org/specs/>): the messages, the client and the server, generated from the interface
 //! files in `proto/` without an installed protoc.
 
+mod bytes;
 mod text;
 
+pub use bytes::{BytesClient, BytesCodec};
 pub use google::rpc;
 pub use p4::{config, v1};
 pub use text::{TextError, p4info_from_text};

@@ -21,8 +21,19 @@ pub(super) fn check(config: &Config, switch: &Switch, at: &str) -> Result<(), Co
     if let Err(error) = tonic::transport::Endpoint::from_shared(switch.p4runtime.clone()) {
         return refuse(format!("{at}.p4runtime"), &switch.p4runtime, format!("{error} (like http://[::1]:9559)"));
     }
-    if !switch.p4runtime.starts_with("http://") {
-        return refuse(format!("{at}.p4runtime"), &switch.p4runtime, "must start with http://");
+    if !["http://", "https://"].iter().any(|scheme| switch.p4runtime.starts_with(scheme)) {
+        return refuse(format!("{at}.p4runtime"), &switch.p4runtime, "must start with http:// or https://");
+    }
+    let label = |name: &str| {
+        (1..=40).contains(&name.len())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+            && !name.starts_with('-')
+            && !name.ends_with('-')
+    };
+    if switch.p4runtime.starts_with("https://") && !label(&switch.name) {
+        let problem = "with https:// must be 1 to 40 letters, digits and hyphens: it is a label of the name in the switch's \
+                       certificate";
+        return refuse(format!("{at}.name"), &switch.name, problem);
     }
     check_mac(switch.mac, &format!("{at}.mac"))?;
     for (field, addr) in [("tunnel_addr", switch.tunnel_addr), ("icmp_addr_v6", switch.icmp_addr_v6)] {

@@ -6,26 +6,53 @@ use super::ElectionId;
 
 /// Why a switch cannot be used at the moment.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Lost {
+pub enum Lost {
+    /// It cannot be reached.
     #[error("{}", with_causes(.0))]
     Transport(#[from] tonic::transport::Error),
+    /// A call failed.
     #[error("{call}: {code:?}: {message}")]
-    Call { call: &'static str, code: Code, message: String },
+    Call {
+        /// Which.
+        call: &'static str,
+        /// P4Runtime's code.
+        code: Code,
+        /// What the switch says.
+        message: String,
+    },
+    /// A call took too long.
     #[error("{0}: no answer in time")]
     Timeout(&'static str),
     /// Another controller is, or one has this very ID.
     #[error("arbitration: not primary with election_id {}: {message}", .election_id.0)]
-    NotPrimary { election_id: ElectionId, message: String },
-    /// BMv2 does not say what it dislikes; the question is what is probably wrong.
+    NotPrimary {
+        /// This controller's.
+        election_id: ElectionId,
+        /// What the switch says.
+        message: String,
+    },
+    /// BMv2 does not say what it dislikes.
     #[error("{call}: {code:?}: {message} ({question}?)")]
-    Puzzling { call: &'static str, code: Code, message: String, question: String },
+    Puzzling {
+        /// Which call.
+        call: &'static str,
+        /// P4Runtime's code.
+        code: Code,
+        /// What the switch says.
+        message: String,
+        /// What is probably wrong.
+        question: String,
+    },
+    /// The stream has ended.
     #[error("{0}: the switch closed the stream")]
     Closed(&'static str),
     /// Without the message, which may name a client's address.
     #[error("write: {0:?} without the error of each update")]
     NoDetails(Code),
+    /// It still has an entry that must be gone.
     #[error("the switch refused to delete an entry")]
     Undone,
+    /// The contract's p4info cannot be read.
     #[error(transparent)]
     P4Info(#[from] p4runtime::TextError),
 }

@@ -1,10 +1,11 @@
 //! The limit on ICMP errors: a meter, which no switch limits by itself (P4Runtime §9.3: unconfigured, it is always green).
 
 use mimiq_contract::ids::METER_ICMP_ERROR_METER;
-use p4runtime::v1::{Entity, Index, MeterConfig, MeterEntry, ReadRequest, Update, entity, update};
+use p4runtime::v1::{Entity, Index, MeterConfig, MeterEntry, ReadRequest, Update, WriteRequest, entity, update};
+use prost::Message as _;
 use tokio::time::timeout;
 
-use super::{CALL, Connection, Lost, Outcome, call};
+use super::{CALL, Connection, Lost, call, write::Outcome};
 
 /// ICMP errors a second, for each switch.
 const RATE: i64 = 100;
@@ -21,7 +22,8 @@ impl Connection {
         let config = MeterConfig { cir: RATE, pir: RATE, cburst: BURST, pburst: BURST, ..Default::default() };
         let entity = Some(entity(MeterEntry { config: Some(config), ..meter() }));
         let update = Update { r#type: update::Type::Modify as i32, entity };
-        Ok(self.write_updates(vec![update]).await?.into_iter().next().flatten())
+        let request = WriteRequest { updates: vec![update], ..self.request() };
+        Ok(self.send(request.encode_to_vec().into(), 1).await?.into_iter().next().flatten())
     }
 
     async fn read_meter(&mut self) -> Result<Option<MeterConfig>, Lost> {

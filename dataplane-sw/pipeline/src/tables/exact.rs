@@ -3,7 +3,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::{HashTable, hash_table::Entry};
 
-use super::{Table, Visitor, key::ExactSchema};
+use super::{Refusal, Table, Visitor, key::ExactSchema};
 use crate::counters::Counters;
 
 /// What stands behind a key.
@@ -56,14 +56,22 @@ impl<T: ExactSchema> Table<T> for Exact<T> {
         self.find(T::pack(key)).map(|slot| (slot.action, Some(&slot.counters)))
     }
 
-    fn put(&mut self, key: &T::Key, action: T::Action) {
-        let (key, hasher) = (T::pack(key), &self.hasher);
+    fn insert(&mut self, key: &T::Key, action: T::Action, size: usize) -> Result<(), Refusal> {
+        let (key, hasher, full) = (T::pack(key), &self.hasher, self.lines.len() >= size);
         match self.lines.entry(hasher.hash_one(key), |line| line.key == key, |line| hasher.hash_one(line.key)) {
-            Entry::Occupied(mut line) => line.get_mut().slot.action = action,
+            Entry::Occupied(_) => Err(Refusal::Exists),
+            Entry::Vacant(_) if full => Err(Refusal::Full),
             Entry::Vacant(vacant) => {
                 vacant.insert(Line { key, slot: Slot::new(action) });
+                Ok(())
             }
         }
+    }
+
+    fn modify(&mut self, key: &T::Key, action: T::Action) -> bool {
+        let key = T::pack(key);
+        let line = self.lines.find_mut(self.hasher.hash_one(key), |line| line.key == key);
+        line.map(|line| line.slot.action = action).is_some()
     }
 
     fn remove(&mut self, key: &T::Key) -> bool {

@@ -9,7 +9,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use mimiq_contract::{Prefix, TableSchema, tables::*};
 
-use super::{Table, Visitor, exact::Slot};
+use super::{Refusal, Table, Visitor, exact::Slot};
 use crate::{bits::Bits128, counters::Counters};
 
 /// An address that has prefixes.
@@ -97,13 +97,10 @@ impl<T: LpmSchema> Length<T> {
         if first == prefix { Some(slot) } else { self.others.get(prefix) }
     }
 
-    fn put(&mut self, prefix: Packed<T>, action: T::Action) {
-        if self.first.0 == prefix {
-            self.first.1.action = action;
-        } else {
-            let entry = self.others.entry(prefix);
-            entry.and_modify(|slot| slot.action = action).or_insert_with(|| Slot::new(action));
-        }
+    #[inline]
+    fn find_mut(&mut self, prefix: &Packed<T>) -> Option<&mut Slot<T::Action>> {
+        let (first, slot) = &mut self.first;
+        if first == prefix { Some(slot) } else { self.others.get_mut(prefix) }
     }
 }
 
@@ -139,15 +136,25 @@ impl<T: LpmSchema> Table<T> for Lpm<T> {
         length.find(&prefix).map(|slot| (slot.action, Some(&slot.counters)))
     }
 
-    fn put(&mut self, key: &T::Key, action: T::Action) {
+    fn insert(&mut self, key: &T::Key, action: T::Action, size: usize) -> Result<(), Refusal> {
         let (prefix, len) = split::<T>(key);
-        match self.position(len) {
-            Ok(at) => self.lengths[at].put(prefix, action),
+        let (position, full, slot) = (self.position(len), Table::<T>::len(self) >= size, Slot::new(action));
+        match position {
+            Ok(at) if self.lengths[at].find(&prefix).is_some() => return Err(Refusal::Exists),
+            _ if full => return Err(Refusal::Full),
+            Ok(at) => drop(self.lengths[at].others.insert(prefix, slot)),
             Err(at) => {
-                let first = (prefix, Slot::new(action));
-                self.lengths.insert(at, Length { len, mask: T::Addr::mask(len), first, others: HashMap::default() });
+                let (mask, others) = (T::Addr::mask(len), HashMap::default());
+                self.lengths.insert(at, Length { len, mask, first: (prefix, slot), others });
             }
         }
+        Ok(())
+    }
+
+    fn modify(&mut self, key: &T::Key, action: T::Action) -> bool {
+        let (prefix, len) = split::<T>(key);
+        let Ok(at) = self.position(len) else { return false };
+        self.lengths[at].find_mut(&prefix).map(|slot| slot.action = action).is_some()
     }
 
     fn remove(&mut self, key: &T::Key) -> bool {

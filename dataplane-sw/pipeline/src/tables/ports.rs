@@ -1,6 +1,6 @@
 use mimiq_contract::{PortId, Role, TableSchema, tables::*};
 
-use super::{Table, Visitor, exact::Slot};
+use super::{Refusal, Table, Visitor, exact::Slot};
 use crate::counters::Counters;
 
 /// A table that gives ports their roles.
@@ -58,16 +58,25 @@ impl<T: RoleSchema> Table<T> for Ports<T> {
         self.find(T::port(key)).map(|(role, counters)| (T::action(role), Some(counters)))
     }
 
-    fn put(&mut self, key: &T::Key, action: T::Action) {
+    fn insert(&mut self, key: &T::Key, action: T::Action, size: usize) -> Result<(), Refusal> {
+        let full = Table::<T>::len(self) >= size;
         let index = usize::from(T::port(key).0);
         if self.slots.len() <= index {
             self.slots.resize_with(index + 1, || None);
         }
         match self.slots.get_mut(index) {
-            Some(Some(slot)) => slot.action = action,
-            Some(empty) => *empty = Some(Slot::new(action)),
-            None => {}
+            Some(Some(_)) => Err(Refusal::Exists),
+            Some(empty) if !full => {
+                *empty = Some(Slot::new(action));
+                Ok(())
+            }
+            _ => Err(Refusal::Full),
         }
+    }
+
+    fn modify(&mut self, key: &T::Key, action: T::Action) -> bool {
+        let slot = self.slots.get_mut(usize::from(T::port(key).0)).and_then(Option::as_mut);
+        slot.map(|slot| slot.action = action).is_some()
     }
 
     fn remove(&mut self, key: &T::Key) -> bool {

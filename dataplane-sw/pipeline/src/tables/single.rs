@@ -3,7 +3,7 @@ use mimiq_contract::{
     tables::{SwitchInfo, SwitchInfoAction, SwitchInfoKey},
 };
 
-use super::{Table, Visitor};
+use super::{Refusal, Table, Visitor};
 use crate::counters::Counters;
 
 /// A table without key: its only entry is the default one, once it has been set. Default entries have no direct counters.
@@ -29,8 +29,13 @@ impl Table<SwitchInfo> for Single<SwitchInfo> {
         self.0.map(|action| (action, None))
     }
 
-    fn put(&mut self, _: &SwitchInfoKey, action: SwitchInfoAction) {
+    fn insert(&mut self, _: &SwitchInfoKey, _: SwitchInfoAction, _: usize) -> Result<(), Refusal> {
+        Err(Refusal::Keyless)
+    }
+
+    fn modify(&mut self, _: &SwitchInfoKey, action: SwitchInfoAction) -> bool {
         self.0 = Some(action);
+        true
     }
 
     fn remove(&mut self, _: &SwitchInfoKey) -> bool {

@@ -137,7 +137,7 @@ proptest! {
             }), expected);
             for (id, _) in Entry::TABLES {
                 let mut entries = HashSet::new();
-                writer.for_each(*id, &mut |entry, _| assert!(entries.insert(entry.key()), "{entry:?} twice"));
+                writer.for_each(*id, false, &mut |entry, _| assert!(entries.insert(entry.key()), "{entry:?} twice"));
                 prop_assert_eq!(entries.len(), writer.len(*id));
                 prop_assert!(entries.iter().all(|key| model.contains_key(key)));
             }
@@ -160,5 +160,5 @@ fn messages_name_the_table_and_its_size() {
 fn ids_of_no_table_are_empty() {
     let (writer, _reader) = tables(&TableSizes::uniform(SIZE));
     assert_eq!(writer.len(7), 0);
-    writer.for_each(7, &mut |_, _| panic!("an entry of no table"));
+    writer.for_each(7, true, &mut |_, _| panic!("an entry of no table"));
 }

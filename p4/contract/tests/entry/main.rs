@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod generate;
+mod wire;
 
 use common::TABLES;
 use generate::{Valid, arbitrary, valid};

@@ -93,7 +93,7 @@ impl Subject for Memory {
     fn hits(&mut self) -> Result<Hits> {
         let mut hits = Hits::new();
         for (id, _) in Entry::TABLES.iter().filter(|(id, _)| *id != SwitchInfo::ID) {
-            self.writer.for_each(*id, &mut |entry, counters| {
+            self.writer.for_each(*id, true, &mut |entry, counters| {
                 let EntryCounters { packets, bytes } = counters.unwrap_or_default();
                 hits.insert(entry.key(), Count { packets, bytes });
             });
