@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::PoolId;
+
 /// The identifier of a client-facing switch (MIMIQ §3.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sid(pub u16);
@@ -29,8 +31,8 @@ pub struct Epoch(pub(crate) u64);
 pub struct NewAliases {
     /// To be confirmed when every edge switch has them.
     pub epoch: Epoch,
-    /// The aliases and whose they are.
-    pub aliases: Vec<(Sid, Alias)>,
+    /// The aliases, their pools, and whose they are. None if there is no alias pool; the epoch needs no confirmation then.
+    pub aliases: Vec<(PoolId, Sid, Alias)>,
 }
 
 /// Why aliases were not drawn, adopted or removed.
@@ -42,12 +44,17 @@ pub enum AliasError {
     /// No such SID was added.
     #[error("sid = {0}: is unknown")]
     UnknownSid(Sid),
-    /// The alias space cannot hold the aliases that are valid or rest at a time.
+    /// There is no such pool, or it has no aliases.
+    #[error("pool = {0}: is no alias pool")]
+    NoAliasPool(PoolId),
+    /// The alias space of a pool cannot hold the aliases that are valid or rest at a time.
     #[error(
-        "alias_bits give {available} aliases: {sids} SIDs need {needed} each; widen the alias, or lower aliases_per_sid, \
-             k or the lifetimes"
+        "pool {pool}: alias_bits give {available} aliases: {sids} SIDs need {needed} each; widen the alias, or lower \
+             aliases_per_sid, k or the lifetimes"
     )]
     SpaceTooSmall {
+        /// The pool.
+        pool: PoolId,
         /// SIDs, the new one included.
         sids: u64,
         /// Aliases that one keeps out of the space.
@@ -56,22 +63,31 @@ pub enum AliasError {
         available: u64,
     },
     /// Fewer aliases are free now than a new epoch needs: old ones are in use, not deleted, or rest. The old epoch stays.
-    #[error("{needed} aliases are needed and {free} are free: old ones are not yet deleted or still rest")]
+    #[error("pool {pool}: {needed} aliases are needed and {free} are free: old ones are not yet deleted or still rest")]
     Exhausted {
+        /// The pool.
+        pool: PoolId,
         /// Aliases of a new epoch.
         needed: u64,
         /// Aliases that can be drawn.
         free: u64,
     },
     /// The alias does not fit its bits.
-    #[error("alias = {alias}: must be less than {available}")]
+    #[error("pool {pool}: alias = {alias}: must be less than {available}")]
     OutOfRange {
+        /// The pool.
+        pool: PoolId,
         /// The alias.
         alias: Alias,
         /// Size of the space.
         available: u64,
     },
     /// The alias belongs to a SID, or rests.
-    #[error("alias = {0}: is taken")]
-    Taken(Alias),
+    #[error("pool {pool}: alias = {alias}: is taken")]
+    Taken {
+        /// The pool.
+        pool: PoolId,
+        /// The alias.
+        alias: Alias,
+    },
 }

@@ -1,6 +1,6 @@
-use std::{net::Ipv6Addr, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
-use crate::{Alias, Sid, Time};
+use crate::{Alias, PoolId, Sid, Time};
 
 /// Where an address is between being drawn and being free again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,9 +19,11 @@ pub enum LeaseState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease<C, L> {
     /// The address.
-    pub address: Ipv6Addr,
-    /// The SID alias in it.
-    pub alias: Alias,
+    pub address: IpAddr,
+    /// Its pool.
+    pub pool: PoolId,
+    /// The SID alias in it; `None` in a naive pool.
+    pub alias: Option<Alias>,
     /// Who has it; `None` while cooling, and if it was adopted and nobody knows.
     pub client: Option<C>,
     /// Where its client is, as the caller said.
@@ -32,11 +34,20 @@ pub struct Lease<C, L> {
     pub deadline: Time,
 }
 
+/// How many addresses of each family are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Demand {
+    /// IPv6 addresses.
+    pub v6: u32,
+    /// IPv4 addresses.
+    pub v4: u32,
+}
+
 /// Addresses given to a client at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddressSet {
-    /// The addresses and the SID alias in each.
-    pub addresses: Vec<(Ipv6Addr, Alias)>,
+    /// The addresses: first those of IPv6, then those of IPv4.
+    pub addresses: Vec<IpAddr>,
     /// When the lease ends. A reply that takes time should state the rest, not [`lifetime`](Self::lifetime).
     pub expires: Time,
     /// t_ip.
@@ -49,78 +60,20 @@ pub enum Event<C, L> {
     /// The lifetime has ended and the grace begun: tell the agent.
     Expired(Lease<C, L>),
     /// The grace has ended: delete the address's rules from the switches, then call
-    /// [`rules_removed`](crate::AliasPool::rules_removed).
+    /// [`rules_removed`](crate::Pools::rules_removed).
     RemoveRules(Lease<C, L>),
     /// The address can be drawn again.
-    Freed(Ipv6Addr),
+    Freed(IpAddr),
     /// Nothing uses the alias any more: delete it from every edge switch, then call
-    /// [`alias_deleted`](crate::AliasPool::alias_deleted).
+    /// [`alias_deleted`](crate::Pools::alias_deleted).
     DeleteAlias {
+        /// The alias's pool.
+        pool: PoolId,
         /// Whose alias it was.
         sid: Sid,
         /// The alias.
         alias: Alias,
     },
-}
-
-/// Why no address was given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// An empty set.
-    #[error("count = 0: must be at least 1")]
-    Empty,
-    /// The client would have rules for too many addresses.
-    #[error("count = {count}: the client has {held} addresses, its grace included, of a quota of {quota}")]
-    Quota {
-        /// What was asked for.
-        count: u32,
-        /// What it has: leased, in grace, or not yet removed.
-        held: u32,
-        /// [`LeasePolicy::quota`](crate::LeasePolicy::quota).
-        quota: u32,
-    },
-    /// Fewer addresses are free than asked for.
-    #[error("count = {count}: {free} addresses are free")]
-    Exhausted {
-        /// What was asked for.
-        count: u32,
-        /// What is free under the SID's usable aliases.
-        free: u128,
-        /// The soonest that another address can be free; `None` if trying again will not help.
-        retry_after: Option<Duration>,
-    },
-    /// The pool is in quarantine after a restart.
-    #[error("the pool is in quarantine for {retry_after:?}")]
-    Quarantine {
-        /// When it ends.
-        retry_after: Duration,
-    },
-    /// No client-facing switch with this SID was added.
-    #[error("sid = {0}: is unknown")]
-    UnknownSid(Sid),
-    /// The SID's first aliases are not confirmed yet.
-    #[error("sid = {0}: the edge switches have not confirmed its aliases")]
-    NoAlias(Sid),
-}
-
-/// The client has no lease of this address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the address is not leased to the client")]
-pub struct NotHeld;
-
-/// Why a lease was not renewed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum RenewError {
-    /// No address was named.
-    #[error("addresses: none is named")]
-    Empty,
-    /// At least one address is not leased to the client.
-    #[error(transparent)]
-    NotHeld(#[from] NotHeld),
-    /// An address's alias is being retired. Were such a lease prolonged, its alias could never go; the client can
-    /// acquire a new address.
-    #[error("the SID alias of an address ends too soon")]
-    AliasRetired,
 }
 
 /// How many addresses are in each state.
@@ -134,4 +87,13 @@ pub struct Occupancy {
     pub removing: usize,
     /// [`LeaseState::Cooling`].
     pub cooling: usize,
+}
+
+/// [`Occupancy`] of one pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PoolOccupancy {
+    /// How many addresses are in each state.
+    pub occupancy: Occupancy,
+    /// How many addresses the pool has, whatever their alias.
+    pub capacity: u128,
 }

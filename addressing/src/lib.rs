@@ -2,7 +2,7 @@
 //! rules may go.
 //!
 //! Pure: the caller passes the time ([`Time`]) and a cryptographic random generator, and carries out what comes back.
-//! Nothing here reads a clock, opens a socket or writes a log. [`AliasPool`] is the whole interface:
+//! Nothing here reads a clock, opens a socket or writes a log. [`Pools`] is the whole interface:
 //!
 //! ```text
 //! address = prefix ‖ SID alias ‖ random bits                                       (AliasCodec)
@@ -28,16 +28,16 @@ mod codec;
 mod epochs;
 mod lease;
 mod policy;
-mod pool;
-mod restart;
-mod space;
+mod pools;
+mod refusal;
 mod table;
 mod time;
+mod waiting;
 
 pub use alias::{Alias, AliasError, Epoch, NewAliases, Sid};
-pub use codec::{AliasCodec, CodecError};
-pub use lease::{AddressSet, Event, Lease, LeaseState, NotHeld, Occupancy, Refusal, RenewError};
+pub use codec::{AliasCodec, Codec, CodecError, Family, NaiveCodec, NaiveCodecError, PoolId};
+pub use lease::{AddressSet, Demand, Event, Lease, LeaseState, Occupancy, PoolOccupancy};
 pub use policy::{EpochPolicy, LeasePolicy, PolicyError};
-pub use pool::AliasPool;
-pub use restart::AdoptError;
+pub use pools::Pools;
+pub use refusal::{AdoptError, NotHeld, Refusal, RenewError};
 pub use time::Time;

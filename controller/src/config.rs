@@ -3,6 +3,9 @@
 
 mod check;
 mod device_config;
+mod limits;
+mod policy;
+mod pool;
 mod values;
 
 use std::{
@@ -12,11 +15,13 @@ use std::{
     time::Duration,
 };
 
-use ipnetwork::{IpNetwork, Ipv6Network};
+use ipnetwork::IpNetwork;
 use mimiq_contract::{MacAddr, Role};
 use serde::Deserialize;
 
 pub use device_config::DeviceConfig;
+pub use limits::Limits;
+pub use pool::{Codec, Pool};
 
 /// Why a configuration was refused.
 #[derive(Debug, thiserror::Error)]
@@ -56,14 +61,20 @@ pub struct Config {
     pub state_file: PathBuf,
     /// The controller's identity.
     pub pki: Pki,
-    /// Where Prometheus metrics are served, if at all.
+    /// Where metrics and health are served over HTTP, if at all.
     #[serde(default, deserialize_with = "values::some_parsed")]
-    pub metrics: Option<SocketAddr>,
+    pub http: Option<SocketAddr>,
+    /// Where operators' commands are served over gRPC with TLS, if at all.
+    #[serde(default, deserialize_with = "values::some_parsed")]
+    pub admin: Option<SocketAddr>,
     /// The addresses given to clients.
-    pub pool: Pool,
+    pub pools: Vec<Pool>,
+    /// Aliases of each client-facing switch in one epoch, in each pool that has aliases.
+    #[serde(default = "aliases_per_sid")]
+    pub aliases_per_sid: u16,
     /// Lifetimes.
     pub timing: Timing,
-    /// What one client may have.
+    /// What clients may have and do.
     #[serde(default)]
     pub limits: Limits,
     /// The switches.
@@ -80,19 +91,13 @@ pub struct Pki {
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
+    /// The authority's list of revoked certificates, if there is one.
+    #[serde(default)]
+    pub crl: Option<PathBuf>,
 }
 
-/// An address pool with SID aliases: prefix ‖ alias ‖ random bits (MIMIQ §3.3).
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pool {
-    /// The prefix.
-    #[serde(deserialize_with = "values::parsed")]
-    pub prefix: Ipv6Network,
-    /// Bits of an alias.
-    pub alias_bits: u8,
-    /// Aliases of each client-facing switch in one epoch.
-    pub aliases_per_sid: u16,
+fn aliases_per_sid() -> u16 {
+    16
 }
 
 /// Lifetimes and epochs, in the paper's terms; written like `30s` or `1500ms`.
@@ -124,20 +129,6 @@ pub struct Range {
     /// At most.
     #[serde(deserialize_with = "values::duration")]
     pub max: Duration,
-}
-
-/// What one client may have.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Limits {
-    /// Addresses at a time, those in their grace included.
-    pub addresses_per_client: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { addresses_per_client: 256 }
-    }
 }
 
 /// One switch.
@@ -181,7 +172,7 @@ pub struct Switch {
     /// Its routes.
     #[serde(default)]
     pub routes: Vec<Route>,
-    /// Sources that must not arrive from the Internet, besides the pool; edge switches only.
+    /// Sources that must not arrive from the Internet, besides the pools; edge switches only.
     #[serde(default, deserialize_with = "values::all_parsed")]
     pub denied_sources: Vec<IpNetwork>,
 }
@@ -248,6 +239,9 @@ impl Config {
         check::check(&config)?;
         for file in [&mut config.state_file, &mut config.pki.ca, &mut config.pki.certificate, &mut config.pki.key] {
             *file = folder.join(&file);
+        }
+        if let Some(crl) = &mut config.pki.crl {
+            *crl = folder.join(&crl);
         }
         for (index, switch) in config.switches.iter_mut().enumerate() {
             if let Some(program) = &mut switch.device_config {

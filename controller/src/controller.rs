@@ -3,17 +3,15 @@
 use std::{collections::HashMap, io, net::Ipv6Addr, sync::Arc, time::Duration};
 
 use metrics::gauge;
-use mimiq_addressing::{Alias, Sid};
-use mimiq_contract::Entry;
+use mimiq_core::TopologyError;
 use quinn::{Endpoint, TokioRuntime};
 use tokio::task::JoinHandle;
 
 use crate::{
-    allocator::{Allocator, Book, PoolError, adopt_aliases, adopt_leases},
+    allocator::Allocator,
     config::{Config, Switch},
-    network,
-    p4rt::{self, ElectionId, SwitchHandle, Target},
-    relay::RelaySocket,
+    p4rt::{ElectionId, Target},
+    relay::{RelaySocket, Tunnels},
     service::Service,
     store::Store,
     tls::{TlsError, endpoint_config, server_config},
@@ -25,9 +23,12 @@ const DRAIN: Duration = Duration::from_millis(500);
 /// Why the controller does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The pool cannot be made.
-    #[error(transparent)]
-    Pool(#[from] PoolError),
+    /// The pools cannot be made.
+    #[error("timing")]
+    Policy(#[from] mimiq_addressing::PolicyError),
+    /// The switches do not go together.
+    #[error("switches")]
+    Switches(#[from] TopologyError),
     /// The identity cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -53,7 +54,6 @@ pub enum StartError {
 
 /// A running controller.
 pub struct Controller {
-    switches: Vec<SwitchHandle>,
     allocator: Arc<Allocator>,
     service: Arc<Service>,
     tasks: Vec<JoinHandle<()>>,
@@ -66,48 +66,48 @@ impl Controller {
     /// If a file or the relay address cannot be used.
     pub fn start(config: &Config) -> Result<Self, StartError> {
         let server = server_config(&config.pki)?;
-        let book = Arc::new(Book::new(config)?);
         let store_error = |source| StartError::Store { path: config.state_file.clone(), source: Box::new(source) };
-        let store = Store::open(&config.state_file).map_err(store_error)?;
+        let store = Arc::new(Store::open(&config.state_file).map_err(store_error)?);
         let election_id = store.next_election_id().map_err(store_error)?;
-        let aliases = store.aliases().map_err(store_error)?;
-        book.adopt_stored(&aliases);
+        let allocator = Arc::new(Allocator::new(config.settings(), store.get().map_err(store_error)?)?);
 
-        let tunnels: HashMap<u16, Ipv6Addr> =
-            config.switches.iter().filter_map(|s| Some((s.sid?, s.tunnel_addr))).collect();
-        let socket = RelaySocket::bind(config.relay, tunnels.clone())
+        let tunnels = Tunnels::default();
+        tunnels.set(tunnel_addrs(config));
+        let socket = RelaySocket::bind(config.relay, tunnels, config.limits.datagrams_per_port)
             .map_err(|source| StartError::Relay { address: config.relay, source })?;
         let (endpoint_config, runtime) = (endpoint_config(&config.pki)?, Arc::new(TokioRuntime));
         let endpoint = Endpoint::new_with_abstract_socket(endpoint_config, Some(server), Arc::new(socket), runtime)
             .map_err(|source| StartError::Relay { address: config.relay, source })?;
 
-        let sessions = Sessions { config, book: &book, tunnels: &tunnels, aliases: &aliases, election_id };
-        let switches: Vec<SwitchHandle> = config.switches.iter().map(|switch| sessions.start(switch)).collect();
-        let with_handle = || config.switches.iter().zip(&switches);
-        let client_facing = with_handle().filter_map(|(s, handle)| Some((s.sid?, handle.clone()))).collect();
-        let edges = with_handle().filter(|(s, _)| s.edge).map(|(_, handle)| handle.clone()).collect();
-        let allocator = Arc::new(Allocator::new(config, book, client_facing, edges, Arc::new(store)));
-        let service = Arc::new(Service::new(endpoint, allocator.clone()));
-
         gauge!("mimiq_controller_election_id").set(election_id.0 as f64);
-        let mut tasks = vec![tokio::spawn(allocator.clone().follow_deadlines())];
+        let mut tasks = Vec::new();
+        let storing = allocator.clone();
+        tasks.push(tokio::spawn(async move { storing.keep_stored(store).await }));
+        for switch in &config.switches {
+            allocator.add_switch(config.spec(switch), target(switch, election_id))?;
+        }
+        let following = allocator.clone();
+        tasks.push(tokio::spawn(async move { following.follow_deadlines().await }));
+        let service = Arc::new(Service::new(endpoint, allocator.clone()));
         let serving = service.clone();
         tasks.push(tokio::spawn(async move { serving.run().await }));
-        Ok(Self { switches, allocator, service, tasks })
+        Ok(Self { allocator, service, tasks })
+    }
+
+    /// Who has which address, and the switches.
+    pub fn allocator(&self) -> &Arc<Allocator> {
+        &self.allocator
     }
 
     /// Waits until every switch has all it needs and the first aliases are in use, so that clients can be served.
     pub async fn ready(&mut self) {
-        self.allocator.first_aliases().await;
-        self.tasks.push(tokio::spawn(self.allocator.clone().rotate_aliases()));
-        for switch in &mut self.switches {
-            switch.synced().await;
-        }
+        self.allocator.ready().await;
     }
 
     /// Tells the clients and stops. The switches keep their entries, so that running connections survive.
     pub async fn stop(self) {
         self.service.stop(DRAIN).await;
+        self.allocator.leave_switches();
         for task in self.tasks {
             task.abort();
             // An aborted task has nothing to say.
@@ -116,37 +116,17 @@ impl Controller {
     }
 }
 
-struct Sessions<'a> {
-    config: &'a Config,
-    book: &'a Arc<Book>,
-    tunnels: &'a HashMap<u16, Ipv6Addr>,
-    aliases: &'a [(Sid, Alias)],
-    election_id: ElectionId,
+/// The internal address of each SID's switch.
+fn tunnel_addrs(config: &Config) -> HashMap<u16, Ipv6Addr> {
+    config.switches.iter().filter_map(|switch| Some((switch.sid?, switch.tunnel_addr))).collect()
 }
 
-impl Sessions<'_> {
-    fn start(&self, switch: &Switch) -> SwitchHandle {
-        let target = Target {
-            name: switch.name.as_str().into(),
-            uri: switch.p4runtime.clone(),
-            device_id: switch.device_id,
-            election_id: self.election_id,
-            device_config: switch.device_config.as_ref().map(|program| program.bytes().clone()).unwrap_or_default(),
-        };
-        let mut entries = network::static_entries(self.config, switch);
-        if switch.edge {
-            let entry = |(sid, alias): &(Sid, Alias)| Some(self.book.alias_entry(*alias, *self.tunnels.get(&sid.0)?));
-            entries.extend(self.aliases.iter().filter_map(entry));
-        }
-        let (book, sid, edge) = (self.book.clone(), switch.sid, switch.edge);
-        let sids: HashMap<Ipv6Addr, u16> = self.tunnels.iter().map(|(sid, addr)| (*addr, *sid)).collect();
-        let adopt = move |found: &[Entry]| {
-            let mut keep = sid.map(|sid| adopt_leases(&book, sid, found)).unwrap_or_default();
-            if edge {
-                keep.extend(adopt_aliases(&book, &sids, found));
-            }
-            keep
-        };
-        p4rt::start(target, entries, Box::new(adopt))
+fn target(switch: &Switch, election_id: ElectionId) -> Target {
+    Target {
+        name: switch.name.as_str().into(),
+        uri: switch.p4runtime.clone(),
+        device_id: switch.device_id,
+        election_id,
+        device_config: switch.device_config.as_ref().map(|program| program.bytes().clone()).unwrap_or_default(),
     }
 }

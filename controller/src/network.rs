@@ -19,12 +19,6 @@ fn prefix(network: IpNetwork) -> Option<AnyPrefix> {
     }
 }
 
-/// The mask that selects prefix and alias of the pool's addresses.
-pub fn alias_mask(config: &Config) -> Ipv6Addr {
-    let ones = u32::from(config.pool.prefix.prefix()) + u32::from(config.pool.alias_bits);
-    Ipv6Addr::from_bits(u128::MAX.checked_shl(128 - ones).unwrap_or(0))
-}
-
 /// The entries of one switch that follow from the configuration.
 pub fn static_entries(config: &Config, switch: &Switch) -> Vec<Entry> {
     let mut entries = Vec::new();
@@ -99,14 +93,23 @@ fn client_facing(config: &Config, switch: &Switch, sid: u16, entries: &mut Vec<E
     }
 }
 
-/// The pool, and the sources that must not come from the Internet.
+/// The pools, and the sources that must not come from the Internet.
 fn edge(config: &Config, switch: &Switch, entries: &mut Vec<Entry>) {
-    let pool = IpNetwork::V6(config.pool.prefix);
-    if let Some(AnyPrefix::V6(dst_addr)) = prefix(pool) {
-        let action = PoolV6Action::AliasPool { mask: alias_mask(config) };
-        entries.push(Entry::PoolV6(PoolV6Key { dst_addr }, action));
+    for pool in &config.pools {
+        match (prefix(pool.prefix), pool.alias_mask()) {
+            (Some(AnyPrefix::V6(dst_addr)), Some(mask)) => {
+                entries.push(Entry::PoolV6(PoolV6Key { dst_addr }, PoolV6Action::AliasPool { mask }));
+            }
+            (Some(AnyPrefix::V6(dst_addr)), None) => {
+                entries.push(Entry::PoolV6(PoolV6Key { dst_addr }, PoolV6Action::BindingPool {}));
+            }
+            (Some(AnyPrefix::V4(dst_addr)), _) => {
+                entries.push(Entry::PoolV4(PoolV4Key { dst_addr }, PoolV4Action::BindingPool {}));
+            }
+            (None, _) => {}
+        }
     }
-    for denied in switch.denied_sources.iter().copied().chain([pool]) {
+    for denied in switch.denied_sources.iter().copied().chain(config.pools.iter().map(|pool| pool.prefix)) {
         match prefix(denied) {
             Some(AnyPrefix::V6(src_addr)) => {
                 entries.push(Entry::DeniedSourceV6(DeniedSourceV6Key { src_addr }, DeniedSourceV6Action::Deny {}));

@@ -1,12 +1,8 @@
-//! P4Runtime: one session per switch that keeps the switch's tables as they should be.
+//! P4Runtime: one session per switch, which reads the switch and writes what the core says.
 
 mod connection;
-mod diff;
-mod handle;
 mod session;
 mod write;
 
 pub use connection::{ElectionId, Target};
-pub use diff::{Operation, diff};
-pub use handle::{SwitchHandle, WriteError};
-pub use session::{Adopt, start};
+pub use session::{Events, Order, start};

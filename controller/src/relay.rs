@@ -6,5 +6,6 @@ mod location;
 mod socket;
 
 pub use frame::{Datagram, RelayDrop, parse, reply};
-pub use location::{Location, Peer};
-pub use socket::RelaySocket;
+pub use location::Peer;
+pub use mimiq_core::Location;
+pub use socket::{RelaySocket, Tunnels};

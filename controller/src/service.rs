@@ -1,19 +1,17 @@
 //! The allocation service: QUIC connections from clients' agents, one request on each stream.
 
+mod reply;
 mod request;
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    net::Ipv6Addr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use metrics::{counter, gauge, histogram};
-use mimiq_addressing::{Refusal, RenewError};
-use mimiq_api::allocation::{
-    AddressSet, ClientRequest, MAX_MESSAGE, RefusalReason, Refused, Released, ServerReply, server_reply::Reply,
-};
+use mimiq_api::allocation::{ClientRequest, MAX_MESSAGE, RefusalReason, ServerReply, server_reply::Reply};
+use mimiq_core::ClientId;
 use prost::Message as _;
 use quinn::{Connection, Endpoint, Incoming, ReadToEndError, RecvStream, SendStream, VarInt};
 use tokio::{
@@ -21,11 +19,8 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::{
-    allocator::{Allocator, Denial, Granted, RETRY},
-    relay::Peer,
-    tls,
-};
+use crate::{allocator::Allocator, relay::Peer, tls};
+use reply::{RETRY, denied, granted, refused, released};
 use request::{Invalid, Valid};
 
 /// Handshakes at a time: each costs some milliseconds of CPU.
@@ -85,6 +80,11 @@ impl Service {
     }
 
     fn accept(&self, incoming: Incoming) {
+        let peer = Peer::try_from(incoming.remote_address());
+        if peer.is_ok_and(|peer| self.allocator.with(|core, now| !core.admit_connection(now, peer.location))) {
+            counter!("mimiq_controller_handshakes_total", "result" => "rate_limited").increment(1);
+            return incoming.ignore();
+        }
         let Ok(permit) = self.handshakes.clone().try_acquire_owned() else {
             counter!("mimiq_controller_handshakes_total", "result" => "overload").increment(1);
             // A client that comes back with the token has shown that its address is not forged.
@@ -131,13 +131,18 @@ async fn serve(connection: Connection, allocator: Arc<Allocator>, connections: &
     }
     tracing::info!(client = %name, "client connected");
     gauge!("mimiq_controller_connections").increment(1.0);
+    let client = allocator.client(&name, &connection);
     let ended = loop {
         match connection.accept_bi().await {
             // Not cancelled when the connection ends: a lease must be settled with its switch.
-            Ok((send, recv)) => tokio::spawn(answer(connection.clone(), name.clone(), allocator.clone(), send, recv)),
+            Ok((send, recv)) => {
+                let (connection, name, allocator) = (connection.clone(), name.clone(), allocator.clone());
+                tokio::spawn(async move { answer(&connection, client, &name, &allocator, send, recv).await })
+            }
             Err(ended) => break ended,
         };
     };
+    allocator.disconnected(client, &connection);
     gauge!("mimiq_controller_connections").decrement(1.0);
     if let Entry::Occupied(mut number) = count().entry(name.clone()) {
         *number.get_mut() -= 1;
@@ -150,21 +155,22 @@ async fn serve(connection: Connection, allocator: Arc<Allocator>, connections: &
 
 /// Answers the request of one stream.
 async fn answer(
-    connection: Connection,
-    name: Arc<str>,
-    allocator: Arc<Allocator>,
+    connection: &Connection,
+    client: ClientId,
+    name: &str,
+    allocator: &Allocator,
     mut send: SendStream,
     recv: RecvStream,
 ) {
     let start = Instant::now();
     let reply = match timeout(PATIENCE, read(recv)).await {
-        Ok(Ok(request)) => handle(&connection, &name, &allocator, request).await,
+        Ok(Ok(request)) => handle(connection, client, allocator, request).await,
         Ok(Err(Unreadable::Gone)) | Err(_) => return,
         Ok(Err(Unreadable::Invalid(invalid))) => refused(RefusalReason::Invalid, invalid.to_string(), Duration::ZERO),
     };
     let result = match &reply {
         Reply::Refused(refused) => {
-            tracing::debug!(client = %name, reason = refused.reason().as_str_name(), "request refused");
+            tracing::debug!(client = name, reason = refused.reason().as_str_name(), "request refused");
             refused.reason().as_str_name()
         }
         Reply::AddressSet(_) | Reply::Released(_) => "ok",
@@ -195,53 +201,14 @@ async fn read(mut recv: RecvStream) -> Result<Valid, Unreadable> {
     Valid::try_from(message).map_err(Unreadable::Invalid)
 }
 
-async fn handle(connection: &Connection, name: &str, allocator: &Allocator, request: Valid) -> Reply {
-    let Ok(peer) = Peer::try_from(connection.remote_address()) else {
+async fn handle(connection: &Connection, client: ClientId, allocator: &Allocator, request: Valid) -> Reply {
+    let Ok(Peer { location, .. }) = Peer::try_from(connection.remote_address()) else {
         return refused(RefusalReason::Unavailable, "the request came without a relay".into(), RETRY);
     };
-    let client = allocator.client(name, peer.location, connection);
-    match request {
-        Valid::Acquire { count } => match allocator.acquire(client, peer.location, count).await {
-            Ok(granted) => granted_reply(granted),
-            Err(denial) => denied(&denial),
-        },
-        Valid::Release { addresses } => Reply::Released(Released { count: allocator.release(client, &addresses) }),
-        Valid::Renew { addresses } => match allocator.renew(client, addresses) {
-            Ok(granted) => granted_reply(granted),
-            Err(denial) => denied(&denial),
-        },
-    }
-}
-
-fn granted_reply(granted: Granted) -> Reply {
-    counter!("mimiq_controller_allocated_total").increment(granted.addresses.len() as u64);
-    Reply::AddressSet(AddressSet {
-        addresses: granted.addresses.iter().map(|address: &Ipv6Addr| address.octets().to_vec()).collect(),
-        lifetime_ms: millis(granted.lifetime),
-        grace_ms: millis(granted.grace),
-        mtu: granted.mtu.into(),
-    })
-}
-
-fn denied(denial: &Denial) -> Reply {
-    use RefusalReason as Reason;
-    let (reason, retry) = match denial {
-        Denial::Pool(Refusal::Empty) => (Reason::Invalid, Duration::ZERO),
-        Denial::Pool(Refusal::Quota { .. }) => (Reason::Quota, RETRY),
-        Denial::Pool(Refusal::Exhausted { retry_after, .. }) => (Reason::Exhausted, retry_after.unwrap_or_default()),
-        Denial::Pool(Refusal::Quarantine { retry_after }) => (Reason::Unavailable, *retry_after),
-        Denial::Pool(Refusal::UnknownSid(_) | Refusal::NoAlias(_)) | Denial::Ended => (Reason::Unavailable, RETRY),
-        Denial::Renew(RenewError::Empty) => (Reason::Invalid, Duration::ZERO),
-        Denial::Renew(RenewError::NotHeld(_) | RenewError::AliasRetired) => (Reason::NotHeld, Duration::ZERO),
-        Denial::Switch(_) => (Reason::SwitchUnavailable, RETRY),
+    let result = match request {
+        Valid::Acquire(demand) => allocator.acquire(client, location, demand).await.map(granted),
+        Valid::Release(addresses) => allocator.release(client, location, &addresses).map(released),
+        Valid::Renew(addresses) => allocator.renew(client, location, addresses).map(granted),
     };
-    refused(reason, denial.to_string(), retry)
-}
-
-fn refused(reason: RefusalReason, message: String, retry_after: Duration) -> Reply {
-    Reply::Refused(Refused { reason: reason.into(), message, retry_after_ms: millis(retry_after) })
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    result.unwrap_or_else(|denial| denied(&denial))
 }

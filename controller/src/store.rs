@@ -1,17 +1,21 @@
-//! What must survive a restart: the election ID, so that the switches prefer a new controller to the one before it, and
-//! the SID aliases that may still be in addresses, so that none gets a second meaning.
+//! What must survive a restart: the election ID, so that the switches prefer a new controller to the one before it, the
+//! SID aliases that may still be in addresses, so that none gets a second meaning, the SIDs that may have leases, and the
+//! switches that are drained.
 //!
 //! Leases are not stored: they are read back from the switches.
 
 use std::{path::Path, time::SystemTime};
 
-use mimiq_addressing::{Alias, Sid};
+use mimiq_core::{Phase, Stored, StoredAlias};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 
 use crate::p4rt::ElectionId;
 
 const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
-const ALIASES: TableDefinition<'_, u32, u16> = TableDefinition::new("aliases");
+/// Prefix ‖ alias, to SID and whether new addresses may have it.
+const ALIASES: TableDefinition<'_, u128, (u16, bool)> = TableDefinition::new("aliases_by_prefix");
+const SIDS: TableDefinition<'_, u16, ()> = TableDefinition::new("sids");
+const DRAINED: TableDefinition<'_, &str, ()> = TableDefinition::new("drained");
 const ELECTION_ID: &str = "election_id";
 
 /// The state file.
@@ -30,6 +34,8 @@ impl Store {
         let transaction = database.begin_write()?;
         transaction.open_table(NUMBERS)?;
         transaction.open_table(ALIASES)?;
+        transaction.open_table(SIDS)?;
+        transaction.open_table(DRAINED)?;
         transaction.commit()?;
         Ok(Self { database })
     }
@@ -52,27 +58,49 @@ impl Store {
         Ok(ElectionId(id))
     }
 
-    /// The aliases that may be in addresses.
+    /// What was stored last.
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub fn aliases(&self) -> Result<Vec<(Sid, Alias)>, redb::Error> {
-        let table = self.database.begin_read()?.open_table(ALIASES)?;
-        let aliases = table.iter()?.map(|row| row.map(|(alias, sid)| (Sid(sid.value()), Alias(alias.value()))));
-        Ok(aliases.collect::<Result<_, _>>()?)
+    pub fn get(&self) -> Result<Stored, redb::Error> {
+        let transaction = self.database.begin_read()?;
+        let mut stored = Stored::default();
+        for row in transaction.open_table(ALIASES)?.iter()? {
+            let (prefix, value) = row?;
+            let (sid, usable) = value.value();
+            let phase = if usable { Phase::Usable } else { Phase::Old };
+            stored.aliases.push(StoredAlias { prefix: prefix.value().into(), sid, phase });
+        }
+        for row in transaction.open_table(SIDS)?.iter()? {
+            stored.sids.insert(row?.0.value());
+        }
+        for row in transaction.open_table(DRAINED)?.iter()? {
+            stored.drained.insert(row?.0.value().to_owned());
+        }
+        Ok(stored)
     }
 
-    /// Replaces them, before any address has a new one.
+    /// Replaces it, all or nothing.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn set_aliases(&self, aliases: &[(Sid, Alias)]) -> Result<(), redb::Error> {
+    pub fn set(&self, stored: &Stored) -> Result<(), redb::Error> {
         let transaction = self.database.begin_write()?;
         {
             let mut table = transaction.open_table(ALIASES)?;
             table.retain(|_, _| false)?;
-            for (sid, alias) in aliases {
-                table.insert(alias.0, sid.0)?;
+            for StoredAlias { prefix, sid, phase } in &stored.aliases {
+                table.insert(prefix.to_bits(), (*sid, *phase == Phase::Usable))?;
+            }
+            let mut table = transaction.open_table(SIDS)?;
+            table.retain(|_, ()| false)?;
+            for sid in &stored.sids {
+                table.insert(sid, ())?;
+            }
+            let mut table = transaction.open_table(DRAINED)?;
+            table.retain(|_, ()| false)?;
+            for name in &stored.drained {
+                table.insert(&**name, ())?;
             }
         }
         Ok(transaction.commit()?)
@@ -88,12 +116,22 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state.redb");
         let store = Store::open(&path).unwrap();
+        assert_eq!(store.get().unwrap(), Stored::default());
         let first = store.next_election_id().unwrap();
-        store.set_aliases(&[(Sid(1), Alias(7)), (Sid(2), Alias(5))]).unwrap();
-        store.set_aliases(&[(Sid(1), Alias(7))]).unwrap();
+        let alias = |n: u128, sid, phase| StoredAlias { prefix: (n << 64).into(), sid, phase };
+        let mut stored = Stored {
+            sids: [1, 2].into(),
+            aliases: vec![alias(5, 2, Phase::Old), alias(7, 1, Phase::Usable)],
+            drained: ["access2".to_owned()].into(),
+        };
+        store.set(&stored).unwrap();
+        assert_eq!(store.get().unwrap(), stored);
+        stored.aliases.remove(0);
+        stored.drained.clear();
+        store.set(&stored).unwrap();
         drop(store);
         let store = Store::open(&path).unwrap();
         assert!(store.next_election_id().unwrap() > first);
-        assert_eq!(store.aliases().unwrap(), vec![(Sid(1), Alias(7))]);
+        assert_eq!(store.get().unwrap(), stored);
     }
 }

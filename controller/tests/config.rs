@@ -89,11 +89,19 @@ fn refusals_name_field_and_value() {
         ("fd00:6d::1]:54172", "fd00:6d::1]:54173", "relay: [fd00:6d::1]:54173: the port must be 54172"),
         ("[fd00:6d::1]:54172", "[::]:54172", "relay: [::]:54172: must be an address that switches reach"),
         ("[fd00:6d::1]:54172", "nowhere", "relay: \"nowhere\""),
-        ("2001:db8:100::/48", "2001:db8:100::1/48", "pool: 2001:db8:100::1/48"),
-        ("alias_bits: 16", "alias_bits: 17", "pool.alias_bits: 17"),
-        ("alias_bits: 16", "alias_bits: 8", "pool"),
-        ("aliases_per_sid: 16", "aliases_per_sid: 0", "pool.aliases_per_sid: 0"),
-        ("aliases_per_sid: 16", "aliases_per_sid: 5000", "pool.alias_bits: 16: gives fewer than"),
+        ("2001:db8:100::/48", "2001:db8:100::1/48", "pools[0]: 2001:db8:100::1/48"),
+        ("alias_bits: 16", "alias_bits: 17", "pools[0].alias_bits: 17"),
+        ("alias_bits: 16", "alias_bits: 8", "pools[0].alias_bits: 8: gives fewer than"),
+        ("aliases_per_sid: 16", "aliases_per_sid: 0", "aliases_per_sid: 0"),
+        ("aliases_per_sid: 16", "aliases_per_sid: 5000", "pools[0].alias_bits: 16: gives fewer than"),
+        ("198.18.0.0/15", "0.0.0.0/7", "pools[1]: 0.0.0.0/7"),
+        ("198.18.0.0/15", "2001:db8:100:1::/96", "pools[1].prefix: 2001:db8:100:1::/96: overlaps with pools[0].prefix"),
+        ("name: legacy", "name: home", "pools[1].name: home: is another pool's already"),
+        ("codec: naive", "codec: alias", "pools[1]: 198.18.0.0/15: codec = alias: only IPv6"),
+        ("codec: naive", "codec: secret", "codec"),
+        ("addresses: 1000000", "addresses: 18446744073709551615", "pools[0].addresses: 18446744073709551615"),
+        ("requests_per_client: 100/s", "requests_per_client: 100", "limits.requests_per_client: \"100\" is no rate"),
+        ("requests_per_port: 500/s", "requests_per_port: 0/s", "limits.requests_per_port: \"0/s\" is no rate"),
         ("min: 60s", "min: 200s", "timing.t_ip.min: 200s: exceeds t_ip.max = 120s"),
         ("min: 60s", "min: 60", "timing.t_ip.min"),
         ("t_remove: 30s", "t_remove: 30 s", "timing.t_remove: \"30 s\" is no duration"),
@@ -152,11 +160,13 @@ fn entries_follow_from_the_configuration() {
             _ => None,
         })
         .collect();
-    assert_eq!(denied, ["fd00::/8", "10.0.0.0/8", "2001:db8:100::/48"]);
+    assert_eq!(denied, ["fd00::/8", "10.0.0.0/8", "2001:db8:100::/48", "198.18.0.0/15"]);
     let mask: Ipv6Addr = "ffff:ffff:ffff:ffff::".parse().unwrap();
     let pools =
         at_edge.iter().filter(|e| matches!(e, Entry::PoolV6(_, PoolV6Action::AliasPool { mask: m }) if *m == mask));
     assert_eq!(pools.count(), 1);
+    let legacy = |e: &&Entry| matches!(e, Entry::PoolV4(_, PoolV4Action::BindingPool {}));
+    assert_eq!(at_edge.iter().filter(legacy).count(), 1);
     // A packet may leave by a port of the same role as it may enter.
     let roles = |entries: &[Entry]| -> Vec<(PortId, Role)> {
         let role = |entry: &Entry| match *entry {

@@ -117,7 +117,7 @@ mod tests {
         ) {
             let mut bytes = Vec::new();
             place.wrap(ecn, &payload, &mut bytes);
-            let datagram = relay::parse(&bytes, SWITCH, |sid| (sid == place.sid).then_some(SWITCH)).unwrap();
+            let datagram = relay::parse(&bytes, SWITCH, |sid| (sid == place.sid).then_some(SWITCH), |_, _| true).unwrap();
             prop_assert_eq!((datagram.ecn, datagram.payload), (ecn, &payload[..]));
             prop_assert_eq!(datagram.peer.location, Location { sid: place.sid, port: place.port, mac: place.mac() });
 
@@ -134,7 +134,7 @@ mod tests {
         fn damaged_replies_are_read_or_dropped(place in place(), at in 0usize..75, value: u8, cut in 0usize..75) {
             let mut bytes = Vec::new();
             place.wrap(0, b"hello", &mut bytes);
-            let datagram = relay::parse(&bytes, SWITCH, |_| Some(SWITCH)).unwrap();
+            let datagram = relay::parse(&bytes, SWITCH, |_| Some(SWITCH), |_, _| true).unwrap();
             let mut reply = relay::reply(&datagram.peer, 0, b"hello").unwrap();
             reply[at] = value;
             reply.truncate(cut.max(1));

@@ -66,7 +66,7 @@ fn a_ramp_says_how_far_the_server_kept_up() {
 
 #[test]
 fn refusals_are_counted_by_reason() {
-    let network = Network::start(Choice { quota: 6, ..Choice::default() });
+    let network = Network::start(Choice { quota: 6 });
     let mut options = network.options();
     (options.clients, options.requests, options.outstanding) = (2, Some(10), 1);
     let (report, _) = measure(&options);
@@ -80,12 +80,12 @@ fn refusals_are_counted_by_reason() {
 fn sets_are_renewed() {
     let network = Network::start(Choice::default());
     let mut options = network.options();
-    (options.renew, options.outstanding) = (1.0, 1);
+    (options.renew, options.outstanding, options.ipv6, options.ipv4) = (1.0, 1, 3, 1);
     let (report, _) = measure(&options);
     // Each of the six clients needs one set to begin with.
     assert_eq!((report.acquire.done, report.renew.done, report.renew.addresses), (6, 54, 216));
-    let guards: usize = [0, 1].iter().map(|switch| network.entries(*switch, "source_guard_v6")).sum();
-    assert_eq!(guards, 24);
+    let guards = |table| [0, 1].iter().map(|switch| network.entries(*switch, table)).sum::<usize>();
+    assert_eq!((guards("source_guard_v6"), guards("source_guard_v4")), (18, 6));
 }
 
 #[test]

@@ -1,79 +1,56 @@
-use std::{
-    collections::{HashMap, HashSet},
-    net::Ipv6Addr,
-};
+//! Clients' connections, and what is pushed to them.
+
+use std::net::IpAddr;
 
 use mimiq_api::allocation::{Drain, Revoke, ServerPush, server_push::Push};
+use mimiq_core::ClientId;
 use prost::Message as _;
 
-use crate::relay::Location;
+use super::Allocator;
 
-/// A client, in this process' life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ClientId(usize);
-
-/// The clients seen so far. They are never forgotten: there are as many as the operator enrolled.
-#[derive(Default)]
-pub(super) struct Clients {
-    ids: HashMap<String, ClientId>,
-    clients: Vec<Client>,
-}
-
-#[derive(Default)]
-struct Client {
-    location: Option<Location>,
-    held: HashSet<Ipv6Addr>,
-    connection: Option<quinn::Connection>,
-}
-
-impl Clients {
-    pub(super) fn named(&mut self, name: &str) -> ClientId {
-        if let Some(id) = self.ids.get(name) {
-            return *id;
-        }
-        let id = ClientId(self.clients.len());
-        self.clients.push(Client::default());
-        self.ids.insert(name.to_owned(), id);
-        id
+impl Allocator {
+    /// The client with this name, reached over `connection` from now on.
+    pub fn client(&self, name: &str, connection: &quinn::Connection) -> ClientId {
+        self.with_state(|state, _| {
+            let client = state.core.client_named(name);
+            state.connections.insert(client, connection.clone());
+            client
+        })
     }
 
-    /// Pushes go to the latest connection.
-    pub(super) fn connected(&mut self, id: ClientId, connection: &quinn::Connection) {
-        let known = &mut self.clients[id.0].connection;
-        if known.as_ref().is_none_or(|known| known.stable_id() != connection.stable_id()) {
-            *known = Some(connection.clone());
-        }
+    /// A connection of the client has ended.
+    pub fn disconnected(&self, client: ClientId, connection: &quinn::Connection) {
+        self.with_state(|state, _| {
+            if state.connections.get(&client).is_some_and(|known| known.stable_id() == connection.stable_id()) {
+                state.connections.remove(&client);
+            }
+        });
     }
 
-    /// Notes where the client is; returns the addresses that it had elsewhere, and no longer has.
-    pub(super) fn moved(&mut self, id: ClientId, location: Location) -> Vec<Ipv6Addr> {
-        let client = &mut self.clients[id.0];
-        let before = client.location.replace(location);
-        if before == Some(location) { Vec::new() } else { client.held.drain().collect() }
+    /// Whether the client is connected now.
+    pub fn is_connected(&self, client: ClientId) -> bool {
+        self.lock().connections.contains_key(&client)
     }
 
-    pub(super) fn holds(&mut self, id: ClientId, addresses: impl Iterator<Item = Ipv6Addr>) {
-        self.clients[id.0].held.extend(addresses);
-    }
-
-    pub(super) fn has(&self, id: ClientId, address: &Ipv6Addr) -> bool {
-        self.clients[id.0].held.contains(address)
-    }
-
-    pub(super) fn lost(&mut self, id: ClientId, address: &Ipv6Addr) {
-        self.clients[id.0].held.remove(address);
-    }
-
-    pub(super) fn drain(&self) {
-        for connection in self.clients.iter().filter_map(|client| client.connection.as_ref()) {
+    /// Tells all clients that the server stops.
+    pub fn drain(&self) {
+        for connection in self.lock().connections.values() {
             push(connection, Push::Drain(Drain {}));
         }
     }
 }
 
-pub(super) fn push_revoke(connection: &quinn::Connection, addresses: &[Ipv6Addr]) {
-    let addresses = addresses.iter().map(|address| address.octets().to_vec()).collect();
+pub(super) fn push_revoke(connection: &quinn::Connection, addresses: &[IpAddr]) {
+    let addresses = addresses.iter().map(|address| octets(*address)).collect();
     push(connection, Push::Revoke(Revoke { addresses }));
+}
+
+/// An address as the allocation protocol writes it.
+pub(crate) fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+    }
 }
 
 /// Best effort: a client that is gone learns nothing.

@@ -46,8 +46,8 @@ fn run(path: &std::path::Path) -> anyhow::Result<()> {
 async fn serve(config: &Config) -> anyhow::Result<()> {
     let told_to_stop = mimiq_daemon::stop_signal()?;
     tokio::pin!(told_to_stop);
-    if let Some(address) = config.metrics {
-        telemetry::serve(address).with_context(|| format!("metrics: {address}"))?;
+    if let Some(address) = config.http {
+        telemetry::serve(address).with_context(|| format!("http: {address}"))?;
     }
     let mut controller = Controller::start(config)?;
     tokio::select! {

@@ -1,14 +1,13 @@
 //! What must hold between the values of a configuration.
 
+mod pools;
 mod switch;
 
 use std::{collections::HashSet, fmt::Display, time::Duration};
 
-use mimiq_addressing::AliasCodec;
 use mimiq_contract::wellknown::RELAY_PORT;
 
-use super::{Config, ConfigError, Pool, Range, Timing};
-use crate::allocator::{epoch_policy, lease_policy};
+use super::{Config, ConfigError, Range, Timing};
 
 /// The longest duration accepted: enough for any lease, and far from overflowing sums.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -25,7 +24,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     if ip.is_unspecified() || ip.is_multicast() || ip.is_unicast_link_local() {
         return refuse("relay", config.relay, "must be an address that switches reach: they send wrapped frames to it");
     }
-    check_pool(&config.pool)?;
+    pools::check(config)?;
     check_timing(&config.timing)?;
     let quota = config.limits.addresses_per_client;
     if !(1..=MAX_SET).contains(&quota) {
@@ -39,19 +38,6 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         return refuse("relay", config.relay, format!("the port must be {RELAY_PORT}: switches send to it"));
     }
     check_switches(config)
-}
-
-fn check_pool(pool: &Pool) -> Result<(), ConfigError> {
-    if pool.alias_bits > 16 {
-        return refuse("pool.alias_bits", pool.alias_bits, "must be at most 16: switches have 65536 alias entries");
-    }
-    if let Err(error) = AliasCodec::new(pool.prefix, pool.alias_bits) {
-        return refuse("pool", pool.prefix, error.to_string());
-    }
-    if pool.aliases_per_sid == 0 {
-        return refuse("pool.aliases_per_sid", 0, "must be at least 1");
-    }
-    Ok(())
 }
 
 fn check_timing(timing: &Timing) -> Result<(), ConfigError> {
@@ -101,14 +87,5 @@ fn check_switches(config: &Config) -> Result<(), ConfigError> {
     if !config.switches.iter().any(|s| s.edge) {
         return refuse("switches", config.switches.len(), "none has edge: true: nothing is connected to the Internet");
     }
-    // Twice as many as are kept out of the space: after a restart those of the earlier life are still there.
-    let needed = 2 * epoch_policy(config).aliases_needed(&lease_policy(config)).saturating_mul(sids as u64);
-    if needed > 1 << config.pool.alias_bits {
-        let problem = format!(
-            "gives fewer than the {needed} aliases that {sids} SIDs need over all epochs; widen it, or lower \
-             pool.aliases_per_sid, timing.k or the lifetimes"
-        );
-        return refuse("pool.alias_bits", config.pool.alias_bits, problem);
-    }
-    Ok(())
+    pools::check_aliases(config, sids as u64)
 }

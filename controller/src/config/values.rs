@@ -7,6 +7,7 @@ use std::{
 };
 
 use mimiq_contract::{MacAddr, Role};
+use mimiq_core::Rate;
 use serde::{
     Deserialize, Deserializer,
     de::{Error, Visitor},
@@ -80,6 +81,19 @@ fn parse_duration(text: &str) -> Option<Duration> {
     number.parse::<u64>().ok()?.checked_mul(factor).map(Duration::from_millis)
 }
 
+/// `50/s`.
+pub(super) fn rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Rate, D::Error> {
+    text(deserializer, |text| {
+        parse_rate(text).ok_or_else(|| format!("{text:?} is no rate (a number from 1 to 1000000 with /s, like 50/s)"))
+    })
+}
+
+fn parse_rate(text: &str) -> Option<Rate> {
+    let number = text.strip_suffix("/s").filter(|number| number.bytes().all(|b| b.is_ascii_digit()))?;
+    let per_second = number.parse().ok().filter(|n| (1..=1_000_000).contains(n))?;
+    Some(Rate { per_second })
+}
+
 pub(super) fn mac<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MacAddr, D::Error> {
     text(deserializer, str::parse)
 }
@@ -112,10 +126,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn rates() {
+        assert_eq!(parse_rate("50/s"), Some(Rate { per_second: 50 }));
+        for text in ["", "50", "/s", "0/s", "-1/s", "+1/s", "1.5/s", "50/m", "1000001/s", "99999999999/s"] {
+            assert_eq!(parse_rate(text), None, "{text:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_text_is_read_or_refused(text in "\\PC*") {
-            let _ = parse_duration(&text);
+            let _ = (parse_duration(&text), parse_rate(&text));
         }
     }
 }

@@ -24,7 +24,7 @@ use tonic::{
 pub(super) use lost::Lost;
 use lost::{call, not_arbitrated, puzzling};
 
-use super::Operation;
+use mimiq_core::Operation;
 
 /// How long connecting and each call may take.
 const CALL: Duration = Duration::from_secs(5);

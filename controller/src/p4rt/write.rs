@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 
 use metrics::histogram;
+use mimiq_core::Operation;
 use tokio::time::Instant;
 use tonic::Code;
 
 use super::{
-    Operation, Target,
+    Target,
     connection::{Connection, Lost, Outcome},
 };
 

@@ -4,12 +4,14 @@ use std::net::Ipv6Addr;
 
 use etherparse::{EtherType, Ethernet2Slice, IpNumber, Ipv6HeaderSlice, UdpHeader, UdpSlice};
 use mimiq_contract::{
-    MacAddr,
+    MacAddr, PortId,
     relay::{Direction, HEADER_LEN, RelayError, RelayHeader},
     wellknown::{CONTROL_PORT, GATEWAY, GATEWAY_MAC},
 };
 
-use super::{Location, Peer};
+use mimiq_core::Location;
+
+use super::Peer;
 
 const ETHERNET_LEN: usize = 14;
 const IPV6_LEN: usize = 40;
@@ -26,6 +28,8 @@ pub enum RelayDrop {
     UnknownSid,
     /// The outer source is not the address of the switch with this SID.
     WrongSwitch,
+    /// Its port sends too many.
+    RateLimited,
     /// The frame is shorter than its headers, or than they say.
     Truncated,
     /// It is no UDP in IPv6.
@@ -46,6 +50,7 @@ impl RelayDrop {
             Self::Direction => "direction",
             Self::UnknownSid => "unknown_sid",
             Self::WrongSwitch => "wrong_switch",
+            Self::RateLimited => "rate_limited",
             Self::Truncated => "truncated",
             Self::NotUdp => "not_udp",
             Self::SourceMac => "source_mac",
@@ -72,7 +77,8 @@ pub struct Datagram<'a> {
     pub payload: &'a [u8],
 }
 
-/// Reads a relayed datagram that came from `outer_source`; `switch_of` says the internal address of the switch with a SID.
+/// Reads a relayed datagram that came from `outer_source`; `switch_of` says the internal address of the switch with a SID,
+/// and `admit` whether one more datagram of a port is looked at.
 ///
 /// # Errors
 /// If it is malformed or not from the switch it names; to be counted and dropped.
@@ -80,6 +86,7 @@ pub fn parse(
     bytes: &[u8],
     outer_source: Ipv6Addr,
     switch_of: impl Fn(u16) -> Option<Ipv6Addr>,
+    admit: impl FnOnce(u16, PortId) -> bool,
 ) -> Result<Datagram<'_>, RelayDrop> {
     let relay = RelayHeader::parse(bytes)?;
     if relay.direction != Direction::FromClient {
@@ -87,6 +94,9 @@ pub fn parse(
     }
     if switch_of(relay.sid).ok_or(RelayDrop::UnknownSid)? != outer_source {
         return Err(RelayDrop::WrongSwitch);
+    }
+    if !admit(relay.sid, relay.port) {
+        return Err(RelayDrop::RateLimited);
     }
     let frame = Ethernet2Slice::from_slice_without_fcs(&bytes[HEADER_LEN..]).map_err(|_| RelayDrop::Truncated)?;
     if frame.ether_type() != EtherType::IPV6 {
@@ -151,7 +161,6 @@ pub fn reply(peer: &Peer, ecn: u8, payload: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use etherparse::{PacketBuilder, SlicedPacket, TransportSlice};
-    use mimiq_contract::PortId;
     use proptest::prelude::*;
 
     use super::*;
@@ -161,6 +170,10 @@ mod tests {
 
     fn known(sid: u16) -> Option<Ipv6Addr> {
         (sid == 7).then_some(SWITCH)
+    }
+
+    fn all(_: u16, _: PortId) -> bool {
+        true
     }
 
     fn wrapped(payload: &[u8]) -> Vec<u8> {
@@ -179,7 +192,7 @@ mod tests {
     fn says_where_the_client_is() {
         let mut bytes = wrapped(b"hello");
         bytes.extend_from_slice(&[0; 6]); // Ethernet padding
-        let datagram = parse(&bytes, SWITCH, known).unwrap();
+        let datagram = parse(&bytes, SWITCH, known, all).unwrap();
         assert_eq!(datagram.payload, b"hello");
         assert_eq!(datagram.peer.location, Location { sid: 7, port: PortId(3), mac: MacAddr(MAC) });
         assert_eq!((datagram.peer.interface_id, datagram.peer.udp_port), (9, 4242));
@@ -190,7 +203,7 @@ mod tests {
         let at = |offset: usize, value: u8| {
             let mut bytes = wrapped(b"hello");
             bytes[offset] = value;
-            parse(&bytes, SWITCH, known).unwrap_err()
+            parse(&bytes, SWITCH, known, all).unwrap_err()
         };
         let frame = HEADER_LEN;
         assert_eq!(at(0, 2), RelayDrop::RelayHeader);
@@ -205,15 +218,16 @@ mod tests {
         assert_eq!(at(frame + 14 + 40 + 3, 0), RelayDrop::Address);
         assert_eq!(at(frame + 14 + 40 + 8, b'j'), RelayDrop::UdpChecksum);
         let other = Ipv6Addr::from_bits(SWITCH.to_bits() + 1);
-        assert_eq!(parse(&wrapped(b""), other, known).unwrap_err(), RelayDrop::WrongSwitch);
+        assert_eq!(parse(&wrapped(b""), other, known, all).unwrap_err(), RelayDrop::WrongSwitch);
+        assert_eq!(parse(&wrapped(b""), SWITCH, known, |_, _| false).unwrap_err(), RelayDrop::RateLimited);
         let bytes = wrapped(b"hello");
-        assert_eq!(parse(&bytes[..bytes.len() - 1], SWITCH, known).unwrap_err(), RelayDrop::Truncated);
+        assert_eq!(parse(&bytes[..bytes.len() - 1], SWITCH, known, all).unwrap_err(), RelayDrop::Truncated);
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_read_or_dropped(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse(&bytes, SWITCH, |_| Some(SWITCH));
+            let _ = parse(&bytes, SWITCH, |_| Some(SWITCH), all);
         }
 
         #[test]
@@ -221,12 +235,12 @@ mod tests {
             let mut bytes = wrapped(b"hello");
             bytes[at] = value;
             bytes.truncate(cut.max(1));
-            let _ = parse(&bytes, SWITCH, |_| Some(SWITCH));
+            let _ = parse(&bytes, SWITCH, |_| Some(SWITCH), all);
         }
 
         #[test]
         fn replies_are_sound_frames(payload in proptest::collection::vec(any::<u8>(), 0..1500), ecn in 0u8..4) {
-            let peer = parse(&wrapped(b""), SWITCH, known).unwrap().peer;
+            let peer = parse(&wrapped(b""), SWITCH, known, all).unwrap().peer;
             let bytes = reply(&peer, ecn, &payload).unwrap();
             let header = RelayHeader::parse(&bytes).unwrap();
             prop_assert_eq!(header, RelayHeader { direction: Direction::ToClient, sid: 7, port: PortId(3) });

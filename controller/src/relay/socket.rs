@@ -5,18 +5,20 @@ use std::{
     net::{Ipv6Addr, SocketAddr, SocketAddrV6},
     os::fd::AsRawFd as _,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     task::{Context, Poll, ready},
 };
 
 use metrics::counter;
-use mimiq_contract::wellknown::RELAY_PORT;
+use mimiq_addressing::Time;
+use mimiq_contract::{PortId, wellknown::RELAY_PORT};
+use mimiq_core::{Bucket, Rate};
 use quinn::{
     AsyncUdpSocket, UdpPoller,
     udp::{EcnCodepoint, RecvMeta, Transmit},
 };
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::{io::ReadBuf, net::UdpSocket};
+use tokio::{io::ReadBuf, net::UdpSocket, time::Instant};
 
 use super::{Peer, frame};
 
@@ -27,8 +29,31 @@ const BUFFER: usize = 4 << 20;
 /// address is that of [`Peer`].
 pub struct RelaySocket {
     socket: UdpSocket,
-    switches: HashMap<u16, Ipv6Addr>,
-    scratch: Mutex<Box<[u8]>>,
+    tunnels: Tunnels,
+    receiver: Mutex<Receiver>,
+    start: Instant,
+}
+
+/// The internal address of each SID's switch; changes with the switches.
+#[derive(Debug, Clone, Default)]
+pub struct Tunnels(Arc<RwLock<HashMap<u16, Ipv6Addr>>>);
+
+impl Tunnels {
+    /// Replaces all.
+    pub fn set(&self, tunnels: HashMap<u16, Ipv6Addr>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = tunnels;
+    }
+
+    fn of(&self, sid: u16) -> Option<Ipv6Addr> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&sid).copied()
+    }
+}
+
+struct Receiver {
+    bytes: Box<[u8]>,
+    /// One port that sends as fast as it can leaves the others' datagrams their share of this process.
+    ports: HashMap<(u16, PortId), Bucket>,
+    rate: Rate,
 }
 
 impl fmt::Debug for RelaySocket {
@@ -38,11 +63,11 @@ impl fmt::Debug for RelaySocket {
 }
 
 impl RelaySocket {
-    /// Opens the endpoint; `switches` says the internal address of each SID's switch.
+    /// Opens the endpoint; each port of a switch may send so many datagrams.
     ///
     /// # Errors
     /// If the address cannot be bound.
-    pub fn bind(address: SocketAddrV6, switches: HashMap<u16, Ipv6Addr>) -> io::Result<Self> {
+    pub fn bind(address: SocketAddrV6, tunnels: Tunnels, rate: Rate) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP))?;
         no_checksums(&socket)?;
         // The kernel caps them; what is left is enough.
@@ -51,13 +76,20 @@ impl RelaySocket {
         socket.set_nonblocking(true)?;
         socket.bind(&SocketAddr::V6(address).into())?;
         let socket = UdpSocket::from_std(socket.into())?;
-        Ok(Self { socket, switches, scratch: Mutex::new(vec![0; 1 << 16].into()) })
+        let receiver = Receiver { bytes: vec![0; 1 << 16].into(), ports: HashMap::new(), rate };
+        Ok(Self { socket, tunnels, receiver: Mutex::new(receiver), start: Instant::now() })
     }
 
     /// Unwraps one datagram into `buffer`; `None` if it is to be dropped.
-    fn unwrap(&self, bytes: &[u8], source: SocketAddr, buffer: &mut [u8]) -> Option<RecvMeta> {
+    fn unwrap(
+        &self,
+        bytes: &[u8],
+        source: SocketAddr,
+        buffer: &mut [u8],
+        admit: impl FnOnce(u16, PortId) -> bool,
+    ) -> Option<RecvMeta> {
         let SocketAddr::V6(source) = source else { return None };
-        let datagram = match frame::parse(bytes, *source.ip(), |sid| self.switches.get(&sid).copied()) {
+        let datagram = match frame::parse(bytes, *source.ip(), |sid| self.tunnels.of(sid), admit) {
             Ok(datagram) => datagram,
             Err(reason) => {
                 counter!("mimiq_controller_relay_drops_total", "reason" => reason.label()).increment(1);
@@ -98,10 +130,10 @@ impl AsyncUdpSocket for RelaySocket {
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         let Ok(peer) = Peer::try_from(transmit.destination) else { return Ok(()) };
-        let Some(switch) = self.switches.get(&peer.location.sid) else { return Ok(()) };
+        let Some(switch) = self.tunnels.of(peer.location.sid) else { return Ok(()) };
         let ecn = transmit.ecn.map_or(0, |ecn| ecn as u8);
         let Some(bytes) = frame::reply(&peer, ecn, transmit.contents) else { return Ok(()) };
-        match self.socket.try_send_to(&bytes, SocketAddrV6::new(*switch, RELAY_PORT, 0, 0).into()) {
+        match self.socket.try_send_to(&bytes, SocketAddrV6::new(switch, RELAY_PORT, 0, 0).into()) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(error),
             // An unreachable switch is a lost datagram to QUIC, not the end of all its clients' connections.
             Err(error) => {
@@ -119,16 +151,20 @@ impl AsyncUdpSocket for RelaySocket {
         bufs: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
-        let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner);
+        let Receiver { bytes: scratch, ports, rate } = &mut *receiver;
+        let now = Time::from_elapsed(self.start.elapsed());
         let mut filled = 0;
         while filled < bufs.len().min(meta.len()) {
-            let mut bytes = ReadBuf::new(&mut scratch);
+            let mut bytes = ReadBuf::new(scratch);
             let source = match self.socket.poll_recv_from(cx, &mut bytes) {
                 Poll::Ready(result) => result?,
                 Poll::Pending if filled == 0 => return Poll::Pending,
                 Poll::Pending => break,
             };
-            if let Some(received) = self.unwrap(bytes.filled(), source, &mut bufs[filled]) {
+            // There are as many buckets as ports: their numbers are those of a known switch.
+            let admit = |sid, port| ports.entry((sid, port)).or_default().take(now, *rate).is_ok();
+            if let Some(received) = self.unwrap(bytes.filled(), source, &mut bufs[filled], admit) {
                 meta[filled] = received;
                 filled += 1;
             }

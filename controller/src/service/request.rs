@@ -1,15 +1,19 @@
 //! Requests, checked.
 
-use std::net::Ipv6Addr;
+use std::net::IpAddr;
 
+use mimiq_addressing::Demand;
 use mimiq_api::allocation::{Acquire, ClientRequest, MAX_MESSAGE, client_request::Request};
+
+/// Addresses of a set that fit a message.
+pub(crate) const MAX_SET: u32 = 3000;
 
 /// A request whose fields make sense.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Valid {
-    Acquire { count: u32 },
-    Release { addresses: Vec<Ipv6Addr> },
-    Renew { addresses: Vec<Ipv6Addr> },
+    Acquire(Demand),
+    Release(Vec<IpAddr>),
+    Renew(Vec<IpAddr>),
 }
 
 /// Why a request makes no sense.
@@ -23,11 +27,11 @@ pub(super) enum Invalid {
     NoRequest,
     #[error("ipv6: 0 and ipv4: 0, at least one address must be asked for")]
     NoCount,
-    #[error("ipv4: {0}, there is no pool of IPv4 addresses")]
-    Ipv4(u32),
     #[error("addresses: none is named")]
     NoAddress,
-    #[error("addresses[{index}]: {length} bytes, an IPv6 address has 16")]
+    #[error("{field}: {count}, a set has at most {MAX_SET}")]
+    TooMany { field: &'static str, count: u32 },
+    #[error("addresses[{index}]: {length} bytes, an address has 4 or 16")]
     Address { index: usize, length: usize },
 }
 
@@ -37,21 +41,30 @@ impl TryFrom<ClientRequest> for Valid {
     fn try_from(message: ClientRequest) -> Result<Self, Invalid> {
         match message.request.ok_or(Invalid::NoRequest)? {
             Request::Acquire(Acquire { ipv6: 0, ipv4: 0 }) => Err(Invalid::NoCount),
-            Request::Acquire(Acquire { ipv6, ipv4: 0 }) => Ok(Self::Acquire { count: ipv6 }),
-            Request::Acquire(Acquire { ipv4, .. }) => Err(Invalid::Ipv4(ipv4)),
-            Request::Release(release) => Ok(Self::Release { addresses: addresses(&release.addresses)? }),
-            Request::Renew(renew) => Ok(Self::Renew { addresses: addresses(&renew.addresses)? }),
+            // A message has room for about that many addresses, so that nobody is refused a set that fits.
+            Request::Acquire(Acquire { ipv6, .. }) if ipv6 > MAX_SET => {
+                Err(Invalid::TooMany { field: "ipv6", count: ipv6 })
+            }
+            Request::Acquire(Acquire { ipv4, .. }) if ipv4 > MAX_SET => {
+                Err(Invalid::TooMany { field: "ipv4", count: ipv4 })
+            }
+            Request::Acquire(Acquire { ipv6, ipv4 }) => Ok(Self::Acquire(Demand { v6: ipv6, v4: ipv4 })),
+            Request::Release(release) => addresses(&release.addresses).map(Self::Release),
+            Request::Renew(renew) => addresses(&renew.addresses).map(Self::Renew),
         }
     }
 }
 
-fn addresses(fields: &[Vec<u8>]) -> Result<Vec<Ipv6Addr>, Invalid> {
+fn addresses(fields: &[Vec<u8>]) -> Result<Vec<IpAddr>, Invalid> {
     if fields.is_empty() {
         return Err(Invalid::NoAddress);
     }
-    let address = |(index, bytes): (usize, &Vec<u8>)| match <[u8; 16]>::try_from(bytes.as_slice()) {
-        Ok(octets) => Ok(Ipv6Addr::from(octets)),
-        Err(_) => Err(Invalid::Address { index, length: bytes.len() }),
+    let address = |(index, bytes): (usize, &Vec<u8>)| match *bytes.as_slice() {
+        [a, b, c, d] => Ok(IpAddr::from([a, b, c, d])),
+        _ => match <[u8; 16]>::try_from(bytes.as_slice()) {
+            Ok(octets) => Ok(IpAddr::from(octets)),
+            Err(_) => Err(Invalid::Address { index, length: bytes.len() }),
+        },
     };
     fields.iter().enumerate().map(address).collect()
 }
@@ -72,10 +85,11 @@ mod tests {
     fn refusals_name_field_and_value() {
         let acquire = |ipv6, ipv4| refusal(Request::Acquire(Acquire { ipv6, ipv4 }));
         assert_eq!(acquire(0, 0), "ipv6: 0 and ipv4: 0, at least one address must be asked for");
-        assert_eq!(acquire(1, 2), "ipv4: 2, there is no pool of IPv4 addresses");
+        assert_eq!(acquire(3001, 2), "ipv6: 3001, a set has at most 3000");
+        assert_eq!(acquire(1, u32::MAX), "ipv4: 4294967295, a set has at most 3000");
         let release = |addresses| refusal(Request::Release(Release { addresses }));
         assert_eq!(release(vec![]), "addresses: none is named");
-        assert_eq!(release(vec![vec![0; 16], vec![0; 4]]), "addresses[1]: 4 bytes, an IPv6 address has 16");
+        assert_eq!(release(vec![vec![0; 16], vec![0; 4], vec![0; 5]]), "addresses[2]: 5 bytes, an address has 4 or 16");
         let empty = Valid::try_from(ClientRequest { request: None }).unwrap_err().to_string();
         assert_eq!(empty, "request: none, or of a kind that is not known");
     }

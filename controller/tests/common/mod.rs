@@ -36,13 +36,26 @@ pub struct Options {
     pub t_sid: &'static str,
     pub cool_down: &'static str,
     pub quota: u32,
+    /// The pool of IPv4 addresses.
+    pub legacy: &'static str,
+    /// Requests a second of one client, and of all at one port.
+    pub requests: [u32; 2],
     /// Room in `source_guard_v6` of the first switch.
     pub guards: Option<i64>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { t_ip: "60s", t_remove: "1s", t_sid: "60s", cool_down: "1s", quota: 64, guards: None }
+        Self {
+            t_ip: "60s",
+            t_remove: "1s",
+            t_sid: "60s",
+            cool_down: "1s",
+            quota: 64,
+            legacy: "198.18.0.0/15",
+            requests: [1000, 2000],
+            guards: None,
+        }
     }
 }
 
@@ -72,14 +85,16 @@ impl Network {
         let edges = [Switch::start(8), Switch::start(9)];
         let (controller, tunnels) = (loopback(), [loopback(), loopback()]);
         let relays = [Relay::start(1, tunnels[0], controller).await, Relay::start(2, tunnels[1], controller).await];
-        let Options { t_ip, t_remove, t_sid, cool_down, quota, .. } = options;
+        let Options { t_ip, t_remove, t_sid, cool_down, quota, legacy, requests: [of_client, of_port], .. } = options;
         let mut text = format!(
             "relay: '[::ffff:{controller}]:54172'\n\
              state_file: state.redb\n\
              pki: {{ca: pki/ca.pem, certificate: pki/controller.pem, key: pki/controller.key}}\n\
-             pool: {{prefix: '2001:db8:100::/48', alias_bits: 16, aliases_per_sid: 4}}\n\
+             pools: [{{name: home, prefix: '2001:db8:100::/48', codec: alias, alias_bits: 16}}, \
+             {{name: legacy, prefix: {legacy}, codec: naive}}]\n\
+             aliases_per_sid: 4\n\
              timing: {{t_ip: {{min: {t_ip}, max: {t_ip}}}, t_remove: {t_remove}, t_sid: {t_sid}, k: 3, cool_down: {cool_down}}}\n\
-             limits: {{addresses_per_client: {quota}}}\n\
+             limits: {{addresses_per_client: {quota}, requests_per_client: {of_client}/s, requests_per_port: {of_port}/s}}\n\
              switches:\n"
         );
         for (n, switch) in access.iter().enumerate() {

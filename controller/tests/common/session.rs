@@ -1,10 +1,18 @@
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use mimiq_addressing::{EpochPolicy, LeasePolicy};
 use mimiq_contract::{Entry, EntryKey, MacAddr, PortId, Role, tables::*};
-use mimiq_controller::p4rt::{self, ElectionId, SwitchHandle, Target};
-use tokio::time::timeout;
+use mimiq_controller::{
+    allocator::Allocator,
+    p4rt::{ElectionId, Target},
+};
+use mimiq_core::{Limits, Rate, Settings, Status, Stored, SwitchId, SwitchSpec};
 
-use super::{PATIENCE, eventually, p4::P4, proxy::Proxy};
+use super::{eventually, p4::P4, proxy::Proxy};
 
 /// What sessions of these tests keep in a switch.
 pub fn always() -> Vec<Entry> {
@@ -40,8 +48,24 @@ pub fn keys(entries: &[Entry]) -> HashSet<EntryKey> {
     entries.iter().map(Entry::key).collect()
 }
 
-/// A controller's session with a switch.
-pub fn start(switch: &P4, uri: String, program: &Arc<[u8]>, election_id: u64) -> SwitchHandle {
+/// A controller of one switch, without clients: what the switch must always have is changed as an operator would.
+pub struct Operator {
+    allocator: Arc<Allocator>,
+    switch: SwitchId,
+    fixed: Mutex<BTreeMap<EntryKey, Entry>>,
+}
+
+/// Starts a controller's session with a switch.
+pub fn start(switch: &P4, uri: String, program: &Arc<[u8]>, election_id: u64) -> Operator {
+    let second = Duration::from_secs(1);
+    let rate = Rate { per_second: 1 };
+    let settings = Settings {
+        pools: Vec::new(),
+        epochs: EpochPolicy { t_sid: second, k: 1, aliases_per_sid: 1 },
+        leases: LeasePolicy { lifetime_min: second, lifetime_max: second, grace: second, cool_down: second, quota: 1 },
+        mtu: 1500,
+        limits: Limits { per_client: rate, per_port: rate },
+    };
     let target = Target {
         name: "tested".into(),
         uri,
@@ -49,22 +73,74 @@ pub fn start(switch: &P4, uri: String, program: &Arc<[u8]>, election_id: u64) ->
         election_id: ElectionId(election_id),
         device_config: program.clone(),
     };
-    p4rt::start(target, always(), Box::new(|_| HashSet::new()))
+    let allocator = Arc::new(Allocator::new(settings, Stored::default()).unwrap());
+    let switch = allocator.add_switch(spec(always()), target).unwrap();
+    let fixed = always().into_iter().map(|entry| (entry.key(), entry)).collect();
+    Operator { allocator, switch, fixed: Mutex::new(fixed) }
 }
 
-pub async fn in_sync(handle: &mut SwitchHandle) {
-    assert!(timeout(PATIENCE, handle.synced()).await.expect("not in sync"));
+fn spec(fixed: Vec<Entry>) -> SwitchSpec {
+    SwitchSpec { name: "tested".into(), sid: None, edge: false, tunnel_addr: "fd00::1".parse().unwrap(), fixed }
+}
+
+impl Operator {
+    pub fn is_synced(&self) -> bool {
+        self.allocator.with(|core, _| core.switch(self.switch).unwrap().status() == Status::Synced)
+    }
+
+    /// Adds entries; says whether the switch has them.
+    pub async fn set(&self, entries: Vec<Entry>) -> Result<(), String> {
+        self.change(|fixed| fixed.extend(entries.iter().map(|entry| (entry.key(), *entry)))).await
+    }
+
+    /// Takes entries away; says whether the switch has none of them.
+    pub async fn remove(&self, keys: Vec<EntryKey>) -> bool {
+        self.change(|fixed| fixed.retain(|key, _| !keys.contains(key))).await.is_ok()
+    }
+
+    async fn change(&self, change: impl FnOnce(&mut BTreeMap<EntryKey, Entry>)) -> Result<(), String> {
+        if !self.is_synced() {
+            return Err("not available".into());
+        }
+        let entries: Vec<Entry> = {
+            let mut fixed = self.fixed.lock().unwrap();
+            change(&mut fixed);
+            fixed.values().copied().collect()
+        };
+        let refused = self.allocator.with(|core, _| {
+            core.update_switch(spec(entries)).unwrap();
+            core.stats().refused_entries
+        });
+        let look = || async {
+            self.allocator.with(|core, _| {
+                let switch = core.switch(self.switch).unwrap();
+                (switch.status(), switch.pending(), core.stats().refused_entries)
+            })
+        };
+        let (status, _, now) = eventually("settled", look, |(status, n, _)| *n == 0 || *status == Status::Away).await;
+        if status == Status::Synced && now == refused { Ok(()) } else { Err(format!("{status:?}, {now} refused")) }
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        self.allocator.leave_switches();
+    }
+}
+
+pub async fn in_sync(operator: &Operator) {
+    eventually("in sync", || async { operator.is_synced() }, |synced| *synced).await;
 }
 
 /// A connection is lost, and the switch does not notice: its controller must get in again all the same.
 pub async fn survives_half_open_connections(switch: &P4, program: &Arc<[u8]>) {
     let proxy = Proxy::start(switch.address).await;
-    let mut handle = start(switch, format!("http://{}", proxy.address), program, 7);
+    let handle = start(switch, format!("http://{}", proxy.address), program, 7);
     for lost in 1..4 {
-        in_sync(&mut handle).await;
+        in_sync(&handle).await;
         proxy.cut();
         eventually("lost", || async { handle.is_synced() }, |synced| !synced).await;
-        in_sync(&mut handle).await;
+        in_sync(&handle).await;
         assert_eq!(proxy.half_open(), lost);
         handle.set(vec![gateway(lost as u16)]).await.unwrap();
     }
@@ -75,11 +151,11 @@ pub async fn survives_half_open_connections(switch: &P4, program: &Arc<[u8]>) {
 
 /// Of several controllers the one with the highest election ID has the switch, and the next when it goes.
 pub async fn the_higher_election_id_has_the_switch(switch: &P4, program: &Arc<[u8]>) {
-    let mut low = start(switch, switch.uri(), program, 7);
-    in_sync(&mut low).await;
+    let low = start(switch, switch.uri(), program, 7);
+    in_sync(&low).await;
     let same = start(switch, switch.uri(), program, 7);
-    let mut high = start(switch, switch.uri(), program, 9);
-    in_sync(&mut high).await;
+    let high = start(switch, switch.uri(), program, 9);
+    in_sync(&high).await;
     eventually("deposed", || async { low.is_synced() }, |synced| !synced).await;
     high.set(vec![gateway(1)]).await.unwrap();
     assert!(low.set(vec![gateway(2)]).await.is_err() && same.set(vec![gateway(3)]).await.is_err());
@@ -91,8 +167,8 @@ pub async fn the_higher_election_id_has_the_switch(switch: &P4, program: &Arc<[u
 pub async fn every_error_of_a_large_write_is_heard(switch: &P4, program: &Arc<[u8]>) {
     use p4runtime::v1::update::Type;
 
-    let mut handle = start(switch, switch.uri(), program, 7);
-    in_sync(&mut handle).await;
+    let handle = start(switch, switch.uri(), program, 7);
+    in_sync(&handle).await;
     let many: Vec<Entry> = (1..=250).map(gateway).collect();
     switch.meddle(many.iter().map(|entry| (Type::Insert, entry.to_p4())).collect()).await;
     handle.set(many.clone()).await.unwrap();

@@ -32,13 +32,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What a test can choose.
 pub struct Choice {
     pub quota: u32,
-    pub t_ip: &'static str,
-    pub pool: &'static str,
 }
 
 impl Default for Choice {
     fn default() -> Self {
-        Self { quota: 256, t_ip: "60s", pool: "{prefix: '2001:db8:100::/48', alias_bits: 16, aliases_per_sid: 4}" }
+        Self { quota: 256 }
     }
 }
 
@@ -64,14 +62,16 @@ impl Network {
         let dir = tempfile::tempdir().unwrap();
         pki::init(&dir.path().join("pki")).unwrap();
         let addresses = [loopback(), loopback(), loopback()];
-        let Choice { quota, t_ip, pool } = choice;
+        let Choice { quota } = choice;
         let mut text = format!(
             "relay: '[::ffff:{}]:54172'\n\
              state_file: state.redb\n\
              pki: {{ca: pki/ca.pem, certificate: pki/controller.pem, key: pki/controller.key}}\n\
-             pool: {pool}\n\
-             timing: {{t_ip: {{min: {t_ip}, max: {t_ip}}}, t_remove: 100ms, t_sid: 60s, k: 3, cool_down: 100ms}}\n\
-             limits: {{addresses_per_client: {quota}}}\n\
+             pools: [{{name: home, prefix: '2001:db8:100::/48', codec: alias, alias_bits: 16}}, \
+             {{name: legacy, prefix: 198.18.0.0/15, codec: naive}}]\n\
+             aliases_per_sid: 4\n\
+             timing: {{t_ip: {{min: 60s, max: 60s}}, t_remove: 100ms, t_sid: 60s, k: 3, cool_down: 100ms}}\n\
+             limits: {{addresses_per_client: {quota}, requests_per_client: 10000/s, requests_per_port: 10000/s}}\n\
              switches:\n",
             addresses[0]
         );

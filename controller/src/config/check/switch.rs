@@ -29,8 +29,8 @@ pub(super) fn check(config: &Config, switch: &Switch, at: &str) -> Result<(), Co
         if addr.is_unspecified() || addr.is_multicast() || addr.is_loopback() || addr.is_unicast_link_local() {
             return refuse(format!("{at}.{field}"), addr, "must be a unicast address of the fabric");
         }
-        if config.pool.prefix.contains(addr) {
-            return refuse(format!("{at}.{field}"), addr, format!("is in the pool {}", config.pool.prefix));
+        if let Some(pool) = config.pools.iter().find(|pool| pool.prefix.contains(addr.into())) {
+            return refuse(format!("{at}.{field}"), addr, format!("is in the pool {}", pool.prefix));
         }
     }
     if switch.tunnel_addr == *config.relay.ip() {

@@ -24,8 +24,8 @@ pub(crate) enum Lost {
     /// Without the message, which may name a client's address.
     #[error("write: {0:?} without the error of each update")]
     NoDetails(Code),
-    #[error("the switch refused to delete an entry: {code:?}")]
-    Undeleted { code: Code },
+    #[error("the switch refused to delete an entry")]
+    Undone,
     #[error(transparent)]
     P4Info(#[from] p4runtime::TextError),
 }

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use mimiq_contract::{Entry, EntryKey, TableSchema as _, tables::*};
 
@@ -29,57 +29,56 @@ impl Operation {
     }
 }
 
-/// The changes that turn the tables from `actual` into `desired`, in an order in which no packet passes that neither
-/// state lets pass: ports that change are closed first and opened last, and sources are denied before ports open.
-///
-/// `desired` maps each entry's own key to it. The order within a rank is that of the keys, so equal inputs give
-/// equal outputs.
-pub fn diff(desired: &HashMap<EntryKey, Entry>, actual: &[Entry]) -> Vec<Operation> {
-    let mut present = HashMap::with_capacity(actual.len());
+/// What a switch's tables should be.
+pub trait Wanted {
+    /// The entry with this key, if there should be one.
+    fn entry(&self, key: &EntryKey) -> Option<Entry>;
+    /// Every entry that there should be, once.
+    fn each(&self, visit: &mut dyn FnMut(Entry));
+}
+
+/// The changes that turn the tables from `actual` into what is wanted, each with its rank: all of a lower rank must be
+/// done before any of a higher one, so that no packet passes that neither state lets pass. Ports that change are closed
+/// first and opened last, and sources are denied before ports open.
+pub fn diff(wanted: &impl Wanted, actual: &[Entry]) -> Vec<(u8, Operation)> {
+    let mut present = HashSet::with_capacity(actual.len());
     let mut operations = Vec::new();
+    let mut push = |operation: Operation| operations.push((rank(&operation), operation));
     for entry in actual {
         let key = entry.key();
-        present.insert(key, entry);
-        // The default entry cannot be deleted; without a desired one it does no harm.
-        if !desired.contains_key(&key) && key.table_id() != SwitchInfo::ID {
-            operations.push(Operation::Delete(key));
+        present.insert(key);
+        match wanted.entry(&key) {
+            Some(there) if there == *entry => {}
+            Some(other) => push(Operation::set(other, true)),
+            // The default entry cannot be deleted; without a desired one it does no harm.
+            None if key.table_id() == SwitchInfo::ID => {}
+            None => push(Operation::Delete(key)),
         }
     }
-    for (key, entry) in desired {
-        match present.get(key) {
-            Some(there) if *there == entry => {}
-            there => operations.push(Operation::set(*entry, there.is_some())),
+    wanted.each(&mut |entry| {
+        if !present.contains(&entry.key()) {
+            push(Operation::set(entry, false));
         }
-    }
-    operations.sort_by_cached_key(|operation| (rank(operation), operation.key()));
+    });
+    operations.sort_by_key(|(rank, _)| *rank);
     operations
 }
 
 fn rank(operation: &Operation) -> u8 {
     let deleted = matches!(operation, Operation::Delete(_));
-    match operation.key().table_id() {
-        PortRole::ID => {
-            if deleted {
-                0
-            } else {
-                5
-            }
-        }
-        DeniedSourceV6::ID | DeniedSourceV4::ID => {
-            if deleted {
-                4
-            } else {
-                1
-            }
-        }
-        _ if deleted => 2,
-        _ => 3,
+    match (operation.key().table_id(), deleted) {
+        (PortRole::ID, true) => 0,
+        (PortRole::ID, false) => 5,
+        (DeniedSourceV6::ID | DeniedSourceV4::ID, false) => 1,
+        (DeniedSourceV6::ID | DeniedSourceV4::ID, true) => 4,
+        (_, true) => 2,
+        (_, false) => 3,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv6Addr;
+    use std::{collections::HashMap, net::Ipv6Addr};
 
     use mimiq_contract::{MacAddr, PortId, Prefix, Role};
     use proptest::prelude::*;
@@ -121,6 +120,20 @@ mod tests {
         proptest::collection::vec(entry(), 0..20).prop_map(|all| all.into_iter().map(|e| (e.key(), e)).collect())
     }
 
+    impl Wanted for HashMap<EntryKey, Entry> {
+        fn entry(&self, key: &EntryKey) -> Option<Entry> {
+            self.get(key).copied()
+        }
+
+        fn each(&self, visit: &mut dyn FnMut(Entry)) {
+            self.values().for_each(|entry| visit(*entry));
+        }
+    }
+
+    fn all(desired: &HashMap<EntryKey, Entry>, actual: &[Entry]) -> Vec<Operation> {
+        diff(desired, actual).into_iter().map(|(_, operation)| operation).collect()
+    }
+
     /// What a P4Runtime server does, strictly.
     fn apply(tables: &mut HashMap<EntryKey, Entry>, operation: Operation) {
         let key = operation.key();
@@ -137,19 +150,19 @@ mod tests {
         fn leads_from_actual_to_desired(desired in tables(), actual in tables()) {
             let mut reached = actual.clone();
             let before: Vec<_> = actual.values().copied().collect();
-            for operation in diff(&desired, &before) {
+            for operation in all(&desired, &before) {
                 apply(&mut reached, operation);
             }
             reached.retain(|key, _| key.table_id() != SwitchInfo::ID || desired.contains_key(key));
             prop_assert_eq!(&reached, &desired);
             let after: Vec<_> = reached.values().copied().collect();
-            prop_assert_eq!(diff(&desired, &after), vec![]);
+            prop_assert_eq!(all(&desired, &after), vec![]);
         }
 
         #[test]
         fn opens_ports_last_and_never_lacks_a_denial_of_both(desired in tables(), actual in tables()) {
             let before: Vec<_> = actual.values().copied().collect();
-            let operations = diff(&desired, &before);
+            let operations = all(&desired, &before);
             let opened = operations.iter().position(|o| matches!(o, Operation::Insert(Entry::PortRole(..)) | Operation::Modify(Entry::PortRole(..))));
             if let Some(first) = opened {
                 prop_assert!(operations[first..].iter().all(|o| o.key().table_id() == PortRole::ID));

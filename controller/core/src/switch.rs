@@ -1,0 +1,215 @@
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    net::Ipv6Addr,
+    sync::Arc,
+};
+
+use mimiq_addressing::{Epoch, Time};
+use mimiq_contract::{Entry, EntryKey};
+
+use crate::Operation;
+
+/// A switch, in this process' life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SwitchId(pub u32);
+
+impl fmt::Display for SwitchId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// What a switch is, and what it must always have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SwitchSpec {
+    /// Its name in logs, metrics and commands.
+    pub name: Arc<str>,
+    /// Its SID, if clients are connected to it.
+    pub sid: Option<u16>,
+    /// Whether it is an edge switch.
+    pub edge: bool,
+    /// Its internal address.
+    pub tunnel_addr: Ipv6Addr,
+    /// The entries that follow from the configuration.
+    pub fixed: Vec<Entry>,
+}
+
+/// How far a switch is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// Not connected, or not read yet.
+    Away,
+    /// Read; what it lacks is being written.
+    Syncing,
+    /// It has all that it should.
+    Synced,
+}
+
+/// A switch as the core sees it.
+#[derive(Debug)]
+pub struct Switch {
+    pub(crate) name: Arc<str>,
+    pub(crate) sid: Option<u16>,
+    pub(crate) edge: bool,
+    pub(crate) tunnel_addr: Ipv6Addr,
+    pub(crate) fixed: BTreeMap<EntryKey, Entry>,
+    pub(crate) status: Status,
+    /// The connection on which it was read.
+    pub(crate) connection: Option<u64>,
+    /// Read at least once in this process' life.
+    pub(crate) seen: bool,
+    pub(crate) drained: bool,
+    /// Removed by the operator; goes when its last lease has gone.
+    pub(crate) leaving: bool,
+    pub(crate) queue: VecDeque<Job>,
+    pub(crate) in_flight: VecDeque<Vec<Span>>,
+    /// Removals that are confirmed when it has been read and put right.
+    pub(crate) owed: Vec<usize>,
+    pub(crate) sync: Sync,
+    /// When to try again to give it the aliases that it refused.
+    pub(crate) alias_retry: Option<Time>,
+    /// Bindings found at an edge whose client-facing switch has not been read yet.
+    pub(crate) unclaimed: Vec<Entry>,
+}
+
+/// The present synchronisation.
+#[derive(Debug, Default)]
+pub(crate) struct Sync {
+    pub(crate) jobs: usize,
+    pub(crate) undeleted: bool,
+    pub(crate) alias_refused: bool,
+    /// The epochs whose aliases it includes are those up to this one.
+    pub(crate) epoch: Option<Epoch>,
+}
+
+/// Operations that succeed or fail together, for somebody.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) owner: Owner,
+    /// Jobs of different ranks do not share a write, which a switch may carry out in any order (P4Runtime §12).
+    pub(crate) rank: u8,
+    pub(crate) operations: Vec<Operation>,
+}
+
+/// A job that is being written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    pub(crate) owner: Owner,
+    pub(crate) operations: usize,
+}
+
+/// For whom a job is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// A set waits for its rules.
+    Grant(usize),
+    /// Addresses or aliases wait until they can rest.
+    Removal(usize),
+    /// New aliases.
+    Epoch(Epoch),
+    /// What the reading of the switch showed.
+    Sync,
+    /// The operator changed the configuration.
+    Fixed,
+    /// Nobody waits, but it must be done.
+    Cleanup,
+    /// Nobody waits, and the next reading will do: a switch that is drained.
+    Spare,
+}
+
+/// The rank of all that is not part of a synchronisation.
+pub(crate) const NO_RANK: u8 = u8::MAX;
+/// Operations of one write, about: what a switch needs some milliseconds for.
+const WRITE: usize = 1024;
+/// Writes given out at a time: one is carried out, one is prepared.
+const IN_FLIGHT: usize = 2;
+
+impl Switch {
+    pub(crate) fn new(spec: SwitchSpec, drained: bool) -> Self {
+        let SwitchSpec { name, sid, edge, tunnel_addr, fixed } = spec;
+        Self {
+            name,
+            sid,
+            edge,
+            tunnel_addr,
+            fixed: fixed.into_iter().map(|entry| (entry.key(), entry)).collect(),
+            status: Status::Away,
+            connection: None,
+            seen: false,
+            drained,
+            leaving: false,
+            queue: VecDeque::new(),
+            in_flight: VecDeque::new(),
+            owed: Vec::new(),
+            sync: Sync::default(),
+            alias_retry: None,
+            unclaimed: Vec::new(),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Its SID, if clients are connected to it.
+    pub fn sid(&self) -> Option<u16> {
+        self.sid
+    }
+
+    /// Whether it is an edge switch.
+    pub fn is_edge(&self) -> bool {
+        self.edge
+    }
+
+    /// Its internal address.
+    pub fn tunnel_addr(&self) -> Ipv6Addr {
+        self.tunnel_addr
+    }
+
+    /// How far it is.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Whether the operator has drained it.
+    pub fn is_drained(&self) -> bool {
+        self.drained
+    }
+
+    /// Whether it was removed and waits for its last leases to end.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving
+    }
+
+    /// Updates that it has not confirmed.
+    pub fn pending(&self) -> usize {
+        let queued: usize = self.queue.iter().map(|job| job.operations.len()).sum();
+        queued + self.in_flight.iter().flatten().map(|span| span.operations).sum::<usize>()
+    }
+
+    /// Others wait for it: new aliases and bindings are not used before it has them.
+    pub(crate) fn counts_as_edge(&self) -> bool {
+        self.edge && !self.drained && !self.leaving
+    }
+
+    /// The next write, if one may be given out.
+    pub(crate) fn next_write(&mut self) -> Option<Vec<Operation>> {
+        if self.in_flight.len() == IN_FLIGHT {
+            return None;
+        }
+        let first = self.queue.pop_front()?;
+        let rank = first.rank;
+        let mut spans = vec![Span { owner: first.owner, operations: first.operations.len() }];
+        let mut operations = first.operations;
+        while operations.len() < WRITE
+            && let Some(mut job) = self.queue.pop_front_if(|job| job.rank == rank)
+        {
+            spans.push(Span { owner: job.owner, operations: job.operations.len() });
+            operations.append(&mut job.operations);
+        }
+        self.in_flight.push_back(spans);
+        Some(operations)
+    }
+}

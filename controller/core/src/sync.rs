@@ -1,0 +1,292 @@
+//! Reading a switch and putting it right: read, diff, write; never delete all.
+
+use mimiq_addressing::{LeaseState, Sid, Time};
+use mimiq_contract::{Entry, EntryKey, tables::*};
+
+use crate::{
+    Core, Fault, Location, Operation, Switch, SwitchId,
+    diff::{Wanted, diff},
+    rules,
+    switch::{Job, Owner, Status, Sync},
+};
+
+/// What the pools and the configuration want of one switch.
+pub(crate) struct WantedOf<'a> {
+    pub(crate) core: &'a Core,
+    pub(crate) switch: &'a Switch,
+}
+
+impl WantedOf<'_> {
+    /// The rules of a lease here, if it has any.
+    fn of_lease(&self, lease: &mimiq_addressing::Lease<crate::ClientId, Location>, visit: &mut dyn FnMut(Entry)) {
+        let leased = lease.state == LeaseState::Leased;
+        if !leased && lease.state != LeaseState::Grace {
+            return;
+        }
+        if self.switch.sid == Some(lease.location.sid) {
+            visit(rules::delivery(lease.location, lease.address));
+            if leased {
+                visit(rules::guard(lease.location, lease.address));
+            }
+        }
+        if self.switch.edge
+            && lease.alias.is_none()
+            && let Some(at) = self.core.by_sid.get(&lease.location.sid).and_then(|id| self.core.switches.get(id))
+        {
+            visit(rules::binding(lease.address, at.tunnel_addr));
+        }
+    }
+}
+
+impl Wanted for WantedOf<'_> {
+    fn entry(&self, key: &EntryKey) -> Option<Entry> {
+        if let Some(address) = rules::address_of(key) {
+            let mut found = None;
+            self.of_lease(&self.core.pools.get(address)?, &mut |entry| {
+                if entry.key() == *key {
+                    found = Some(entry);
+                }
+            });
+            return found;
+        }
+        if let EntryKey::Alias(AliasKey { alias_prefix }) = key {
+            if !self.switch.edge {
+                return None;
+            }
+            let (pool, alias) = self.core.alias_at(*alias_prefix)?;
+            let sid = self.core.pools.alias_owner(pool, alias)?;
+            let at = self.core.switches.get(self.core.by_sid.get(&sid.0)?)?;
+            return Some(rules::alias(*alias_prefix, at.tunnel_addr));
+        }
+        self.switch.fixed.get(key).copied()
+    }
+
+    fn each(&self, visit: &mut dyn FnMut(Entry)) {
+        for entry in self.switch.fixed.values() {
+            visit(*entry);
+        }
+        if self.switch.edge {
+            for (pool, sid, alias) in self.core.pools.aliases() {
+                if let Some(at) = self.core.by_sid.get(&sid.0).and_then(|id| self.core.switches.get(id)) {
+                    visit(rules::alias(self.core.alias_prefix(pool, alias), at.tunnel_addr));
+                }
+            }
+        }
+        if self.switch.sid.is_some() || self.core.naive_pools().next().is_some() {
+            for lease in self.core.pools.leases() {
+                self.of_lease(&lease, visit);
+            }
+        }
+    }
+}
+
+impl Core {
+    /// A switch was connected and read: these are its entries. `connection` is greater than those before.
+    pub fn switch_read(&mut self, now: Time, id: SwitchId, connection: u64, entries: &[Entry]) {
+        let Some(switch) = self.switches.get(&id) else { return };
+        if switch.connection.is_some() {
+            self.forget_connection(now, id);
+        }
+        let first = self.switches.get_mut(&id).is_some_and(|switch| !std::mem::replace(&mut switch.seen, true));
+        if first {
+            self.adopt(now, id, entries);
+        }
+        let Some(switch) = self.switches.get(&id) else { return };
+        let mut operations = diff(&WantedOf { core: self, switch }, entries);
+        let unclaimed = if switch.edge { self.unclaimed(entries) } else { Vec::new() };
+        let left_alone = |operation: &Operation| unclaimed.iter().any(|entry| entry.key() == operation.key());
+        operations.retain(|(_, operation)| !left_alone(operation));
+        if !operations.is_empty() {
+            let (switch, entries, changes) = (&*switch.name, entries.len(), operations.len());
+            tracing::info!(switch, entries, changes, "reconciling");
+        }
+        let epoch = self.last_spread();
+        let Some(switch) = self.switches.get_mut(&id) else { return };
+        (switch.status, switch.connection, switch.unclaimed) = (Status::Syncing, Some(connection), unclaimed);
+        for same_rank in operations.chunk_by(|(a, _), (b, _)| a == b) {
+            for part in same_rank.chunks(512) {
+                let operations = part.iter().map(|(_, operation)| *operation).collect();
+                switch.queue.push_back(Job { owner: Owner::Sync, rank: part[0].0, operations });
+            }
+        }
+        switch.sync = Sync { jobs: switch.queue.len(), epoch, ..Sync::default() };
+        if switch.sync.jobs == 0 {
+            self.finish_sync(now, id);
+        }
+        if first {
+            self.claim_bindings(now, id);
+            self.draw_first_aliases(now);
+        }
+        self.pump_all();
+    }
+
+    /// Bindings whose leases are not known because their switch has not been read yet: running connections use them.
+    fn unclaimed(&self, entries: &[Entry]) -> Vec<Entry> {
+        let unseen = |switch_addr| {
+            let mut switches = self.switches.values().filter(|switch| switch.sid.is_some() && !switch.seen);
+            switches.any(|switch| switch.tunnel_addr == switch_addr)
+        };
+        let of_unseen = |entry: &&Entry| match entry {
+            Entry::BindingV6(_, BindingV6Action::Tunnel { switch_addr })
+            | Entry::BindingV4(_, BindingV4Action::Tunnel { switch_addr }) => unseen(*switch_addr),
+            _ => false,
+        };
+        entries.iter().filter(of_unseen).copied().collect()
+    }
+
+    /// A client-facing switch was read first: the bindings at the edges that it does not explain go.
+    fn claim_bindings(&mut self, _now: Time, id: SwitchId) {
+        let Some(tunnel) = self.switches.get(&id).filter(|s| s.sid.is_some()).map(|s| s.tunnel_addr) else { return };
+        self.drop_unclaimed(|entry| match entry {
+            Entry::BindingV6(_, BindingV6Action::Tunnel { switch_addr })
+            | Entry::BindingV4(_, BindingV4Action::Tunnel { switch_addr }) => *switch_addr == tunnel,
+            _ => false,
+        });
+    }
+
+    fn drop_unclaimed(&mut self, which: impl Fn(&Entry) -> bool) {
+        let ids: Vec<SwitchId> = self.switches.keys().copied().collect();
+        for id in ids {
+            let Some(switch) = self.switches.get_mut(&id) else { continue };
+            let (due, rest) = std::mem::take(&mut switch.unclaimed).into_iter().partition(|entry| which(entry));
+            switch.unclaimed = rest;
+            let Some(switch) = self.switches.get(&id) else { continue };
+            let wanted = WantedOf { core: self, switch };
+            let put_right = |entry: &Entry| match wanted.entry(&entry.key()) {
+                Some(there) if there == *entry => None,
+                Some(other) => Some(Operation::Modify(other)),
+                None => Some(Operation::Delete(entry.key())),
+            };
+            let due: Vec<Entry> = due;
+            let operations = due.iter().filter_map(put_right).collect();
+            self.enqueue(id, Owner::Cleanup, operations);
+        }
+    }
+
+    /// Takes over what a switch has from an earlier life of the controller.
+    fn adopt(&mut self, now: Time, id: SwitchId, entries: &[Entry]) {
+        let Some(switch) = self.switches.get(&id) else { return };
+        let (sid, edge, name) = (switch.sid, switch.edge, switch.name.clone());
+        if edge {
+            self.adopt_aliases(now, entries);
+        }
+        let Some(sid) = sid else { return };
+        let mut adopted = 0;
+        let keys: std::collections::HashSet<EntryKey> = entries.iter().map(Entry::key).collect();
+        let lifetime = self.settings.leases.lifetime_max;
+        for (address, location) in entries.iter().filter_map(|entry| rules::delivered(entry, sid)) {
+            // Without its guard the lease had ended: the grace begins anew.
+            let leased = keys.contains(&rules::guard(location, address).key());
+            let expires = if leased { now + lifetime } else { now };
+            match self.pools.adopt(now, address, None, location, expires) {
+                Ok(()) => adopted += 1,
+                Err(error) => tracing::debug!(%address, %error, "an entry of an unknown lease is deleted"),
+            }
+        }
+        if adopted > 0 {
+            tracing::info!(
+                switch = &*name,
+                leases = adopted,
+                "leases of an earlier life go on until their longest end"
+            );
+        }
+        let was_programmed = entries.iter().any(|entry| matches!(entry, Entry::ControlRelay(..)));
+        if self.unknown.remove(&sid) && !was_programmed {
+            tracing::warn!(switch = &*name, "lost its entries while no controller was there: its leases are unknown");
+            self.emptied = true;
+            // Its leases may still be used by clients that do not know: their aliases are not drawn from any more.
+            if self.pools.remove_sid(now, Sid(sid)).is_ok() {
+                self.draw_first_aliases(now);
+            }
+        }
+    }
+
+    fn adopt_aliases(&mut self, now: Time, entries: &[Entry]) {
+        for entry in entries {
+            let Entry::Alias(AliasKey { alias_prefix }, AliasAction::Tunnel { switch_addr }) = *entry else { continue };
+            let at = self.switches.values().find(|switch| switch.tunnel_addr == switch_addr);
+            let (Some(sid), Some((pool, alias))) = (at.and_then(|s| s.sid), self.alias_at(alias_prefix)) else {
+                continue;
+            };
+            // The aliases of the state file, and those that another edge switch has too, are known.
+            if self.pools.alias_owner(pool, alias).is_none()
+                && let Err(error) = self.pools.adopt_alias(now, pool, Sid(sid), alias)
+            {
+                tracing::debug!(%error, "an alias of an edge switch is deleted");
+            }
+        }
+    }
+
+    /// A part of what the reading showed was written.
+    pub(crate) fn sync_written(&mut self, now: Time, id: SwitchId, faults: &[Fault]) {
+        let Some(switch) = self.switches.get_mut(&id) else { return };
+        for fault in faults {
+            // What the operator configured and the switch refuses is the operator's to mend; the rest goes on.
+            switch.sync.undeleted |= matches!(fault.operation, Operation::Delete(_));
+            switch.sync.alias_refused |= matches!(fault.operation.key(), EntryKey::Alias(_));
+        }
+        switch.sync.jobs -= 1;
+        if switch.sync.jobs == 0 {
+            self.finish_sync(now, id);
+        }
+    }
+
+    fn finish_sync(&mut self, now: Time, id: SwitchId) {
+        let Some(switch) = self.switches.get_mut(&id) else { return };
+        switch.status = Status::Synced;
+        let Sync { undeleted, alias_refused, epoch, .. } = std::mem::take(&mut switch.sync);
+        let (edge, sid) = (switch.edge, switch.sid);
+        let confirmed = if undeleted { Vec::new() } else { std::mem::take(&mut switch.owed) };
+        if edge && alias_refused {
+            // At once with the next step of time, which waits as long as after any refusal.
+            switch.alias_retry = Some(now + std::time::Duration::from_secs(2));
+        }
+        tracing::info!(switch = &*switch.name, "switch in sync");
+        for removal in confirmed {
+            self.removal_step(now, removal);
+        }
+        if edge
+            && !alias_refused
+            && let Some(epoch) = epoch
+        {
+            self.has_aliases(id, epoch);
+        }
+        if let Some(sid) = sid
+            && self.state.sids.insert(sid)
+        {
+            let version = self.store(None);
+            self.new_sids.insert(sid, version);
+        }
+        self.settle_quarantine(now);
+    }
+
+    /// Whether it is on record that the switch may have leases.
+    pub(crate) fn is_stored(&self, sid: u16) -> bool {
+        let stored = |version: &crate::StoreVersion| *version <= self.stored_version;
+        self.state.sids.contains(&sid) && self.new_sids.get(&sid).is_none_or(stored)
+    }
+
+    /// Addresses without alias are given only when every edge switch can be given their bindings, and none may still be in
+    /// use that nobody here knows of.
+    pub(crate) fn settle_quarantine(&mut self, now: Time) {
+        let unknown = (!self.unknown.is_empty() || self.emptied) && self.unknown_until > now;
+        let until = if self.edge_missing().is_some() {
+            Some(Time::from_millis(u64::MAX))
+        } else {
+            unknown.then_some(self.unknown_until)
+        };
+        for pool in self.naive_pools().collect::<Vec<_>>() {
+            self.pools.set_quarantine(pool, until);
+        }
+    }
+
+    pub(crate) fn end_quarantine_if_due(&mut self, now: Time) {
+        if (self.unknown.is_empty() && !self.emptied) || self.unknown_until > now {
+            return;
+        }
+        self.unknown.clear();
+        self.emptied = false;
+        self.drop_unclaimed(|_| true);
+        self.settle_quarantine(now);
+    }
+}
