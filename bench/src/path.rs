@@ -1,7 +1,6 @@
 //! The way of packets through what is measured: a generator, what forwards, and a sink that throws away, in a namespace
 //! each, with a veth between one and the next.
 
-mod cpu;
 mod forwarder;
 mod generator;
 mod network;
@@ -15,6 +14,7 @@ pub(crate) use network::leases;
 use network::{FAR_MAC, GENERATOR_MAC, NEAR_MAC, NEXT_HOP_MAC, SERVER, SINK_MAC};
 
 use crate::{
+    cpu,
     lab::{Namespace, Process},
     p4rt::{self, Controller},
     result::median,

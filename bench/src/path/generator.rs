@@ -12,7 +12,7 @@ use nix::{
     time::{ClockId, ClockNanosleepFlags, clock_gettime, clock_nanosleep},
 };
 
-use super::cpu;
+use crate::cpu;
 
 /// Frames sent at once.
 const BURST: usize = 64;

@@ -6,12 +6,12 @@ use std::{fs, path::Path};
 use anyhow::Context as _;
 
 /// Of the calling thread.
-pub(super) fn this_thread() -> anyhow::Result<u64> {
+pub(crate) fn this_thread() -> anyhow::Result<u64> {
     of(Path::new("/proc/thread-self"))
 }
 
 /// Of all threads of a process.
-pub(super) fn process(id: u32) -> anyhow::Result<u64> {
+pub(crate) fn process(id: u32) -> anyhow::Result<u64> {
     let mut sum = 0;
     let tasks = format!("/proc/{id}/task");
     for task in fs::read_dir(&tasks).context(tasks)? {
@@ -21,7 +21,7 @@ pub(super) fn process(id: u32) -> anyhow::Result<u64> {
 }
 
 /// Of the kernel threads that take over softirqs under load, the whole machine's.
-pub(super) fn softirq_threads() -> anyhow::Result<u64> {
+pub(crate) fn softirq_threads() -> anyhow::Result<u64> {
     let mut sum = 0;
     for process in fs::read_dir("/proc")? {
         let path = process?.path();
