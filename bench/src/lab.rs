@@ -120,6 +120,16 @@ impl Namespace {
         Ok(())
     }
 
+    /// Waits until an interface has its link-local address, which the kernel makes a while after the link is up.
+    pub(crate) fn wait_for_link_local(&self, name: &str) -> anyhow::Result<()> {
+        let deadline = Instant::now() + START;
+        while self.ip(&format!("-6 address show dev {name} scope link -tentative"))?.is_empty() {
+            ensure!(Instant::now() < deadline, "{name}: no link-local address after {START:?}");
+            thread::park_timeout(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
     /// A thread inside.
     pub(crate) fn thread<T: Send + 'static>(
         &self,

@@ -42,7 +42,7 @@ pub(crate) enum Message {
 #[derive(Debug, Clone)]
 pub(crate) struct Connected {
     pub made: u64,
-    /// Why the others failed, of some.
+    /// Attempts that failed, and why the last one did.
     pub failed: u64,
     pub reason: Option<String>,
     pub latency: Latencies,

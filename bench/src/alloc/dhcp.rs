@@ -35,7 +35,7 @@ const SMALL_POOL: &str = "2001:db8:1:0:1::/112";
 /// Addresses of the small one.
 const SMALL: u32 = 1 << 16;
 /// Requests when it is full: each takes Kea so long that there are few in a second.
-const REFUSED: Load = Load { rate: 10, seconds: 5, only_first: true };
+const REFUSED: Load = Load { rate: 5, seconds: 5 };
 
 /// A DHCP server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,9 @@ impl Lab {
         let [namespace, clients] = [Namespace::new("server")?, Namespace::new("clients")?];
         namespace.connect("server", "02:00:00:00:00:01", &clients, "clients", "02:00:00:00:00:02")?;
         namespace.ip("address add 2001:db8:1::1/64 dev server nodad")?;
+        for (namespace, interface) in [(&namespace, "server"), (&clients, "clients")] {
+            namespace.wait_for_link_local(interface)?;
+        }
         let files = tempfile::tempdir()?;
         let process = match server {
             Server::Kea => kea(&namespace, files.path(), pool, leases)?,
@@ -134,7 +137,7 @@ pub(super) fn highest(server: Server) -> anyhow::Result<u32> {
     search::highest(FROM, CLOSE, |rate| {
         for _ in 0..ATTEMPTS {
             let lab = Lab::new(server, LARGE_POOL, 0)?;
-            let outcome = lab.load(Load { rate, seconds: SECONDS, only_first: false })?;
+            let outcome = lab.load(Load { rate, seconds: SECONDS })?;
             // It must have sent what it should have, too.
             let least = f64::from(rate * SECONDS) * ANSWERED;
             if outcome.second.received as f64 >= least {
@@ -149,7 +152,7 @@ pub(super) fn highest(server: Server) -> anyhow::Result<u32> {
 /// How long the second exchange takes at a rate.
 pub(super) fn latency(server: Server, rate: u32) -> anyhow::Result<Latency> {
     let lab = Lab::new(server, LARGE_POOL, 0)?;
-    let outcome = lab.load(Load { rate, seconds: SECONDS, only_first: false })?;
+    let outcome = lab.load(Load { rate, seconds: SECONDS })?;
     outcome.second.latency().with_context(|| format!("{server:?}"))
 }
 
@@ -163,7 +166,7 @@ pub(super) fn memory(leases: u32) -> anyhow::Result<f64> {
 pub(super) fn refusal() -> anyhow::Result<f64> {
     let lab = Lab::new(Server::Kea, SMALL_POOL, SMALL)?;
     let before = cpu::process(lab.process.id())?;
-    let refused = lab.load(REFUSED)?.first.received;
+    let refused = lab.load(REFUSED)?.first.rejected;
     let cpu = cpu::process(lab.process.id())? - before;
     ensure!(refused > 0, "Kea refused nothing");
     Ok(cpu as f64 / 1e3 / refused as f64)

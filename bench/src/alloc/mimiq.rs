@@ -121,7 +121,7 @@ fn path(path: &Path) -> anyhow::Result<&str> {
 pub(super) fn highest(set: u32) -> anyhow::Result<f64> {
     let lab = Lab::new(LARGE_POOL)?;
     let requests = (ADDRESSES / f64::from(set)) as u64;
-    let busy = lab.load(set, &format!("--requests {requests} --duration 4s"))?.addresses_per_second;
+    let busy = lab.load(set, &format!("--requests {requests} --duration 4s --timeout 10s"))?.addresses_per_second;
     drop(lab);
     for part in PARTS {
         for _ in 0..ATTEMPTS {
