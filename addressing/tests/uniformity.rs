@@ -5,7 +5,7 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::net::Ipv6Addr;
+use std::net::IpAddr;
 
 use common::*;
 use mimiq_addressing::*;
@@ -26,37 +26,52 @@ const NO_WAIT: LeasePolicy = LeasePolicy {
     quota: u32::MAX,
 };
 
-/// A pool of one SID with two aliases; the free addresses are kept beside it.
+/// Pools of one family with one SID; the free addresses are kept beside them.
 struct Bench {
     pool: Pool,
     rng: ChaCha8Rng,
-    free: BTreeSet<Ipv6Addr>,
-    taken: BTreeSet<Ipv6Addr>,
+    demand: Demand,
+    free: BTreeSet<IpAddr>,
+    taken: BTreeSet<IpAddr>,
 }
 
 impl Bench {
-    fn new(random_bits: u8) -> Self {
+    fn new(codecs: Vec<Codec>) -> Self {
         let mut rng = rng(7);
-        let pool = pool_with_sid(&mut rng, 32 - random_bits, EPOCHS, NO_WAIT);
-        let free = pool
-            .aliases()
-            .flat_map(|(_, alias)| (0..1 << random_bits).map(move |random| (alias, random)))
-            .map(|(alias, random)| pool.codec().encode(alias, random))
-            .collect();
-        Self { pool, rng, free, taken: BTreeSet::new() }
+        let pool = with_sid(&mut rng, Pools::new(codecs.clone(), EPOCHS, NO_WAIT).unwrap());
+        let demand = if codecs[0].family() == Family::V6 { v6(1) } else { v4(1) };
+        let mut free = BTreeSet::new();
+        for (id, codec) in (0..).map(PoolId).zip(codecs) {
+            match codec {
+                Codec::Naive(codec) => free.extend((0..codec.capacity()).map(|index| codec.encode(index))),
+                Codec::Alias(codec) => {
+                    for (_, _, alias) in pool.aliases().filter(|(pool, ..)| *pool == id) {
+                        free.extend(
+                            (0..1 << codec.random_bits()).map(|random| IpAddr::V6(codec.encode(alias, random))),
+                        );
+                    }
+                }
+            }
+        }
+        Self { pool, rng, demand, free, taken: BTreeSet::new() }
+    }
+
+    /// 128 addresses with two aliases.
+    fn aliases() -> Self {
+        Self::new(vec![alias(1, 26)])
     }
 
     /// Draws an address and returns its rank among the free ones.
     fn draw(&mut self) -> usize {
-        let set = self.pool.acquire(Time::default(), &mut self.rng, 1, Sid(1), (1, 1), 1).unwrap();
-        let address = set.addresses[0].0;
+        let set = self.pool.acquire(Time::default(), &mut self.rng, 1, Sid(1), (1, 1), self.demand).unwrap();
+        let address = set.addresses[0];
         let rank = self.free.range(..address).count();
         assert!(self.free.remove(&address));
         self.taken.insert(address);
         rank
     }
 
-    fn give(&mut self, address: Ipv6Addr) {
+    fn give(&mut self, address: IpAddr) {
         self.pool.release(Time::default(), 1, address).unwrap();
         // Once through grace and once through cool-down.
         advance_obediently(&mut self.pool, Time::default());
@@ -83,7 +98,7 @@ impl Bench {
 #[test]
 fn uniform_when_nearly_empty() {
     // 128 addresses of which 4 are taken: 123 degrees of freedom.
-    let ranks = Bench::new(6).ranks(124, 30_000);
+    let ranks = Bench::aliases().ranks(124, 30_000);
     let chi_square = chi_square(&ranks);
     assert!(chi_square < 176.0, "χ² = {chi_square}");
 }
@@ -91,15 +106,60 @@ fn uniform_when_nearly_empty() {
 #[test]
 fn uniform_when_nearly_full() {
     // 128 addresses of which 5 are free: 4 degrees of freedom.
-    let ranks = Bench::new(6).ranks(5, 20_000);
+    let ranks = Bench::aliases().ranks(5, 20_000);
     let chi_square = chi_square(&ranks);
     assert!(chi_square < 18.5, "χ² = {chi_square}");
 }
 
 #[test]
+fn uniform_over_several_pools() {
+    // 2 × 32 + 2 × 8 + 32 addresses, of which 100 are free, in blocks of different sizes: 99 degrees of freedom.
+    let pools = || vec![alias(1, 27), naive("2001:db8:1::20/123"), alias(2, 29)];
+    let ranks = Bench::new(pools()).ranks(100, 30_000);
+    let chi_square_free = chi_square(&ranks);
+    assert!(chi_square_free < 148.3, "χ² = {chi_square_free}");
+    // With ten left, most blocks are full: 9 degrees of freedom.
+    let ranks = Bench::new(pools()).ranks(10, 20_000);
+    let chi_square_full = chi_square(&ranks);
+    assert!(chi_square_full < 27.9, "χ² = {chi_square_full}");
+}
+
+#[test]
+fn uniform_at_99_percent() {
+    // IPv4: 2046 + 254 addresses, of which 23 are free: 22 degrees of freedom.
+    let ranks = Bench::new(vec![naive("10.0.0.0/21"), naive("192.0.2.0/24")]).ranks(23, 20_000);
+    let chi_square_v4 = chi_square(&ranks);
+    assert!(chi_square_v4 < 48.3, "χ² = {chi_square_v4}");
+    // Aliases with 1024 addresses each, whose maps are made on the way: 2048, of which 20 are free.
+    let ranks = Bench::new(vec![alias(1, 22)]).ranks(20, 20_000);
+    let chi_square_v6 = chi_square(&ranks);
+    assert!(chi_square_v6 < 43.9, "χ² = {chi_square_v6}");
+}
+
+#[test]
+fn uniform_while_a_map_is_filled() {
+    // 2 × 1024 numbers, of which from 2% to 30% is taken: the maps are made and filled on the way up, and
+    // dropped on the way down. The free ones in 64 classes: 63 degrees of freedom.
+    let mut bench = Bench::new(vec![alias(1, 22)]);
+    let mut classes = [0; 64];
+    for _ in 0..20 {
+        for _ in 0..600 {
+            let rank = bench.draw();
+            classes[rank * 64 / (bench.free.len() + 1)] += 1;
+        }
+        while bench.taken.len() > 50 {
+            let given = *bench.taken.iter().choose(&mut bench.rng).unwrap();
+            bench.give(given);
+        }
+    }
+    let chi_square = chi_square(&classes);
+    assert!(chi_square < 103.5, "χ² = {chi_square}");
+}
+
+#[test]
 fn a_fixed_address_given_back_is_no_likelier() {
     // Half full. What was given back last must come next with probability 1/64 as any other.
-    let mut bench = Bench::new(6);
+    let mut bench = Bench::aliases();
     while bench.free.len() > 63 {
         bench.draw();
     }
@@ -118,15 +178,15 @@ fn a_fixed_address_given_back_is_no_likelier() {
 fn sparse_pool_uses_all_random_bits() {
     let codec = AliasCodec::new("2001:db8:0:1::/64".parse().unwrap(), 16).unwrap();
     let mut rng = rng(11);
-    let mut pool: Pool = AliasPool::new(codec, EPOCHS, NO_WAIT).unwrap();
-    let new = pool.add_sid(Time::default(), &mut rng, Sid(1)).unwrap();
-    pool.confirm(Time::default(), new.epoch);
+    let mut pool = with_sid(&mut rng, Pools::new(vec![Codec::Alias(codec)], EPOCHS, NO_WAIT).unwrap());
     let mut ones = [0u32; 48];
     let draws = 20_000;
     for _ in 0..draws / 100 {
-        for (address, alias) in pool.acquire(Time::default(), &mut rng, 1, Sid(1), (1, 1), 100).unwrap().addresses {
+        for address in pool.acquire(Time::default(), &mut rng, 1, Sid(1), (1, 1), v6(100)).unwrap().addresses {
+            let lease = pool.get(address).unwrap();
+            let IpAddr::V6(address) = address else { unreachable!("{address}") };
             let (decoded, random) = codec.decode(address).unwrap();
-            assert_eq!(decoded, alias);
+            assert_eq!(lease.alias, Some(decoded));
             ones.iter_mut().enumerate().for_each(|(bit, ones)| *ones += (random >> bit & 1) as u32);
         }
     }
@@ -143,7 +203,7 @@ fn lifetimes_are_uniform_in_their_range() {
     let mut pool = pool_with_sid(&mut rng, 4, EpochPolicy { t_sid: ms(1_000), k: 1, aliases_per_sid: 1 }, leases);
     let mut counts = [0; 20];
     for _ in 0..10_000 {
-        let set = pool.acquire(Time::default(), &mut rng, 1, Sid(1), (1, 1), 1).unwrap();
+        let set = pool.acquire(Time::default(), &mut rng, 1, Sid(1), (1, 1), v6(1)).unwrap();
         counts[set.lifetime.as_millis() as usize - 10] += 1;
     }
     let chi_square = chi_square(&counts);
@@ -160,7 +220,7 @@ fn aliases_are_uniform() {
         let leases = LeasePolicy { lifetime_max: ms(1_000), ..NO_WAIT };
         let mut pool = pool(6, epochs, leases);
         let sid = Sid(rng.random());
-        counts[pool.add_sid(Time::default(), &mut rng, sid).unwrap().aliases[0].1.0 as usize] += 1;
+        counts[pool.add_sid(Time::default(), &mut rng, sid).unwrap().aliases[0].2.0 as usize] += 1;
     }
     let chi_square = chi_square(&counts);
     assert!(chi_square < 103.5, "χ² = {chi_square}");

@@ -18,11 +18,12 @@ use mimiq_core::{
 };
 use rand::{SeedableRng as _, rngs::StdRng};
 use tokio::{
-    sync::{Notify, mpsc, oneshot, watch},
+    sync::{Notify, oneshot, watch},
     time::{Instant, timeout_at},
 };
 
 pub(crate) use clients::octets;
+use switches::Session;
 pub use switches::SwitchEvents;
 
 use crate::p4rt::Order;
@@ -44,7 +45,7 @@ struct State {
     /// Requests that wait for their rules.
     replies: HashMap<Ticket, oneshot::Sender<Result<Granted, Denial>>>,
     last_ticket: u64,
-    sessions: HashMap<SwitchId, mpsc::UnboundedSender<Order>>,
+    sessions: HashMap<SwitchId, Session>,
     /// The latest connection of each client: pushes go there.
     connections: HashMap<ClientId, quinn::Connection>,
     /// What is waited for.
@@ -187,7 +188,7 @@ impl State {
     fn order(&self, switch: SwitchId, order: Order) {
         if let Some(session) = self.sessions.get(&switch) {
             // A session that has ended is about to be forgotten.
-            let _ = session.send(order);
+            let _ = session.orders.send(order);
         }
     }
 }

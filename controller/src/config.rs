@@ -51,7 +51,7 @@ pub enum ConfigError {
 }
 
 /// The controller's configuration.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Where the switches send wrapped frames to: an address of the fabric and the relay port.
@@ -79,10 +79,13 @@ pub struct Config {
     pub limits: Limits,
     /// The switches.
     pub switches: Vec<Switch>,
+    /// The file that it was read from; empty if from a text.
+    #[serde(skip)]
+    pub file: PathBuf,
 }
 
 /// Files of the controller's identity, in PEM; `mimiqctl pki init` makes them.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pki {
     /// The authority that enrols clients.
@@ -101,7 +104,7 @@ fn aliases_per_sid() -> u16 {
 }
 
 /// Lifetimes and epochs, in the paper's terms; written like `30s` or `1500ms`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Timing {
     /// How long a client may send from an address, drawn per set.
@@ -120,7 +123,7 @@ pub struct Timing {
 }
 
 /// The bounds that a duration is drawn from.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Range {
     /// At least.
@@ -132,7 +135,7 @@ pub struct Range {
 }
 
 /// One switch.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Switch {
     /// Its name in logs and metrics.
@@ -178,7 +181,7 @@ pub struct Switch {
 }
 
 /// One port.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Port {
     /// Its number.
@@ -189,7 +192,7 @@ pub struct Port {
 }
 
 /// An address that a switch answers for.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gateway {
     /// On ports of this role.
@@ -204,7 +207,7 @@ pub struct Gateway {
 }
 
 /// A route with its next hop.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// The destinations.
@@ -227,7 +230,8 @@ impl Config {
     /// If the file cannot be read or says what is not allowed.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
-        Self::parse(&text, path.parent().unwrap_or(Path::new("")))
+        let config = Self::parse(&text, path.parent().unwrap_or(Path::new("")))?;
+        Ok(Self { file: path.into(), ..config })
     }
 
     /// Reads and checks a text, and the programs that it names. Relative paths in it count from `folder`.

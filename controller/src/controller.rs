@@ -1,20 +1,21 @@
 //! The controller as a whole: sessions, pool and service put together.
 
-use std::{collections::HashMap, io, net::Ipv6Addr, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use metrics::gauge;
-use mimiq_core::TopologyError;
 use quinn::{Endpoint, TokioRuntime};
 use tokio::task::JoinHandle;
 
 use crate::{
+    admin::{self, AdminError, Doors},
+    advise::Advisor,
     allocator::Allocator,
-    config::{Config, Switch},
-    p4rt::{ElectionId, Target},
+    config::Config,
+    live::{Live, Parts, ReloadError},
     relay::{RelaySocket, Tunnels},
     service::Service,
     store::Store,
-    tls::{TlsError, endpoint_config, server_config},
+    tls::{Identity, TlsError, endpoint_config},
 };
 
 /// How long clients have to take note that the server stops.
@@ -26,9 +27,9 @@ pub enum StartError {
     /// The pools cannot be made.
     #[error("timing")]
     Policy(#[from] mimiq_addressing::PolicyError),
-    /// The switches do not go together.
-    #[error("switches")]
-    Switches(#[from] TopologyError),
+    /// The switches do not go together, or the identity does not fit.
+    #[error(transparent)]
+    Live(#[from] ReloadError),
     /// The identity cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -50,12 +51,22 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// The admin API cannot be served.
+    #[error("admin: {address}")]
+    Admin {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why not.
+        #[source]
+        source: AdminError,
+    },
 }
 
 /// A running controller.
 pub struct Controller {
     allocator: Arc<Allocator>,
     service: Arc<Service>,
+    live: Arc<Live>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -65,38 +76,52 @@ impl Controller {
     /// # Errors
     /// If a file or the relay address cannot be used.
     pub fn start(config: &Config) -> Result<Self, StartError> {
-        let server = server_config(&config.pki)?;
+        let identity = Identity::load(&config.pki)?;
+        let server = identity.service()?;
         let store_error = |source| StartError::Store { path: config.state_file.clone(), source: Box::new(source) };
         let store = Arc::new(Store::open(&config.state_file).map_err(store_error)?);
         let election_id = store.next_election_id().map_err(store_error)?;
         let allocator = Arc::new(Allocator::new(config.settings(), store.get().map_err(store_error)?)?);
 
         let tunnels = Tunnels::default();
-        tunnels.set(tunnel_addrs(config));
-        let socket = RelaySocket::bind(config.relay, tunnels, config.limits.datagrams_per_port)
+        let socket = RelaySocket::bind(config.relay, tunnels.clone(), config.limits.datagrams_per_port)
             .map_err(|source| StartError::Relay { address: config.relay, source })?;
+        let socket = Arc::new(socket);
         let (endpoint_config, runtime) = (endpoint_config(&config.pki)?, Arc::new(TokioRuntime));
-        let endpoint = Endpoint::new_with_abstract_socket(endpoint_config, Some(server), Arc::new(socket), runtime)
+        let endpoint = Endpoint::new_with_abstract_socket(endpoint_config, Some(server), socket.clone(), runtime)
             .map_err(|source| StartError::Relay { address: config.relay, source })?;
 
         gauge!("mimiq_controller_election_id").set(election_id.0 as f64);
         let mut tasks = Vec::new();
         let storing = allocator.clone();
         tasks.push(tokio::spawn(async move { storing.keep_stored(store).await }));
-        for switch in &config.switches {
-            allocator.add_switch(config.spec(switch), target(switch, election_id))?;
-        }
+        let service = Arc::new(Service::new(endpoint, allocator.clone()));
+        let doors = Arc::new(Doors::default());
+        let parts =
+            Parts { allocator: allocator.clone(), service: service.clone(), socket, tunnels, doors, election_id };
+        let live = Arc::new(Live::start(parts, config, &identity)?);
+        allocator.with(|core, now| core.start(now));
         let following = allocator.clone();
         tasks.push(tokio::spawn(async move { following.follow_deadlines().await }));
-        let service = Arc::new(Service::new(endpoint, allocator.clone()));
         let serving = service.clone();
         tasks.push(tokio::spawn(async move { serving.run().await }));
-        Ok(Self { allocator, service, tasks })
+        if let Some(address) = config.admin {
+            let advisor = Arc::new(Advisor::new(allocator.clone(), config.timing.t_remove));
+            let admin = admin::serve(address, live.clone(), advisor.clone());
+            tasks.push(tokio::spawn(admin.map_err(|source| StartError::Admin { address, source })?));
+            tasks.push(tokio::spawn(async move { advisor.run().await }));
+        }
+        Ok(Self { allocator, service, live, tasks })
     }
 
     /// Who has which address, and the switches.
     pub fn allocator(&self) -> &Arc<Allocator> {
         &self.allocator
+    }
+
+    /// What can be changed while it runs.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.live
     }
 
     /// Waits until every switch has all it needs and the first aliases are in use, so that clients can be served.
@@ -113,20 +138,5 @@ impl Controller {
             // An aborted task has nothing to say.
             let _ = task.await;
         }
-    }
-}
-
-/// The internal address of each SID's switch.
-fn tunnel_addrs(config: &Config) -> HashMap<u16, Ipv6Addr> {
-    config.switches.iter().filter_map(|switch| Some((switch.sid?, switch.tunnel_addr))).collect()
-}
-
-fn target(switch: &Switch, election_id: ElectionId) -> Target {
-    Target {
-        name: switch.name.as_str().into(),
-        uri: switch.p4runtime.clone(),
-        device_id: switch.device_id,
-        election_id,
-        device_config: switch.device_config.as_ref().map(|program| program.bytes().clone()).unwrap_or_default(),
     }
 }

@@ -11,9 +11,13 @@
 //! and the edge switches know the alias before any address has it), **no-collision** (an address is free again only
 //! after its switch confirmed that the rules are gone), **quiet-logs**.
 
+mod admin;
+pub mod advise;
 pub mod allocator;
 pub mod config;
 mod controller;
+pub mod http;
+mod live;
 pub mod network;
 pub mod p4rt;
 pub mod pki;
@@ -23,4 +27,6 @@ pub mod store;
 pub mod telemetry;
 pub mod tls;
 
+pub use admin::AdminError;
 pub use controller::{Controller, StartError};
+pub use live::{Live, ReloadError};

@@ -4,5 +4,5 @@ mod connection;
 mod session;
 mod write;
 
-pub use connection::{ElectionId, Target};
+pub use connection::{ElectionId, ReadError, Reader, Target};
 pub use session::{Events, Order, start};

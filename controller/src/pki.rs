@@ -1,30 +1,67 @@
-//! The operator's authority: makes the controller's certificate and enrols clients.
+//! The operator's authority: makes the controller's certificate, enrols clients and operators, and revokes them.
+//!
+//! The folder has `ca.pem`, `ca.key`, a pair `NAME.pem`, `NAME.key` for whoever is enrolled, `crl.pem` (RFC 5280), the
+//! pairs of those revoked in `revoked/`, and `index.txt`, which says what was issued. Nothing that was issued is ever
+//! overwritten. Clients and operators have the same authority; what tells them apart is the organizational unit.
 
-use std::{
-    fs::{self, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    path::{Path, PathBuf},
+mod files;
+mod index;
+mod issue;
+
+use std::{io, path::Path, path::PathBuf};
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use time::OffsetDateTime;
+
+pub use index::{Issued, Kind};
+use {
+    files::Folder,
+    index::Index,
+    issue::{certificate, revocation_list},
 };
 
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-};
-
-/// The DNS name in the controller's certificate, which agents check.
+/// The DNS name in the controller's certificate, which agents and `mimiqctl` check.
 pub const SERVER_NAME: &str = "mimiq-controller";
+/// The organizational unit of operators' certificates; clients' have none.
+pub const OPERATORS: &str = "operators";
 /// The longest common name (RFC 5280, ub-common-name).
 const MAX_NAME: usize = 64;
+/// Names whose files are the authority's own.
+const TAKEN: [&str; 4] = ["ca", "controller", "crl", SERVER_NAME];
 
-/// Why nothing was made.
+/// Why nothing was made or revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum PkiError {
     /// A name that a file or a certificate cannot have.
     #[error(
         "name: {0:?}: must be 1 to {MAX_NAME} letters, digits, dots, underscores and hyphens, and not begin with a dot; \
-             ca and controller are taken"
+             ca, controller, crl and {SERVER_NAME} are taken"
     )]
     Name(String),
+    /// A name is a client or an operator, for good.
+    #[error("name: {name}: is the name of {kind}")]
+    Kind {
+        /// The name.
+        name: String,
+        /// Whose it is.
+        kind: Kind,
+    },
+    /// There is a valid certificate of this name.
+    #[error("name: {0}: is enrolled already; revoke it first to replace it")]
+    Enrolled(String),
+    /// Nobody has that name.
+    #[error("name: {0}: is not enrolled")]
+    NotEnrolled(String),
+    /// The index is damaged.
+    #[error("{path}: line {line}: {problem}", path = .path.display())]
+    Index {
+        /// The file.
+        path: PathBuf,
+        /// Its line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A file cannot be read or written; nothing is ever overwritten.
     #[error("{path}", path = .path.display())]
     File {
@@ -39,88 +76,101 @@ pub enum PkiError {
     Certificate(#[from] rcgen::Error),
 }
 
-/// Makes an authority and the controller's certificate in a folder: `ca.pem`, `ca.key`, `controller.pem`,
-/// `controller.key`.
+/// Makes an authority, the controller's certificate, that of a first operator (`operator.pem`, `operator.key`), and a
+/// list of revoked certificates that is empty.
 ///
 /// # Errors
 /// If one of the files exists or cannot be written.
 pub fn init(dir: &Path) -> Result<(), PkiError> {
-    let file = |path: &Path, source| PkiError::File { path: path.into(), source };
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|source| file(dir, source))?;
+    let folder = Folder::make(dir)?;
     let mut params = CertificateParams::new(Vec::new())?;
     params.distinguished_name.push(DnType::CommonName, "mimiq authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let key = KeyPair::generate()?;
-    let certificate = params.self_signed(&key)?;
-    write(&dir.join("ca.key"), &key.serialize_pem(), 0o600)?;
-    write(&dir.join("ca.pem"), &certificate.pem(), 0o644)?;
-    issue(dir, &Issuer::new(params, key), "controller", SERVER_NAME, ExtendedKeyUsagePurpose::ServerAuth)
+    let authority = params.self_signed(&key)?;
+    folder.add("ca.key", &key.serialize_pem(), 0o600)?;
+    folder.add("ca.pem", &authority.pem(), 0o644)?;
+    let issuer = Issuer::new(params, key);
+    let mut index = Index::default();
+    enter(&folder, &issuer, &mut index, Kind::Controller, "controller")?;
+    enter(&folder, &issuer, &mut index, Kind::Operator, "operator")?;
+    folder.add("crl.pem", &revocation_list(&issuer, &index, 1)?, 0o644)
 }
 
-/// Enrols a client: makes `NAME.pem` and `NAME.key` with the authority of the folder.
+/// Enrols a client or an operator: makes `NAME.pem` and `NAME.key` with the authority of the folder.
 ///
 /// # Errors
-/// If the name cannot be one, the authority is not there, or the client is enrolled already.
-pub fn enrol(dir: &Path, name: &str) -> Result<(), PkiError> {
+/// If the name cannot be one, the authority is not there, or the name is enrolled already.
+pub fn enrol(dir: &Path, kind: Kind, name: &str) -> Result<(), PkiError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let fits = (1..=MAX_NAME).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with('.');
-    if !fits || name == "ca" || name == "controller" {
+    if !fits || TAKEN.contains(&name) {
         return Err(PkiError::Name(name.into()));
     }
-    let key = KeyPair::from_pem(&read(&dir.join("ca.key"))?)?;
-    let issuer = Issuer::from_ca_cert_pem(&read(&dir.join("ca.pem"))?, key)?;
-    issue(dir, &issuer, name, name, ExtendedKeyUsagePurpose::ClientAuth)
+    let folder = Folder::open(dir)?;
+    let mut index = folder.index()?;
+    match index.latest(name) {
+        Some(issued) if issued.kind != kind => return Err(PkiError::Kind { name: name.into(), kind: issued.kind }),
+        Some(Issued { revoked: None, .. }) => return Err(PkiError::Enrolled(name.into())),
+        _ => {}
+    }
+    enter(&folder, &folder.issuer()?, &mut index, kind, name)
 }
 
-fn issue(
-    dir: &Path,
+fn enter(
+    folder: &Folder,
     issuer: &Issuer<'_, KeyPair>,
+    index: &mut Index,
+    kind: Kind,
     file: &str,
-    name: &str,
-    usage: ExtendedKeyUsagePurpose,
 ) -> Result<(), PkiError> {
-    let names = if usage == ExtendedKeyUsagePurpose::ServerAuth { vec![name.to_owned()] } else { Vec::new() };
-    let mut params = CertificateParams::new(names)?;
-    params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.extended_key_usages = vec![usage];
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.use_authority_key_identifier_extension = true;
-    let key = KeyPair::generate()?;
-    let certificate = params.signed_by(&key, issuer)?;
-    write(&dir.join(format!("{file}.key")), &key.serialize_pem(), 0o600)?;
-    write(&dir.join(format!("{file}.pem")), &certificate.pem(), 0o644)
+    let name = if kind == Kind::Controller { SERVER_NAME } else { file };
+    let made = certificate(issuer, kind, name)?;
+    let (pem, key) = (format!("{file}.pem"), format!("{file}.key"));
+    folder.absent(&pem)?;
+    folder.absent(&key)?;
+    // First the index: what is not in it could not be revoked.
+    index.push(made.issued);
+    folder.set_index(index)?;
+    folder.add(&key, &made.key, 0o600)?;
+    folder.add(&pem, &made.certificate, 0o644)
 }
 
-fn read(path: &Path) -> Result<String, PkiError> {
-    fs::read_to_string(path).map_err(|source| PkiError::File { path: path.into(), source })
+/// Revokes the certificate of a client or an operator: adds it to `crl.pem`, and puts its files away in `revoked/`. The
+/// name can be enrolled anew then. Doing it again makes the list again, should it have been interrupted.
+///
+/// # Errors
+/// If nobody has that name, or a file cannot be read or written.
+pub fn revoke(dir: &Path, name: &str) -> Result<Issued, PkiError> {
+    let folder = Folder::open(dir)?;
+    let mut index = folder.index()?;
+    let issued = match index.latest_mut(name) {
+        Some(issued) if issued.kind != Kind::Controller => issued,
+        _ => return Err(PkiError::NotEnrolled(name.into())),
+    };
+    issued.revoked.get_or_insert_with(now);
+    let issued = issued.clone();
+    folder.set_index(&index)?;
+    let number = folder.crl_number()?.saturating_add(1);
+    folder.replace("crl.pem", &revocation_list(&folder.issuer()?, &index, number)?, 0o644)?;
+    folder.put_away(&issued)?;
+    Ok(issued)
 }
 
-fn write(path: &Path, text: &str, mode: u32) -> Result<(), PkiError> {
-    let write = || OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?.write_all(text.as_bytes());
-    write().map_err(|source| PkiError::File { path: path.into(), source })
+/// What the authority has issued, in that order.
+///
+/// # Errors
+/// If the index cannot be read.
+pub fn list(dir: &Path) -> Result<Vec<Issued>, PkiError> {
+    Ok(Folder::open(dir)?.index()?.into_all())
+}
+
+/// Now, in whole seconds, as certificates have it.
+fn now() -> OffsetDateTime {
+    let now = OffsetDateTime::now_utc();
+    now.replace_nanosecond(0).unwrap_or(now)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-
-    #[test]
-    fn keys_are_private_and_nothing_is_overwritten() {
-        let dir = tempfile::tempdir().unwrap();
-        let dir = dir.path().join("pki");
-        init(&dir).unwrap();
-        enrol(&dir, "alice").unwrap();
-        for key in ["ca.key", "controller.key", "alice.key"] {
-            assert_eq!(fs::metadata(dir.join(key)).unwrap().permissions().mode() & 0o777, 0o600, "{key}");
-        }
-        assert!(matches!(init(&dir), Err(PkiError::File { path, .. }) if path.ends_with("ca.key")));
-        assert!(matches!(enrol(&dir, "alice"), Err(PkiError::File { path, .. }) if path.ends_with("alice.key")));
-        for name in ["", "../x", ".x", "ca", "controller", "a b", &"x".repeat(65)] {
-            assert!(matches!(enrol(&dir, name), Err(PkiError::Name(_))), "{name:?}");
-        }
-    }
-}
+mod tests;

@@ -1,13 +1,10 @@
 //! The allocation service: QUIC connections from clients' agents, one request on each stream.
 
+mod connections;
 mod reply;
 mod request;
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use metrics::{counter, gauge, histogram};
 use mimiq_api::allocation::{ClientRequest, MAX_MESSAGE, RefusalReason, ServerReply, server_reply::Reply};
@@ -19,7 +16,12 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::{allocator::Allocator, relay::Peer, tls};
+use crate::{
+    allocator::Allocator,
+    relay::Peer,
+    tls::{self, Identity, TlsError},
+};
+use connections::{Connections, Unwelcome};
 use reply::{RETRY, denied, granted, refused, released};
 use request::{Invalid, Valid};
 
@@ -35,31 +37,22 @@ mod close {
     pub(super) const NO_NAME: VarInt = VarInt::from_u32(1);
     pub(super) const STOPPING: VarInt = VarInt::from_u32(2);
     pub(super) const TOO_MANY: VarInt = VarInt::from_u32(3);
+    pub(super) const REVOKED: VarInt = VarInt::from_u32(4);
+    pub(super) const EXPELLED: VarInt = VarInt::from_u32(5);
 }
-
-/// Connections of one client at a time: an agent has one, and for a while those that it lost.
-const CONNECTIONS: usize = 8;
-
-/// How many connections each client has.
-type Connections = Arc<Mutex<HashMap<Arc<str>, usize>>>;
 
 /// The allocation service.
 pub struct Service {
     endpoint: Endpoint,
     allocator: Arc<Allocator>,
     handshakes: Arc<Semaphore>,
-    connections: Connections,
+    connections: Arc<Connections>,
 }
 
 impl Service {
     /// Serves clients on this endpoint.
     pub fn new(endpoint: Endpoint, allocator: Arc<Allocator>) -> Self {
-        Self {
-            endpoint,
-            allocator,
-            handshakes: Arc::new(Semaphore::new(HANDSHAKES)),
-            connections: Connections::default(),
-        }
+        Self { endpoint, allocator, handshakes: Arc::new(Semaphore::new(HANDSHAKES)), connections: Arc::default() }
     }
 
     /// Accepts connections until the endpoint is closed.
@@ -67,6 +60,26 @@ impl Service {
         while let Some(incoming) = self.endpoint.accept().await {
             self.accept(incoming);
         }
+    }
+
+    /// Lets in whom this identity lets in, and closes the connections of certificates that are revoked; says how many.
+    ///
+    /// # Errors
+    /// If its files do not fit together; then nothing has changed.
+    pub fn set_identity(&self, identity: &Identity) -> Result<usize, TlsError> {
+        // Handshakes under way had the old list: what they end in is compared with the new one.
+        self.endpoint.set_server_config(Some(identity.service()?));
+        Ok(self.connections.revoke(identity.crl().map(|crl| crl.revoked().clone()).unwrap_or_default()))
+    }
+
+    /// How many connections each client has; those without are not there.
+    pub fn connections(&self) -> HashMap<Arc<str>, usize> {
+        self.connections.numbers()
+    }
+
+    /// Closes a client's connections; says how many.
+    pub fn close(&self, name: &str) -> usize {
+        self.connections.close(name)
     }
 
     /// Tells the clients that the server stops, and closes their connections.
@@ -116,18 +129,18 @@ impl Service {
 }
 
 async fn serve(connection: Connection, allocator: Arc<Allocator>, connections: &Connections) {
-    let Some(name) = tls::client_name(&connection) else {
+    let Some(holder) = tls::holder(&connection) else {
         tracing::info!("a client's certificate has no common name");
         return connection.close(close::NO_NAME, b"the certificate has no common name");
     };
-    let name: Arc<str> = name.into();
-    let count = || connections.lock().unwrap_or_else(PoisonError::into_inner);
-    match count().entry(name.clone()).or_default() {
-        &mut CONNECTIONS => {
+    let name: Arc<str> = holder.name.as_str().into();
+    match connections.add(&holder, &name, &connection) {
+        Ok(()) => {}
+        Err(Unwelcome::TooMany) => {
             tracing::info!(client = %name, "a client has too many connections");
             return connection.close(close::TOO_MANY, b"too many connections of this client");
         }
-        number => *number += 1,
+        Err(Unwelcome::Revoked) => return connection.close(close::REVOKED, b"the certificate is revoked"),
     }
     tracing::info!(client = %name, "client connected");
     gauge!("mimiq_controller_connections").increment(1.0);
@@ -144,12 +157,7 @@ async fn serve(connection: Connection, allocator: Arc<Allocator>, connections: &
     };
     allocator.disconnected(client, &connection);
     gauge!("mimiq_controller_connections").decrement(1.0);
-    if let Entry::Occupied(mut number) = count().entry(name.clone()) {
-        *number.get_mut() -= 1;
-        if *number.get() == 0 {
-            number.remove();
-        }
-    }
+    connections.remove(&name, &connection);
     tracing::info!(client = %name, reason = %ended, "client disconnected");
 }
 

@@ -15,8 +15,10 @@ const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
 /// Prefix ‖ alias, to SID and whether new addresses may have it.
 const ALIASES: TableDefinition<'_, u128, (u16, bool)> = TableDefinition::new("aliases_by_prefix");
 const SIDS: TableDefinition<'_, u16, ()> = TableDefinition::new("sids");
+const EDGES: TableDefinition<'_, &str, ()> = TableDefinition::new("edges");
 const DRAINED: TableDefinition<'_, &str, ()> = TableDefinition::new("drained");
 const ELECTION_ID: &str = "election_id";
+const EMPTIED: &str = "emptied";
 
 /// The state file.
 #[derive(Debug)]
@@ -35,6 +37,7 @@ impl Store {
         transaction.open_table(NUMBERS)?;
         transaction.open_table(ALIASES)?;
         transaction.open_table(SIDS)?;
+        transaction.open_table(EDGES)?;
         transaction.open_table(DRAINED)?;
         transaction.commit()?;
         Ok(Self { database })
@@ -71,11 +74,14 @@ impl Store {
             let phase = if usable { Phase::Usable } else { Phase::Old };
             stored.aliases.push(StoredAlias { prefix: prefix.value().into(), sid, phase });
         }
+        stored.emptied = transaction.open_table(NUMBERS)?.get(EMPTIED)?.is_some_and(|flag| flag.value() != 0);
         for row in transaction.open_table(SIDS)?.iter()? {
             stored.sids.insert(row?.0.value());
         }
-        for row in transaction.open_table(DRAINED)?.iter()? {
-            stored.drained.insert(row?.0.value().to_owned());
+        for (table, names) in [(EDGES, &mut stored.edges), (DRAINED, &mut stored.drained)] {
+            for row in transaction.open_table(table)?.iter()? {
+                names.insert(row?.0.value().to_owned());
+            }
         }
         Ok(stored)
     }
@@ -87,6 +93,7 @@ impl Store {
     pub fn set(&self, stored: &Stored) -> Result<(), redb::Error> {
         let transaction = self.database.begin_write()?;
         {
+            transaction.open_table(NUMBERS)?.insert(EMPTIED, u64::from(stored.emptied))?;
             let mut table = transaction.open_table(ALIASES)?;
             table.retain(|_, _| false)?;
             for StoredAlias { prefix, sid, phase } in &stored.aliases {
@@ -97,10 +104,12 @@ impl Store {
             for sid in &stored.sids {
                 table.insert(sid, ())?;
             }
-            let mut table = transaction.open_table(DRAINED)?;
-            table.retain(|_, ()| false)?;
-            for name in &stored.drained {
-                table.insert(&**name, ())?;
+            for (table, names) in [(EDGES, &stored.edges), (DRAINED, &stored.drained)] {
+                let mut table = transaction.open_table(table)?;
+                table.retain(|_, ()| false)?;
+                for name in names {
+                    table.insert(&**name, ())?;
+                }
             }
         }
         Ok(transaction.commit()?)
@@ -122,6 +131,8 @@ mod tests {
         let mut stored = Stored {
             sids: [1, 2].into(),
             aliases: vec![alias(5, 2, Phase::Old), alias(7, 1, Phase::Usable)],
+            emptied: true,
+            edges: ["edge1".to_owned()].into(),
             drained: ["access2".to_owned()].into(),
         };
         store.set(&stored).unwrap();

@@ -1,4 +1,8 @@
-//! QUIC with mutual TLS: the operator's authority enrols clients, and a client's name is its certificate's common name.
+//! Mutual TLS: the operator's authority enrols clients and operators. A client's name is its certificate's common name;
+//! operators' certificates have an organizational unit, so that neither passes for the other.
+
+mod crl;
+mod holder;
 
 use std::{
     path::{Path, PathBuf},
@@ -12,9 +16,13 @@ use quinn_proto::HashedConnectionIdGenerator;
 use ring::hmac;
 use rustls::{RootCertStore, server::WebPkiClientVerifier};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
-use x509_parser::{certificate::X509Certificate, prelude::FromDer as _};
 
-use crate::config::Pki;
+use holder::Only;
+
+pub use crl::{Crl, CrlError};
+pub use holder::{CertificateId, Holder};
+
+use crate::{config::Pki, pki::Kind};
 
 /// Requests of one client that are served at a time.
 pub(crate) const STREAMS: u32 = 16;
@@ -35,6 +43,15 @@ pub enum TlsError {
         #[source]
         source: rustls_pki_types::pem::Error,
     },
+    /// The list of revoked certificates is none, or not of this authority.
+    #[error("pki.crl: {path}", path = .path.display())]
+    Crl {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: CrlError,
+    },
     /// The files do not fit together.
     #[error("pki")]
     Tls(#[from] rustls::Error),
@@ -51,26 +68,77 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     CertificateDer::pem_file_iter(path).map_err(file)?.collect::<Result<_, _>>().map_err(file)
 }
 
-/// The server's configuration.
-///
-/// # Errors
-/// If a file cannot be read, or certificate and key do not fit.
-pub fn server_config(pki: &Pki) -> Result<ServerConfig, TlsError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(&pki.ca)? {
-        roots.add(certificate)?;
+/// The controller's identity, and whom it lets in: the files that the configuration names, as they are now.
+pub struct Identity {
+    roots: Arc<RootCertStore>,
+    certificates: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    crl: Option<Crl>,
+}
+
+impl Identity {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// If one cannot be read, or the list of revoked certificates is not of the authority.
+    pub fn load(pki: &Pki) -> Result<Self, TlsError> {
+        let authorities = certificates(&pki.ca)?;
+        let crl = pki
+            .crl
+            .as_deref()
+            .map(|path| Crl::load(path, &authorities).map_err(|source| TlsError::Crl { path: path.into(), source }));
+        let mut roots = RootCertStore::empty();
+        for certificate in authorities {
+            roots.add(certificate)?;
+        }
+        Ok(Self {
+            roots: Arc::new(roots),
+            certificates: certificates(&pki.certificate)?,
+            key: private_key(pki)?,
+            crl: crl.transpose()?,
+        })
     }
-    let key = private_key(pki)?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build()?;
-    let mut tls = rustls::ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(certificates(&pki.certificate)?, key)?;
-    tls.alpn_protocols = vec![ALPN.to_vec()];
-    let mut config = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
-    config.max_incoming(INCOMING).transport_config(Arc::new(transport()));
-    Ok(config)
+
+    /// The list of revoked certificates, if one is configured.
+    pub fn crl(&self) -> Option<&Crl> {
+        self.crl.as_ref()
+    }
+
+    /// The configuration of the allocation service, which only clients may use.
+    ///
+    /// # Errors
+    /// If the files do not fit together.
+    pub fn service(&self) -> Result<ServerConfig, TlsError> {
+        let tls = self.tls(Kind::Client, ALPN)?;
+        let mut config = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
+        config.max_incoming(INCOMING).transport_config(Arc::new(transport()));
+        Ok(config)
+    }
+
+    /// The configuration of the admin API, which only operators may use.
+    ///
+    /// # Errors
+    /// If the files do not fit together.
+    pub fn admin(&self) -> Result<rustls::ServerConfig, TlsError> {
+        self.tls(Kind::Operator, b"h2")
+    }
+
+    fn tls(&self, peers: Kind, alpn: &[u8]) -> Result<rustls::ServerConfig, TlsError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        // Whose state the lists do not tell is refused. A list past its next update still counts: it is replaced by hand
+        // when somebody is revoked, and must not lock everybody out by itself.
+        let verifier = WebPkiClientVerifier::builder_with_provider(self.roots.clone(), provider.clone())
+            .with_crls(self.crl.iter().flat_map(Crl::lists))
+            .build()?;
+        // Sessions are resumed without looking at the certificate again, but only those of this very configuration: its
+        // cache is new, so nobody who is revoked resumes after a reload.
+        let mut tls = rustls::ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .with_client_cert_verifier(Arc::new(Only::new(verifier, peers)))
+            .with_single_cert(self.certificates.clone(), self.key.clone_key())?;
+        tls.alpn_protocols = vec![alpn.to_vec()];
+        Ok(tls)
+    }
 }
 
 /// The endpoint's configuration. What recognises connection IDs and signs stateless resets (RFC 9000 §10.3) comes from the
@@ -109,14 +177,11 @@ fn transport() -> TransportConfig {
     transport
 }
 
-/// The client's name: the common name of the certificate that it proved to own.
-pub(crate) fn client_name(connection: &quinn::Connection) -> Option<String> {
+/// Whose certificate a connection's other side proved to own.
+pub(crate) fn holder(connection: &quinn::Connection) -> Option<Holder> {
     let chain = connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>().ok()?;
-    common_name(chain.first()?)
+    Holder::of(chain.first()?)
 }
 
-fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
-    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
-    let name = certificate.subject().iter_common_name().next()?.as_str().ok()?;
-    (!name.is_empty()).then(|| name.to_owned())
-}
+#[cfg(test)]
+mod tests;

@@ -58,6 +58,8 @@ impl Events for FirstRead {
     fn wrote(&self, _: u64, _: &[Fault]) {}
 
     fn lost(&self, _: u64) {}
+
+    fn failed(&self, _: &str) {}
 }
 
 #[tokio::test(flavor = "multi_thread")]

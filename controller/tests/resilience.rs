@@ -199,7 +199,7 @@ async fn clients_of_another_authority_are_refused() {
     let controller = network.controller().await;
     let other = network.dir.path().join("other");
     pki::init(&other).unwrap();
-    pki::enrol(&other, "mallory").unwrap();
+    pki::enrol(&other, pki::Kind::Client, "mallory").unwrap();
     let at = network.relays[0].attach(1).await;
     let ca = network.pki().join("ca.pem");
     // TLS 1.3: a client may be told only after its handshake is done.

@@ -4,7 +4,7 @@ use std::hash::Hash;
 
 use rand::CryptoRng;
 
-use crate::{Alias, AliasError, Epoch, NewAliases, PoolId, Pools, Sid, Time, epochs::State};
+use crate::{Alias, AliasError, Epoch, NewAliases, PoolId, Pools, Sid, Time, epochs::State, pools::Part};
 
 impl<C: Copy + Eq + Hash, L: Copy> Pools<C, L> {
     /// Draws the first aliases of a client-facing switch, in every alias pool; [`confirm`](Self::confirm) makes them
@@ -88,17 +88,21 @@ impl<C: Copy + Eq + Hash, L: Copy> Pools<C, L> {
 
     /// The SID's usable aliases have changed.
     pub(super) fn find_reach(&mut self, sid: Sid) {
-        for block in self.reach.remove(&sid).into_iter().flatten() {
+        for block in self.reach.remove(&sid).into_iter().flatten().flat_map(|part| part.blocks) {
             self.table.blocks.pin(block, false);
         }
-        let mut blocks = Vec::new();
-        for (pool, alias) in self.epochs.usable(sid).into_iter().flatten() {
-            let block = self.table.blocks.find_or_add(*pool, &self.codecs[usize::from(pool.0)], *alias);
+        let mut parts: Vec<Part> = Vec::new();
+        for (pool, alias) in self.epochs.usable(sid).into_iter().flatten().copied() {
+            let codec = &self.codecs[usize::from(pool.0)];
+            let block = self.table.blocks.find_or_add(pool, codec, alias);
             self.table.blocks.pin(block, true);
-            blocks.push(block);
+            match parts.iter_mut().find(|part| part.pool == pool) {
+                Some(part) => part.blocks.push(block),
+                None => parts.push(Part { pool, family: codec.family(), blocks: vec![block] }),
+            }
         }
-        if !blocks.is_empty() {
-            self.reach.insert(sid, blocks);
+        if !parts.is_empty() {
+            self.reach.insert(sid, parts);
         }
     }
 }

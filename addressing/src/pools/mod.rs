@@ -23,13 +23,20 @@ pub struct Pools<C, L> {
     epochs: AliasEpochs,
     table: LeaseTable<C, L>,
     waiting: Waiting<C>,
-    /// The blocks of each SID's usable aliases.
-    reach: BTreeMap<Sid, Vec<u32>>,
-    /// The block of each naive pool.
-    naive: Vec<u32>,
+    /// What each SID alone can use: its usable aliases, by pool.
+    reach: BTreeMap<Sid, Vec<Part>>,
+    /// What all SIDs can use: the naive pools.
+    naive: Vec<Part>,
     now: Time,
     /// By pool: no address of it is given before.
     quarantine: Vec<Time>,
+}
+
+/// The part of a pool that can be drawn from.
+struct Part {
+    pool: PoolId,
+    family: Family,
+    blocks: Vec<u32>,
 }
 
 impl<C: Copy + Eq + Hash, L: Copy> Pools<C, L> {
@@ -52,7 +59,7 @@ impl<C: Copy + Eq + Hash, L: Copy> Pools<C, L> {
         for (pool, codec) in ids().filter(|(_, codec)| matches!(codec, Codec::Naive(_))) {
             let block = table.blocks.find_or_add(pool, codec, Alias(0));
             table.blocks.pin(block, true);
-            naive.push(block);
+            naive.push(Part { pool, family: codec.family(), blocks: vec![block] });
         }
         let quarantine = vec![Time::default(); codecs.len()];
         let (waiting, reach, now) = (Waiting::new(), BTreeMap::new(), Time::default());
@@ -126,18 +133,28 @@ impl<C: Copy + Eq + Hash, L: Copy> Pools<C, L> {
         Lease { address: codec.encode(block.alias, index), pool: block.pool, alias, client, location, state, deadline }
     }
 
-    /// The blocks that a SID's addresses of a family are drawn from; with `quarantined`, those in quarantine too.
-    fn sources(&self, sid: Sid, family: Family, quarantined: bool) -> Vec<u32> {
-        let usable = |block: &&u32| {
-            let pool = self.table.blocks.get(**block).pool;
-            self.codec(pool).family() == family && (quarantined || self.quarantine[usize::from(pool.0)] <= self.now)
-        };
-        self.reach.get(&sid).into_iter().flatten().chain(&self.naive).filter(usable).copied().collect()
+    /// What a SID's addresses of a family can come from, in quarantine or not.
+    fn parts(&self, sid: Sid, family: Family) -> impl Iterator<Item = &Part> {
+        self.reach.get(&sid).into_iter().flatten().chain(&self.naive).filter(move |part| part.family == family)
+    }
+
+    /// The blocks that a SID's addresses of a family are drawn from.
+    fn sources(&self, sid: Sid, family: Family) -> Vec<u32> {
+        let mut blocks = Vec::new();
+        for part in self.parts(sid, family).filter(|part| self.quarantine_end(part.pool) <= self.now) {
+            blocks.extend_from_slice(&part.blocks);
+        }
+        blocks
+    }
+
+    /// Past if the pool is not in quarantine.
+    fn quarantine_end(&self, pool: PoolId) -> Time {
+        self.quarantine[usize::from(pool.0)]
     }
 
     /// Whom a client behind this SID competes with for a family's addresses.
     fn scope(&self, sid: Sid, family: Family) -> Scope {
-        let shared = self.codecs.iter().any(|codec| matches!(codec, Codec::Naive(_)) && codec.family() == family);
+        let shared = self.naive.iter().any(|part| part.family == family);
         Scope { family, sid: (!shared).then_some(sid) }
     }
 }

@@ -9,6 +9,11 @@ use crate::{
 };
 
 impl<C: Copy + Eq + Hash, L: Copy> Pools<C, L> {
+    /// Changes how many addresses a client may have. Those that have more keep them.
+    pub fn set_quota(&mut self, quota: u32) {
+        self.table.policy.quota = quota;
+    }
+
     /// Leases a set of addresses, all or none, each drawn uniformly from the free ones of its family that the SID can
     /// use: those under its usable aliases in all alias pools, and those of all naive pools.
     ///
@@ -39,7 +44,7 @@ impl<C: Copy + Eq + Hash, L: Copy> Pools<C, L> {
         let mut parts = Vec::with_capacity(families.len());
         let mut room = self.table.room();
         for (family, count) in families.into_iter().filter(|(_, count)| *count > 0) {
-            let blocks = self.sources(sid, family, false);
+            let blocks = self.sources(sid, family);
             let free = self.table.free_in(&blocks).min(u128::from(room));
             self.check(client, held, sid, (family, count), &blocks, free)?;
             room -= u64::from(count);
@@ -85,11 +90,14 @@ impl<C: Copy + Eq + Hash, L: Copy> Pools<C, L> {
             && let Some(crowd) = self.waiting.crowd(now, scope)
         {
             // What the naive pools have is for all SIDs, what the aliases have is not.
-            let shared: Vec<u32> = match scope.sid {
-                Some(_) => blocks.to_vec(),
-                None => blocks.iter().copied().filter(|block| self.naive.contains(block)).collect(),
+            let shared = match scope.sid {
+                Some(_) => free,
+                None => {
+                    let naive = self.naive.iter().flat_map(|part| &part.blocks);
+                    self.table.free_in(naive.filter(|block| blocks.contains(block)))
+                }
             };
-            if self.table.free_in(&shared) < u128::from(crowd.addresses) + u128::from(count) {
+            if shared < u128::from(crowd.addresses) + u128::from(count) {
                 let retry_after = crowd.until.since(now);
                 return Err(Refusal::Fairness { family, count, held, waiting: crowd.clients, retry_after });
             }
@@ -99,9 +107,7 @@ impl<C: Copy + Eq + Hash, L: Copy> Pools<C, L> {
 
     /// Why the SID has no block of a family to draw from.
     fn why_none(&self, sid: Sid, family: Family) -> Refusal {
-        let blocks = self.sources(sid, family, true);
-        let ends = blocks.iter().map(|block| self.quarantine[usize::from(self.table.blocks.get(*block).pool.0)]);
-        match ends.min() {
+        match self.parts(sid, family).map(|part| self.quarantine_end(part.pool)).min() {
             Some(end) => Refusal::Quarantine { family, retry_after: end.since(self.now) },
             None if self.codecs.iter().any(|codec| codec.family() == family) => Refusal::NoAlias(sid),
             None => Refusal::NoPool(family),
@@ -110,14 +116,13 @@ impl<C: Copy + Eq + Hash, L: Copy> Pools<C, L> {
 
     /// The soonest that another address can be free; `None` if there will never be `count`.
     fn retry_after(&self, sid: Sid, family: Family, count: u32) -> Option<Duration> {
-        let blocks = self.sources(sid, family, true);
         let mut capacity = 0;
         let mut soonest = None;
-        for block in blocks.iter().map(|block| self.table.blocks.get(*block)) {
-            capacity += block.space.size();
-            let end = self.quarantine[usize::from(block.pool.0)];
+        for part in self.parts(sid, family) {
+            capacity += self.codec(part.pool).block_size() * part.blocks.len() as u128;
+            let end = self.quarantine_end(part.pool);
             let quarantine = (end > self.now).then(|| end.since(self.now));
-            let free = self.pool_next_free(usize::from(block.pool.0), self.now);
+            let free = self.pool_next_free(usize::from(part.pool.0), self.now);
             soonest = soonest.into_iter().chain(quarantine).chain(free).min();
         }
         soonest.filter(|_| u128::from(count) <= capacity)

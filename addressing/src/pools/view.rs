@@ -59,6 +59,11 @@ impl<C: Copy + Eq + Hash, L: Copy> Pools<C, L> {
         self.table.clients.count(&self.table.records, client)
     }
 
+    /// Until when no address of the pool is given out; `None` if they are.
+    pub fn quarantine(&self, pool: PoolId) -> Option<Time> {
+        self.quarantine.get(usize::from(pool.0)).copied().filter(|until| *until > self.now)
+    }
+
     /// How many addresses are in each state.
     pub fn occupancy(&self) -> Occupancy {
         let mut sum = Occupancy::default();
@@ -81,7 +86,7 @@ impl<C: Copy + Eq + Hash, L: Copy> Pools<C, L> {
     /// How many free addresses of a family a client behind this SID could be given now, if nobody waits.
     pub fn free_for(&self, sid: Sid, family: Family) -> u128 {
         match self.epochs.usable(sid) {
-            Some(_) => self.table.free_in(&self.sources(sid, family, false)),
+            Some(_) => self.table.free_in(&self.sources(sid, family)),
             None => 0,
         }
     }

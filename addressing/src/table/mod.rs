@@ -65,8 +65,8 @@ impl<C: Copy + Eq + Hash, L: Copy> LeaseTable<C, L> {
     }
 
     /// How many addresses of these blocks are free.
-    pub(crate) fn free_in(&self, blocks: &[u32]) -> u128 {
-        blocks.iter().map(|block| self.blocks.get(*block).space.free()).sum()
+    pub(crate) fn free_in<'a>(&self, blocks: impl IntoIterator<Item = &'a u32>) -> u128 {
+        blocks.into_iter().map(|block| self.blocks.get(*block).space.free()).sum()
     }
 
     /// Leases an address drawn uniformly from the `free` ones of these blocks, which are distinct. `None` if there is

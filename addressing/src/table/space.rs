@@ -46,10 +46,6 @@ impl Space {
         Self { size, taken: 0, at_once, map }
     }
 
-    pub(crate) fn size(&self) -> u128 {
-        self.size
-    }
-
     pub(crate) fn free(&self) -> u128 {
         self.size - u128::from(self.taken)
     }

@@ -1,7 +1,7 @@
-//! Each operation on the pool and on the model, and whether the pool's answer is right.
+//! Each operation on the pools and on the model, and whether the pools' answer is right.
 
 use std::collections::BTreeSet;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use mimiq_addressing::*;
 
@@ -15,21 +15,21 @@ impl Model {
             _ => {}
         }
         let now = self.clock();
-        // The pool sees the time even if the operation finds nothing to work on.
-        assert!(!self.pool.rules_removed(now, Ipv6Addr::UNSPECIFIED));
+        // The pools see the time even if the operation finds nothing to work on.
+        assert!(!self.pool.rules_removed(now, Ipv6Addr::UNSPECIFIED.into()));
         let clock = self.now;
         let any = |n| nth(self.addresses.keys().copied(), n);
         match op {
             Op::AddSid(sid) => {
                 let sid = Sid(sid);
-                let needed = self.epochs.aliases_needed(&self.leases) * (self.sids.len() as u64 + 1);
                 let result = self.pool.add_sid(now, &mut self.rng, sid);
+                let count = u64::from(self.epochs.aliases_per_sid);
                 if self.sids.contains(&sid) {
                     assert_eq!(result, Err(AliasError::SidExists(sid)));
-                } else if needed > self.pool.codec().alias_count() {
-                    assert!(matches!(result, Err(AliasError::SpaceTooSmall { .. })));
-                } else if self.free_aliases() < u64::from(self.epochs.aliases_per_sid) {
-                    assert!(matches!(result, Err(AliasError::Exhausted { .. })));
+                } else if let Some(pool) = self.too_small(sid) {
+                    assert!(matches!(result, Err(AliasError::SpaceTooSmall { pool: p, .. }) if p == pool));
+                } else if let Some((pool, free)) = self.free_aliases().into_iter().find(|(_, free)| *free < count) {
+                    assert_eq!(result, Err(AliasError::Exhausted { pool, needed: count, free }));
                 } else {
                     self.sids.insert(sid);
                     self.draw(result.unwrap(), &[sid]);
@@ -52,12 +52,11 @@ impl Model {
                 };
                 let sids: Vec<Sid> = self.sids.iter().copied().filter(|sid| !pending(sid)).collect();
                 let needed = sids.len() as u64 * u64::from(self.epochs.aliases_per_sid);
-                match self.pool.rotate(now, &mut self.rng) {
-                    Ok(new) => self.draw(new, &sids),
-                    Err(error) => {
-                        assert_eq!(error, AliasError::Exhausted { needed, free: self.free_aliases() });
-                        assert!(needed > self.free_aliases());
-                    }
+                let short = self.free_aliases().into_iter().find(|(_, free)| *free < needed);
+                let result = self.pool.rotate(now, &mut self.rng);
+                match short {
+                    None => self.draw(result.unwrap(), &sids),
+                    Some((pool, free)) => assert_eq!(result, Err(AliasError::Exhausted { pool, needed, free })),
                 }
             }
             Op::Confirm(n) => {
@@ -78,7 +77,10 @@ impl Model {
                 }
                 assert!(!self.pool.confirm(now, epoch), "{epoch:?} was confirmed twice");
             }
-            Op::Acquire { client, sid, count } => self.acquire(now, client, Sid(sid), count),
+            Op::AdoptAlias { pool, sid, alias, resume } => {
+                self.adopt_alias(now, PoolId(pool), Sid(sid), Alias(alias), resume);
+            }
+            Op::Acquire { client, sid, demand } => self.acquire(now, client, Sid(sid), demand),
             Op::Release { client, nth } => {
                 let Some(address) = any(nth) else { return };
                 let held = self.leased_to(client, address);
@@ -101,6 +103,28 @@ impl Model {
                     *state = Address::Grace { since: clock };
                 }
             }
+            Op::Abort(nth) => {
+                let Some(address) = any(nth) else { return };
+                let (client, location, state) = self.addresses.get_mut(&address).unwrap();
+                let aborted = self.pool.abort(now, address);
+                assert_eq!(aborted.is_some(), matches!(state, Address::Leased { .. }));
+                if let Some(lease) = aborted {
+                    assert_eq!((lease.client, lease.location, lease.state), (*client, *location, LeaseState::Removing));
+                    *state = Address::Removing;
+                    self.check_unused(address);
+                }
+            }
+            Op::RemoveNow(nth) => {
+                let Some(address) = any(nth) else { return };
+                let (client, location, state) = self.addresses.get_mut(&address).unwrap();
+                let removed = self.pool.remove_now(now, address);
+                assert_eq!(removed.is_some(), matches!(state, Address::Leased { .. } | Address::Grace { .. }));
+                if let Some(lease) = removed {
+                    assert_eq!((lease.client, lease.location, lease.state), (*client, *location, LeaseState::Removing));
+                    *state = Address::Removing;
+                    self.check_unused(address);
+                }
+            }
             Op::RulesRemoved(n) => {
                 let Some(address) = any(n) else { return };
                 let (client, _, state) = self.addresses.get_mut(&address).unwrap();
@@ -111,73 +135,106 @@ impl Model {
                 }
             }
             Op::AliasDeleted(n) => {
-                let Some(alias) = nth(self.aliases.keys().copied(), n) else { return };
-                let (_, state) = self.aliases.get_mut(&alias).unwrap();
-                // The pool's own state changes at once, but the caller hears of it with the next advance.
+                let Some((pool, alias)) = nth(self.aliases.keys().copied(), n) else { return };
+                let (_, state) = self.aliases.get_mut(&(pool, alias)).unwrap();
+                // The pools' own state changes at once, but the caller hears of it with the next advance.
                 let was = matches!(state, AliasState::Deleting);
                 if *state != AliasState::Abandoned {
-                    assert_eq!(self.pool.alias_deleted(now, alias), was);
+                    assert_eq!(self.pool.alias_deleted(now, pool, alias), was);
                 }
                 if was {
                     *state = AliasState::Resting { since: clock };
                 }
             }
-            Op::Adopt { nth: n, random, client, lifetime } => {
-                let Some(alias) =
-                    nth(self.aliases.iter().filter(|(_, (_, s))| matches!(s, AliasState::Usable)).map(|(a, _)| *a), n)
-                else {
-                    return;
-                };
-                let address = self.pool.codec().encode(alias, random);
-                let expires = clock + lifetime;
-                let result = self.pool.adopt(now, address, client, (9, 9), Time::from_millis(expires));
-                assert_eq!(result.is_ok(), !self.addresses.contains_key(&address));
-                self.addresses.entry(address).or_insert((client, (9, 9), Address::Leased { expires }));
+            Op::Adopt { pool, nth: n, random, client, lifetime } => self.adopt(now, pool, n, random, client, lifetime),
+            Op::Claim { client, nth, there } => {
+                let Some(address) = any(nth) else { return };
+                let (owner, location, state) = self.addresses.get_mut(&address).unwrap();
+                let claimable =
+                    there && owner.is_none() && matches!(state, Address::Leased { expires } if *expires > clock);
+                let place = if there { *location } else { (location.0 + 1, location.1) };
+                assert_eq!(self.pool.claim(now, client, address, place), claimable);
+                if claimable {
+                    *owner = Some(client);
+                    self.waiting.retain(|(waiter, _), _| *waiter != client);
+                }
+            }
+            Op::Quarantine { pool, ahead } => {
+                let until = clock + ahead;
+                self.pool.quarantine(PoolId(pool), Time::from_millis(until));
+                let end = self.quarantine.entry(PoolId(pool)).or_default();
+                *end = until.max(*end);
             }
             Op::Advance => self.advance(now),
             Op::Wait(_) | Op::ClockForward(_) | Op::ClockBack(_) => unreachable!("handled above"),
         }
     }
 
-    fn acquire(&mut self, now: Time, client: Client, sid: Sid, count: u32) {
-        let usable = self.usable(sid);
-        let taken = self.addresses.keys().filter(|address| usable.contains(&self.alias_of(**address))).count();
-        let free = ((usable.len() as u128) << self.pool.codec().random_bits()) - taken as u128;
-        let held = self.held(client) as u32;
-        let location = (sid.0, u16::from(client));
-        let result = self.pool.acquire(now, &mut self.rng, client, sid, location, count);
-        if !self.sids.contains(&sid) {
-            assert_eq!(result, Err(Refusal::UnknownSid(sid)));
-        } else if usable.is_empty() {
-            assert_eq!(result, Err(Refusal::NoAlias(sid)));
-        } else if count == 0 {
-            assert_eq!(result, Err(Refusal::Empty));
-        } else if held + count > self.leases.quota {
-            assert_eq!(result, Err(Refusal::Quota { count, held, quota: self.leases.quota }));
-        } else if u128::from(count) > free {
-            assert!(matches!(result, Err(Refusal::Exhausted { free: f, .. }) if f == free), "{result:?}");
+    /// The first alias pool that has no room for one more SID.
+    fn too_small(&self, sid: Sid) -> Option<PoolId> {
+        let sids = self.sids.iter().filter(|other| **other != sid).count() as u64 + 1;
+        let needed = self.epochs.aliases_needed(&self.leases) * sids;
+        self.alias_pools().find(|(_, codec)| needed > codec.alias_count()).map(|(pool, _)| pool)
+    }
+
+    fn adopt_alias(&mut self, now: Time, pool: PoolId, sid: Sid, alias: Alias, resume: bool) {
+        let result = if resume {
+            self.pool.resume_alias(now, pool, sid, alias)
         } else {
-            let set = result.unwrap();
-            assert_eq!(set.addresses.len(), count as usize);
-            assert!((self.leases.lifetime_min..=self.leases.lifetime_max).contains(&set.lifetime));
-            let expires = set.expires.as_millis();
-            assert_eq!(expires, self.now + millis(set.lifetime));
-            for (address, alias) in set.addresses {
-                assert_eq!(alias, self.alias_of(address));
-                assert!(usable.contains(&alias), "alias {alias} is not usable");
-                let before = self.addresses.insert(address, (Some(client), location, Address::Leased { expires }));
-                assert_eq!(before, None, "no-collision: {address} was not free");
+            self.pool.adopt_alias(now, pool, sid, alias)
+        };
+        let Some(available) = self.alias_pools().find(|(p, _)| *p == pool).map(|(_, codec)| codec.alias_count()) else {
+            assert_eq!(result, Err(AliasError::NoAliasPool(pool)));
+            return;
+        };
+        let needed = self.epochs.aliases_needed(&self.leases) * (self.sids.len() as u64 + 1);
+        if resume && !self.sids.contains(&sid) && needed > available {
+            assert!(matches!(result, Err(AliasError::SpaceTooSmall { .. })));
+        } else if u64::from(alias.0) >= available {
+            assert_eq!(result, Err(AliasError::OutOfRange { pool, alias, available }));
+        } else if self.aliases.contains_key(&(pool, alias)) {
+            assert_eq!(result, Err(AliasError::Taken { pool, alias }));
+        } else {
+            assert_eq!(result, Ok(()));
+            let state = if resume { AliasState::Usable } else { AliasState::Retained { since: self.now } };
+            self.aliases.insert((pool, alias), (sid, state));
+            if resume {
+                self.sids.insert(sid);
             }
         }
     }
 
-    fn renew(&mut self, now: Time, client: Client, addresses: Vec<Ipv6Addr>) {
+    fn adopt(&mut self, now: Time, pool: u16, n: usize, random: u64, client: Option<Client>, lifetime: u64) {
+        let address = match self.pool.codecs().get(usize::from(pool)) {
+            None => return,
+            Some(Codec::Naive(codec)) => codec.encode(random % codec.capacity()),
+            Some(Codec::Alias(codec)) => {
+                let of_pool = self.aliases.iter().filter(|((p, _), (_, state))| {
+                    p.0 == pool && matches!(state, AliasState::Usable | AliasState::Retained { .. })
+                });
+                let Some(alias) = nth(of_pool.map(|((_, alias), _)| *alias), n) else { return };
+                IpAddr::V6(codec.encode(alias, random))
+            }
+        };
+        let expires = self.now + lifetime;
+        let result = self.pool.adopt(now, address, client, (9, 9), Time::from_millis(expires));
+        if self.addresses.contains_key(&address) {
+            assert_eq!(result, Err(AdoptError::Taken));
+        } else {
+            assert_eq!(result, Ok(()));
+            self.addresses.insert(address, (client, (9, 9), Address::Leased { expires }));
+            self.waiting.retain(|(waiter, _), _| Some(*waiter) != client);
+        }
+    }
+
+    fn renew(&mut self, now: Time, client: Client, addresses: Vec<IpAddr>) {
         let held = addresses.iter().all(|address| self.leased_to(client, *address));
         let result = self.pool.renew(now, &mut self.rng, client, &addresses);
         match result {
             Err(RenewError::AliasRetired) => {
-                let retired = |address: &Ipv6Addr| {
-                    self.aliases.get(&self.alias_of(*address)).map(|a| a.1) != Some(AliasState::Usable)
+                let retired = |address: &IpAddr| match self.pool_of(*address) {
+                    (_, None) => false,
+                    (pool, Some(alias)) => self.aliases.get(&(pool, alias)).map(|a| a.1) != Some(AliasState::Usable),
                 };
                 assert!(addresses.iter().any(retired));
             }
@@ -195,75 +252,13 @@ impl Model {
                     assert!(new <= (*expires).max(self.now + millis(self.leases.lifetime_max)));
                     let renewed = new != *expires;
                     *expires = new;
-                    if let (_, AliasState::Retained { since }) = self.aliases[&lease.alias] {
+                    let alias = lease.alias.map(|alias| self.aliases[&(lease.pool, alias)].1);
+                    if let Some(AliasState::Retained { since }) = alias {
                         let end = since + millis(self.epochs.validity());
                         assert!(!renewed || new + millis(self.leases.grace) <= end, "a renewal outlives its alias");
                     }
                 }
             }
-        }
-    }
-
-    fn advance(&mut self, now: Time) {
-        let mut events = Vec::new();
-        self.pool.advance(now, &mut events);
-        let (grace, cool_down, validity) =
-            (millis(self.leases.grace), millis(self.leases.cool_down), millis(self.epochs.validity()));
-        let clock = self.now;
-        for event in events {
-            match event {
-                Event::Expired(lease) => {
-                    let (client, location, state) = self.addresses.get_mut(&lease.address).unwrap();
-                    assert_eq!((lease.client, lease.location), (*client, *location));
-                    assert!(matches!(state, Address::Leased { expires } if *expires <= clock), "{state:?}");
-                    *state = Address::Grace { since: clock };
-                }
-                Event::RemoveRules(lease) => {
-                    let (_, location, state) = self.addresses.get_mut(&lease.address).unwrap();
-                    assert_eq!(lease.location, *location);
-                    assert!(
-                        matches!(state, Address::Grace { since } if *since + grace <= clock),
-                        "in-flight: {state:?}"
-                    );
-                    *state = Address::Removing;
-                }
-                Event::Freed(address) => {
-                    let (_, _, state) = self.addresses.remove(&address).unwrap();
-                    assert!(
-                        matches!(state, Address::Cooling { since } if since + cool_down <= clock),
-                        "cool-down: {state:?}"
-                    );
-                }
-                Event::DeleteAlias { sid, alias } => {
-                    let live = self.is_live(alias);
-                    let (owner, state) = self.aliases.get_mut(&alias).unwrap();
-                    assert_eq!(*owner, sid);
-                    assert!(!live, "alias {alias} is in use");
-                    assert!(
-                        match state {
-                            AliasState::Retained { since } => *since + validity <= clock,
-                            AliasState::Abandoned => true,
-                            _ => false,
-                        },
-                        "alias {alias}: {state:?}"
-                    );
-                    *state = AliasState::Deleting;
-                }
-            }
-        }
-        self.aliases
-            .retain(|_, (_, state)| !matches!(state, AliasState::Resting { since } if *since + validity <= clock));
-        // Nothing that was due has been left.
-        for (address, (_, _, state)) in &self.addresses {
-            assert!(self.deadline(*state).is_none_or(|deadline| deadline > clock), "{address}: {state:?}");
-        }
-        for (alias, (_, state)) in &self.aliases {
-            let due =
-                matches!(state, AliasState::Retained { since } if since + validity <= clock && !self.is_live(*alias));
-            assert!(!due && *state != AliasState::Abandoned, "alias {alias}: {state:?}");
-        }
-        if let Some(next) = self.pool.next_deadline() {
-            assert!(next.as_millis() > clock, "an event was left");
         }
     }
 }

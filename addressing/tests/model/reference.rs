@@ -1,7 +1,7 @@
 //! The reference: maps of addresses and aliases, and what can be read from them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv6Addr;
+use std::net::IpAddr;
 
 use mimiq_addressing::*;
 
@@ -22,12 +22,22 @@ pub(crate) enum AliasState {
     Retained {
         since: u64,
     },
+    /// Retained for long enough, but an address still uses it.
+    Overdue,
     /// To be deleted, with the next advance.
     Abandoned,
     Deleting,
     Resting {
         since: u64,
     },
+}
+
+/// A client without addresses that was refused some.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waiter {
+    pub(crate) sid: Sid,
+    pub(crate) count: u32,
+    pub(crate) until: u64,
 }
 
 pub(crate) struct Model {
@@ -39,8 +49,10 @@ pub(crate) struct Model {
     pub(crate) shown: u64,
     pub(crate) now: u64,
     pub(crate) sids: BTreeSet<Sid>,
-    pub(crate) aliases: BTreeMap<Alias, (Sid, AliasState)>,
-    pub(crate) addresses: BTreeMap<Ipv6Addr, (Option<Client>, Location, Address)>,
+    pub(crate) aliases: BTreeMap<(PoolId, Alias), (Sid, AliasState)>,
+    pub(crate) addresses: BTreeMap<IpAddr, (Option<Client>, Location, Address)>,
+    pub(crate) quarantine: BTreeMap<PoolId, u64>,
+    pub(crate) waiting: BTreeMap<(Client, Family), Waiter>,
 }
 
 pub(crate) fn nth<T: Copy>(items: impl Iterator<Item = T>, n: usize) -> Option<T> {
@@ -53,9 +65,9 @@ pub(crate) fn millis(duration: std::time::Duration) -> u64 {
 }
 
 impl Model {
-    pub(crate) fn new(alias_bits: u8, epochs: EpochPolicy, leases: LeasePolicy, seed: u64) -> Self {
+    pub(crate) fn new(codecs: Vec<Codec>, epochs: EpochPolicy, leases: LeasePolicy, seed: u64) -> Self {
         Self {
-            pool: pool(alias_bits, epochs, leases),
+            pool: Pools::new(codecs, epochs, leases).unwrap(),
             rng: LowEntropy(rng(seed)),
             leases,
             epochs,
@@ -64,17 +76,36 @@ impl Model {
             sids: BTreeSet::new(),
             aliases: BTreeMap::new(),
             addresses: BTreeMap::new(),
+            quarantine: BTreeMap::new(),
+            waiting: BTreeMap::new(),
         }
     }
 
-    /// What is passed to the pool; it counts from then on.
+    /// What is passed to the pools; it counts from then on.
     pub(crate) fn clock(&mut self) -> Time {
         self.now = self.now.max(self.shown);
         Time::from_millis(self.shown)
     }
 
-    pub(crate) fn alias_of(&self, address: Ipv6Addr) -> Alias {
-        self.pool.codec().decode(address).unwrap().0
+    pub(crate) fn codecs(&self) -> impl Iterator<Item = (PoolId, &Codec)> {
+        (0..).map(PoolId).zip(self.pool.codecs())
+    }
+
+    pub(crate) fn alias_pools(&self) -> impl Iterator<Item = (PoolId, &AliasCodec)> {
+        self.codecs().filter_map(|(pool, codec)| match codec {
+            Codec::Alias(codec) => Some((pool, codec)),
+            Codec::Naive(_) => None,
+        })
+    }
+
+    /// The pool of an address, and its alias there.
+    pub(crate) fn pool_of(&self, address: IpAddr) -> (PoolId, Option<Alias>) {
+        let of = |(pool, codec): (PoolId, &Codec)| match (codec, address) {
+            (Codec::Alias(codec), IpAddr::V6(address)) => codec.decode(address).map(|(alias, _)| (pool, Some(alias))),
+            (Codec::Alias(_), IpAddr::V4(_)) => None,
+            (Codec::Naive(codec), _) => codec.decode(address).map(|_| (pool, None)),
+        };
+        self.codecs().find_map(of).unwrap()
     }
 
     pub(crate) fn held(&self, client: Client) -> usize {
@@ -82,39 +113,76 @@ impl Model {
         self.addresses.values().filter(|(c, _, address)| *c == Some(client) && !cooling(address)).count()
     }
 
-    pub(crate) fn is_live(&self, alias: Alias) -> bool {
+    pub(crate) fn is_live(&self, pool: PoolId, alias: Alias) -> bool {
         self.addresses.iter().any(|(address, (_, _, state))| {
-            self.alias_of(*address) == alias && matches!(state, Address::Leased { .. } | Address::Grace { .. })
+            matches!(state, Address::Leased { .. } | Address::Grace { .. })
+                && self.pool_of(*address) == (pool, Some(alias))
         })
     }
 
-    pub(crate) fn usable(&self, sid: Sid) -> Vec<Alias> {
+    /// An address has been removed before its time.
+    pub(crate) fn check_unused(&mut self, address: IpAddr) {
+        let (pool, Some(alias)) = self.pool_of(address) else { return };
+        if !self.is_live(pool, alias)
+            && let Some((_, state @ AliasState::Overdue)) = self.aliases.get_mut(&(pool, alias))
+        {
+            *state = AliasState::Abandoned;
+        }
+    }
+
+    pub(crate) fn usable(&self, sid: Sid) -> BTreeSet<(PoolId, Alias)> {
         let usable = |(s, state): &(Sid, AliasState)| *s == sid && *state == AliasState::Usable;
         self.aliases
             .iter()
             .filter(|(_, entry)| self.sids.contains(&sid) && usable(entry))
-            .map(|(alias, _)| *alias)
+            .map(|(key, _)| *key)
             .collect()
     }
 
-    pub(crate) fn leased_to(&self, client: Client, address: Ipv6Addr) -> bool {
+    /// Whether the SID could draw this address if it were free and its pool not in quarantine.
+    pub(crate) fn reaches(&self, usable: &BTreeSet<(PoolId, Alias)>, address: IpAddr) -> bool {
+        let (pool, alias) = self.pool_of(address);
+        alias.is_none_or(|alias| usable.contains(&(pool, alias)))
+    }
+
+    pub(crate) fn is_quarantined(&self, pool: PoolId) -> bool {
+        self.quarantine.get(&pool).is_some_and(|until| *until > self.now)
+    }
+
+    /// What a SID can use of a pool: how many addresses there are, and how many are free. `None` if it cannot use it.
+    pub(crate) fn room(&self, sid: Sid, pool: PoolId) -> Option<(u128, u128)> {
+        let usable = self.usable(sid);
+        let (size, ways) = match &self.pool.codecs()[usize::from(pool.0)] {
+            Codec::Alias(codec) => (1 << codec.random_bits(), usable.iter().filter(|(p, _)| *p == pool).count()),
+            Codec::Naive(codec) => (u128::from(codec.capacity()), 1),
+        };
+        let taken = |address: &&IpAddr| self.pool_of(**address).0 == pool && self.reaches(&usable, **address);
+        let size = size * ways as u128;
+        (ways > 0).then(|| (size, size - self.addresses.keys().filter(taken).count() as u128))
+    }
+
+    pub(crate) fn leased_to(&self, client: Client, address: IpAddr) -> bool {
         matches!(self.addresses.get(&address), Some((Some(c), _, Address::Leased { expires })) if *c == client && *expires > self.now)
     }
 
     /// alias-unique: a new alias was neither valid nor resting.
     pub(crate) fn draw(&mut self, new: NewAliases, sids: &[Sid]) {
-        let mut drawn: BTreeMap<Sid, u32> = BTreeMap::new();
-        for (sid, alias) in new.aliases {
-            *drawn.entry(sid).or_default() += 1;
-            let before = self.aliases.insert(alias, (sid, AliasState::Pending(new.epoch)));
+        let mut drawn: BTreeMap<(PoolId, Sid), u32> = BTreeMap::new();
+        for (pool, sid, alias) in new.aliases {
+            *drawn.entry((pool, sid)).or_default() += 1;
+            let before = self.aliases.insert((pool, alias), (sid, AliasState::Pending(new.epoch)));
             assert_eq!(before, None, "alias {alias} was drawn again");
         }
-        let expected = sids.iter().map(|sid| (*sid, self.epochs.aliases_per_sid)).collect();
+        let count = self.epochs.aliases_per_sid;
+        let each = |(pool, _): (PoolId, _)| sids.iter().map(move |sid| ((pool, *sid), count));
+        let expected = self.alias_pools().flat_map(each).collect();
         assert_eq!(drawn, expected);
     }
 
-    pub(crate) fn free_aliases(&self) -> u64 {
-        self.pool.codec().alias_count() - self.aliases.len() as u64
+    /// In each alias pool.
+    pub(crate) fn free_aliases(&self) -> Vec<(PoolId, u64)> {
+        let taken = |pool| self.aliases.keys().filter(|(p, _)| *p == pool).count() as u64;
+        self.alias_pools().map(|(pool, codec)| (pool, codec.alias_count() - taken(pool))).collect()
     }
 
     pub(crate) fn deadline(&self, state: Address) -> Option<u64> {
@@ -123,45 +191,6 @@ impl Model {
             Address::Grace { since } => Some(since + millis(self.leases.grace)),
             Address::Removing => None,
             Address::Cooling { since } => Some(since + millis(self.leases.cool_down)),
-        }
-    }
-
-    /// The pool's view is the model's.
-    pub(crate) fn compare(&self) {
-        let mut occupancy = Occupancy::default();
-        for (address, (client, location, state)) in &self.addresses {
-            let lease = self.pool.get(*address).unwrap();
-            let (expected, count) = match state {
-                Address::Leased { .. } => (LeaseState::Leased, &mut occupancy.leased),
-                Address::Grace { .. } => (LeaseState::Grace, &mut occupancy.grace),
-                Address::Removing => (LeaseState::Removing, &mut occupancy.removing),
-                Address::Cooling { .. } => (LeaseState::Cooling, &mut occupancy.cooling),
-            };
-            *count += 1;
-            assert_eq!((lease.state, lease.client, lease.location), (expected, *client, *location));
-            if let Some(deadline) = self.deadline(*state) {
-                assert_eq!(lease.deadline.as_millis(), deadline);
-            }
-        }
-        assert_eq!(self.pool.occupancy(), occupancy);
-        assert_eq!(self.pool.leases().count(), self.addresses.len());
-
-        let valid = |state: &AliasState| {
-            matches!(state, AliasState::Pending(_) | AliasState::Usable | AliasState::Retained { .. })
-        };
-        let expected: BTreeSet<(Sid, Alias)> = self
-            .aliases
-            .iter()
-            .filter(|(_, (_, state))| valid(state))
-            .map(|(alias, (sid, _))| (*sid, *alias))
-            .collect();
-        let aliases: Vec<(Sid, Alias)> = self.pool.aliases().collect();
-        assert_eq!(aliases.len(), expected.len());
-        assert_eq!(aliases.into_iter().collect::<BTreeSet<_>>(), expected);
-
-        let addresses = self.addresses.values().filter_map(|(_, _, state)| self.deadline(*state)).min();
-        if let Some(soonest) = addresses {
-            assert!(self.pool.next_deadline().unwrap().as_millis() <= soonest);
         }
     }
 }

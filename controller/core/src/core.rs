@@ -3,15 +3,17 @@ use std::{
     fmt,
 };
 
-use mimiq_addressing::{Codec, Demand, Epoch, EpochPolicy, Family, LeasePolicy, PolicyError, PoolId, Pools, Sid, Time};
+use mimiq_addressing::{
+    Alias, Codec, Demand, Epoch, EpochPolicy, Family, LeasePolicy, PolicyError, PoolId, Pools, Sid, Time,
+};
 use mimiq_contract::{Entry, PortId};
 use rand::rngs::StdRng;
 use slab::Slab;
 
 use crate::{
-    Client, ClientId, Command, Location, Rate, StoreVersion, Stored, Switch, SwitchId, SwitchSpec, bucket::Bucket,
-    clients::Clients, diff::Wanted, epochs::Pending, requests::Grant, stored::Phase, switch::Status, sync::WantedOf,
-    writes::Removal,
+    Client, ClientId, Command, Ended, Location, Rate, StoreVersion, Stored, Switch, SwitchId, SwitchSpec,
+    bucket::Bucket, clients::Clients, diff::Wanted, epochs::Pending, requests::Grant, stored::Phase, switch::Status,
+    sync::WantedOf, writes::Removal,
 };
 
 /// What the operator decides.
@@ -84,21 +86,26 @@ pub struct Core {
     last_switch: u32,
     pub(crate) grants: Slab<Grant>,
     pub(crate) removals: Slab<Removal>,
+    /// Aliases that go when the store knows that they are not in use.
+    pub(crate) retired: Vec<(StoreVersion, Vec<(PoolId, Sid, Alias)>)>,
     pub(crate) epochs: BTreeMap<Epoch, Pending>,
     /// No state was stored before: aliases in use are known when the edge switches have been read.
     pub(crate) fresh: bool,
+    /// The switches that are there from the beginning have been added.
+    pub(crate) started: bool,
     /// What was stored by earlier processes: switches that may have leases nobody here has seen yet.
     pub(crate) unknown: BTreeSet<u16>,
-    /// A client-facing switch had lost its entries while no controller was there.
-    pub(crate) emptied: bool,
     /// Until when an address of an earlier life may be in use.
     pub(crate) unknown_until: Time,
     pub(crate) state: Stored,
+    /// With which version the store learns of it that an emptied switch was met.
+    pub(crate) emptied_version: Option<StoreVersion>,
     /// With which version a SID was stored first.
     pub(crate) new_sids: BTreeMap<u16, StoreVersion>,
     pub(crate) version: StoreVersion,
     pub(crate) stored_version: StoreVersion,
     pub(crate) commands: Vec<Command>,
+    pub(crate) ended: Vec<Ended>,
     pub(crate) stats: Stats,
 }
 
@@ -131,16 +138,19 @@ impl Core {
             last_switch: 0,
             grants: Slab::new(),
             removals: Slab::new(),
+            retired: Vec::new(),
             epochs: BTreeMap::new(),
             fresh: stored == Stored::default(),
+            started: false,
             unknown: stored.sids.clone(),
-            emptied: false,
             unknown_until,
             state: stored,
+            emptied_version: None,
             new_sids: BTreeMap::new(),
             version: StoreVersion::default(),
             stored_version: StoreVersion::default(),
             commands: Vec::new(),
+            ended: Vec::new(),
             stats: Stats::default(),
         };
         core.take_over_stored_aliases(now);
@@ -165,7 +175,8 @@ impl Core {
         }
     }
 
-    /// Adds a switch: it is away until it is read.
+    /// Adds a switch: it is away until it is read. An edge switch that was not there before counts when it has all that the
+    /// others have.
     ///
     /// # Errors
     /// If its name or SID is another's, or the alias space is too small for one more SID.
@@ -177,10 +188,25 @@ impl Core {
         if let Some(sid) = spec.sid {
             self.by_sid.insert(sid, id);
         }
-        self.switches.insert(id, Switch::new(spec, drained));
+        if spec.edge && self.fresh && !self.started {
+            // No alias is in use anywhere.
+            self.state.edges.insert(spec.name.to_string());
+        }
+        let joining = spec.edge && !self.state.edges.contains(&*spec.name);
+        self.switches.insert(id, Switch::new(spec, drained, joining));
         self.settle_quarantine(now);
         self.draw_first_aliases(now);
         Ok(id)
+    }
+
+    /// The switches that are there from the beginning have been added: the first aliases can be drawn.
+    pub fn start(&mut self, now: Time) {
+        self.started = true;
+        let switches = &self.switches;
+        self.state.edges.retain(|name| switches.values().any(|switch| switch.edge && *switch.name == **name));
+        self.retire_unknown_sids(now);
+        self.draw_first_aliases(now);
+        self.pump_all();
     }
 
     /// What is to be done since the last call, in order.
@@ -273,8 +299,8 @@ impl Core {
 
     /// When [`advance`](Self::advance) has something to do next; may be past.
     pub fn next_deadline(&self) -> Option<Time> {
-        let retries = self.switches.values().filter_map(|switch| switch.alias_retry);
-        let unknown = (!self.unknown.is_empty() || self.emptied).then_some(self.unknown_until);
+        let retries = self.switches.values().flat_map(|switch| [switch.retry, switch.reread]).flatten();
+        let unknown = (!self.unknown.is_empty() || self.state.emptied).then_some(self.unknown_until);
         [self.pools.next_deadline(), self.pools.next_rotation(), unknown].into_iter().flatten().chain(retries).min()
     }
 

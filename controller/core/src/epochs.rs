@@ -1,7 +1,7 @@
 //! Alias epochs: every t_sid new aliases are stored, then go to every edge switch, and are used when all have them
 //! (MIMIQ §3.3) and the store says so.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use mimiq_addressing::{Alias, AliasError, Epoch, NewAliases, PoolId, Sid, Time};
 
@@ -10,14 +10,17 @@ use crate::{
     switch::{Owner, Status},
 };
 
-/// Before an edge switch that refused aliases is asked again.
-const AGAIN: Duration = Duration::from_secs(2);
-
 /// Aliases that are not used yet.
 #[derive(Debug)]
 pub(crate) struct Pending {
     aliases: Vec<(PoolId, Sid, Alias)>,
     phase: Spread,
+}
+
+impl Pending {
+    pub(crate) fn aliases(&self) -> &[(PoolId, Sid, Alias)] {
+        &self.aliases
+    }
 }
 
 #[derive(Debug)]
@@ -33,6 +36,9 @@ enum Spread {
 impl Core {
     /// Gives every client-facing switch that has none its first aliases.
     pub(crate) fn draw_first_aliases(&mut self, now: Time) {
+        if !self.started {
+            return;
+        }
         // Nothing is known of the aliases of an earlier life: the edge switches have them.
         let has_aliases = self.alias_codecs().next().is_some();
         if has_aliases && self.fresh && self.switches.values().any(|switch| switch.counts_as_edge() && !switch.seen) {
@@ -73,7 +79,7 @@ impl Core {
     }
 
     /// A switch that was there in an earlier life and is configured no more needs no new aliases.
-    fn retire_unknown_sids(&mut self, now: Time) {
+    pub(crate) fn retire_unknown_sids(&mut self, now: Time) {
         let usable: BTreeSet<Sid> = self.pools.usable_aliases().map(|(_, sid, _)| sid).collect();
         for sid in usable.into_iter().filter(|sid| !self.by_sid.contains_key(&sid.0)) {
             // It is there: it has usable aliases.
@@ -93,6 +99,7 @@ impl Core {
     /// What was given out with [`Command::Store`] is stored, or something later.
     pub fn stored(&mut self, now: Time, version: StoreVersion) {
         self.stored_version = self.stored_version.max(version);
+        self.remove_retired_aliases(now);
         let stored = self.stored_version;
         let due = |phase: &Spread| matches!(phase, Spread::Storing(v) | Spread::Confirming(v) if *v <= stored);
         let ready: Vec<Epoch> = self.epochs.iter().filter(|(_, p)| due(&p.phase)).map(|(epoch, _)| *epoch).collect();
@@ -137,7 +144,7 @@ impl Core {
         aliases.iter().filter_map(entry).collect()
     }
 
-    fn enqueue_whole(&mut self, id: SwitchId, owner: Owner, operations: Vec<Operation>) {
+    pub(crate) fn enqueue_whole(&mut self, id: SwitchId, owner: Owner, operations: Vec<Operation>) {
         if let Some(switch) = self.switches.get_mut(&id).filter(|switch| switch.status != Status::Away)
             && !operations.is_empty()
         {
@@ -145,16 +152,8 @@ impl Core {
         }
     }
 
-    /// An edge switch has got an epoch's aliases, or refused one.
-    pub(crate) fn epoch_written(&mut self, now: Time, id: SwitchId, epoch: Epoch, taken: bool) {
-        if taken {
-            self.has_alias_epoch(id, epoch);
-        } else if let Some(switch) = self.switches.get_mut(&id) {
-            switch.alias_retry = Some(now + AGAIN);
-        }
-    }
-
-    fn has_alias_epoch(&mut self, id: SwitchId, epoch: Epoch) {
+    /// The edge switch has the aliases of this epoch.
+    pub(crate) fn has_alias_epoch(&mut self, id: SwitchId, epoch: Epoch) {
         if let Some(Pending { phase: Spread::Waiting(waiting), .. }) = self.epochs.get_mut(&epoch) {
             waiting.remove(&id);
         }
@@ -191,22 +190,6 @@ impl Core {
     pub(crate) fn last_spread(&self) -> Option<Epoch> {
         let spread = self.epochs.iter().filter(|(_, pending)| matches!(pending.phase, Spread::Waiting(_)));
         spread.map(|(epoch, _)| *epoch).next_back()
-    }
-
-    pub(crate) fn retry_aliases(&mut self, now: Time) {
-        let due: Vec<SwitchId> = self
-            .switches
-            .iter_mut()
-            .filter_map(|(id, switch)| switch.alias_retry.take_if(|at| *at <= now).map(|_| *id))
-            .collect();
-        for id in due {
-            let waits = |pending: &Pending| matches!(&pending.phase, Spread::Waiting(waiting) if waiting.contains(&id));
-            let epochs: Vec<Epoch> = self.epochs.iter().filter(|(_, p)| waits(p)).map(|(epoch, _)| *epoch).collect();
-            for epoch in epochs {
-                let operations = self.alias_entries(epoch);
-                self.enqueue_whole(id, Owner::Epoch(epoch), operations);
-            }
-        }
     }
 
     /// Has the present state stored; `confirming` is an epoch that every edge switch has.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use mimiq_addressing::{Alias, Event, Lease, PoolId, Sid, Time};
 
 use crate::{
-    ClientId, Core, Location, Operation, rules,
+    ClientId, Core, Ended, Location, Operation, rules,
     switch::{Owner, Status},
     writes::{Removal, Removed},
 };
@@ -28,9 +28,10 @@ impl Core {
         }
         self.stop_sending(&expired);
         self.remove_rules(now, &removed);
-        self.remove_aliases(now, aliases);
+        self.retire_aliases(aliases);
         self.rotate_if_due(now);
-        self.retry_aliases(now);
+        self.retry_if_due(now);
+        self.reread_if_due(now);
         self.end_quarantine_if_due(now);
         self.forget_left_switches(now);
         self.pump_all();
@@ -38,6 +39,12 @@ impl Core {
 
     /// Leases have ended: their clients can no longer send from the addresses.
     pub(crate) fn stop_sending(&mut self, ended: &Leases) {
+        let grace = self.settings.leases.grace;
+        self.note_ended(ended.iter().map(|lease| Ended {
+            address: lease.address,
+            location: lease.location,
+            at: Time::from_elapsed(lease.deadline.since(Time::default()).saturating_sub(grace)),
+        }));
         for (sid, leases) in by_switch(ended) {
             let Some(id) = self.by_sid.get(&sid).copied() else { continue };
             let guard = |lease: &&Lease<ClientId, Location>| {
@@ -70,10 +77,23 @@ impl Core {
         }
     }
 
-    pub(crate) fn remove_aliases(&mut self, now: Time, aliases: Vec<(PoolId, Sid, Alias)>) {
-        if aliases.is_empty() {
-            return;
+    /// An alias that the store takes for one in use would be used again after a crash: it is stored before it goes.
+    fn retire_aliases(&mut self, aliases: Vec<(PoolId, Sid, Alias)>) {
+        if !aliases.is_empty() {
+            let version = self.store(None);
+            self.retired.push((version, aliases));
         }
+    }
+
+    /// Deletes the aliases of which the store knows by now.
+    pub(crate) fn remove_retired_aliases(&mut self, now: Time) {
+        let stored = self.stored_version;
+        for (_, aliases) in self.retired.extract_if(.., |(version, _)| *version <= stored).collect::<Vec<_>>() {
+            self.remove_aliases(now, aliases);
+        }
+    }
+
+    fn remove_aliases(&mut self, now: Time, aliases: Vec<(PoolId, Sid, Alias)>) {
         let key = |(pool, _, alias): &(PoolId, Sid, Alias)| {
             Operation::Delete(rules::alias(self.alias_prefix(*pool, *alias), std::net::Ipv6Addr::UNSPECIFIED).key())
         };

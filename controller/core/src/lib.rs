@@ -28,6 +28,7 @@ mod diff;
 mod epochs;
 mod expiry;
 mod location;
+mod operator;
 mod requests;
 pub mod rules;
 mod stored;
@@ -42,6 +43,7 @@ pub use commands::{Command, Denial, Fault, Granted, StoreVersion, Ticket, WriteE
 pub use core::{Core, Limits, PoolSpec, Settings, Stats};
 pub use diff::{Operation, Wanted, diff};
 pub use location::Location;
+pub use operator::Ended;
 pub use stored::{Phase, Stored, StoredAlias};
 pub use switch::{Status, Switch, SwitchId, SwitchSpec};
 pub use topology::TopologyError;

@@ -15,6 +15,8 @@ use crate::{
 pub(crate) struct Grant {
     pub(crate) ticket: Ticket,
     pub(crate) client: ClientId,
+    /// The client-facing switch.
+    pub(crate) at: SwitchId,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) expires: Time,
     /// Jobs that are not done.
@@ -49,7 +51,8 @@ impl Core {
             result => result?,
         };
         let addresses = set.addresses;
-        let grant = Grant { ticket, client, addresses: Vec::new(), expires: set.expires, waiting: 0, failed: None };
+        let grant =
+            Grant { ticket, client, at: id, addresses: Vec::new(), expires: set.expires, waiting: 0, failed: None };
         let grant = self.grants.insert(grant);
         // What delivers comes before what lets send.
         let entries: Vec<Entry> = addresses.iter().map(|address| rules::delivery(location, *address)).collect();
@@ -115,7 +118,11 @@ impl Core {
 
     /// All rules of a set are written, or not.
     pub(crate) fn finish_grant(&mut self, now: Time, grant: usize) {
-        let Grant { ticket, client, addresses, expires, failed, .. } = self.grants.remove(grant);
+        let Grant { ticket, client, at, addresses, expires, failed, .. } = self.grants.remove(grant);
+        // The switch may have lost what it confirmed, while another one was waited for.
+        let there = self.switches.get(&at).filter(|switch| switch.status == Status::Synced);
+        let name = self.switches.get(&at).map(|switch| switch.name.clone()).unwrap_or_default();
+        let failed = failed.or(there.is_none().then_some(WriteError::Unavailable(name)));
         let lifetime = expires.since(now);
         let held = |address: &IpAddr| {
             self.pools.get(*address).is_some_and(|lease| {

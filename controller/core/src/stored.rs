@@ -11,6 +11,11 @@ pub struct Stored {
     pub sids: BTreeSet<u16>,
     /// Every alias that may be in an address, or must rest.
     pub aliases: Vec<StoredAlias>,
+    /// A client-facing switch had lost its entries while no controller was there: addresses may be in use that nobody
+    /// knows of. So it is until the longest lease has ended.
+    pub emptied: bool,
+    /// Names of the edge switches that have all aliases in use; others join them when they have been put right.
+    pub edges: BTreeSet<String>,
     /// Names of the switches that the operator has drained.
     pub drained: BTreeSet<String>,
 }

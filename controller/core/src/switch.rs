@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fmt,
     net::Ipv6Addr,
     sync::Arc,
@@ -60,6 +60,8 @@ pub struct Switch {
     /// Read at least once in this process' life.
     pub(crate) seen: bool,
     pub(crate) drained: bool,
+    /// An edge switch that others do not wait for yet: it has to be put right first.
+    pub(crate) joining: bool,
     /// Removed by the operator; goes when its last lease has gone.
     pub(crate) leaving: bool,
     pub(crate) queue: VecDeque<Job>,
@@ -67,8 +69,11 @@ pub struct Switch {
     /// Removals that are confirmed when it has been read and put right.
     pub(crate) owed: Vec<usize>,
     pub(crate) sync: Sync,
-    /// When to try again to give it the aliases that it refused.
-    pub(crate) alias_retry: Option<Time>,
+    /// Entries that it refused to take, and when to try again.
+    pub(crate) refused: BTreeSet<EntryKey>,
+    pub(crate) retry: Option<Time>,
+    /// When to read it again, as it refused to delete what it should not have.
+    pub(crate) reread: Option<Time>,
     /// Bindings found at an edge whose client-facing switch has not been read yet.
     pub(crate) unclaimed: Vec<Entry>,
 }
@@ -78,7 +83,6 @@ pub struct Switch {
 pub(crate) struct Sync {
     pub(crate) jobs: usize,
     pub(crate) undeleted: bool,
-    pub(crate) alias_refused: bool,
     /// The epochs whose aliases it includes are those up to this one.
     pub(crate) epoch: Option<Epoch>,
 }
@@ -110,6 +114,8 @@ pub(crate) enum Owner {
     Epoch(Epoch),
     /// What the reading of the switch showed.
     Sync,
+    /// What it refused before; with it the switch has the aliases of this epoch and those before.
+    Retry(Option<Epoch>),
     /// The operator changed the configuration.
     Fixed,
     /// Nobody waits, but it must be done.
@@ -126,7 +132,7 @@ const WRITE: usize = 1024;
 const IN_FLIGHT: usize = 2;
 
 impl Switch {
-    pub(crate) fn new(spec: SwitchSpec, drained: bool) -> Self {
+    pub(crate) fn new(spec: SwitchSpec, drained: bool, joining: bool) -> Self {
         let SwitchSpec { name, sid, edge, tunnel_addr, fixed } = spec;
         Self {
             name,
@@ -138,12 +144,15 @@ impl Switch {
             connection: None,
             seen: false,
             drained,
+            joining,
             leaving: false,
             queue: VecDeque::new(),
             in_flight: VecDeque::new(),
             owed: Vec::new(),
             sync: Sync::default(),
-            alias_retry: None,
+            refused: BTreeSet::new(),
+            retry: None,
+            reread: None,
             unclaimed: Vec::new(),
         }
     }
@@ -173,6 +182,11 @@ impl Switch {
         self.status
     }
 
+    /// Whether it has been read in this process' life, so that its leases are known.
+    pub fn was_read(&self) -> bool {
+        self.seen
+    }
+
     /// Whether the operator has drained it.
     pub fn is_drained(&self) -> bool {
         self.drained
@@ -183,6 +197,11 @@ impl Switch {
         self.leaving
     }
 
+    /// Entries that it should have and refuses to take.
+    pub fn refused(&self) -> usize {
+        self.refused.len()
+    }
+
     /// Updates that it has not confirmed.
     pub fn pending(&self) -> usize {
         let queued: usize = self.queue.iter().map(|job| job.operations.len()).sum();
@@ -190,8 +209,13 @@ impl Switch {
     }
 
     /// Others wait for it: new aliases and bindings are not used before it has them.
-    pub(crate) fn counts_as_edge(&self) -> bool {
-        self.edge && !self.drained && !self.leaving
+    pub fn counts_as_edge(&self) -> bool {
+        self.edge && !self.drained && !self.leaving && !self.joining
+    }
+
+    /// Nothing is queued or under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.in_flight.is_empty()
     }
 
     /// The next write, if one may be given out.

@@ -1,14 +1,19 @@
 //! Reading a switch and putting it right: read, diff, write; never delete all.
 
+use std::time::Duration;
+
 use mimiq_addressing::{LeaseState, Sid, Time};
 use mimiq_contract::{Entry, EntryKey, tables::*};
 
 use crate::{
-    Core, Fault, Location, Operation, Switch, SwitchId,
+    Command, Core, Fault, Location, Operation, Switch, SwitchId,
     diff::{Wanted, diff},
     rules,
     switch::{Job, Owner, Status, Sync},
 };
+
+/// Before a switch that refused something is asked again.
+pub(crate) const AGAIN: Duration = Duration::from_secs(2);
 
 /// What the pools and the configuration want of one switch.
 pub(crate) struct WantedOf<'a> {
@@ -80,12 +85,21 @@ impl Wanted for WantedOf<'_> {
     }
 }
 
+/// Ports are opened last: without any, a client-facing switch was not filled, or not to the end.
+fn is_complete(entries: &[Entry]) -> bool {
+    entries.iter().any(|entry| matches!(entry, Entry::PortRole(..)))
+}
+
 impl Core {
     /// A switch was connected and read: these are its entries. `connection` is greater than those before.
     pub fn switch_read(&mut self, now: Time, id: SwitchId, connection: u64, entries: &[Entry]) {
         let Some(switch) = self.switches.get(&id) else { return };
         if switch.connection.is_some() {
             self.forget_connection(now, id);
+        }
+        if self.is_to_be_stored_first(id, entries) {
+            self.commands.push(Command::Reconnect { switch: id, connection });
+            return;
         }
         let first = self.switches.get_mut(&id).is_some_and(|switch| !std::mem::replace(&mut switch.seen, true));
         if first {
@@ -94,7 +108,14 @@ impl Core {
         let Some(switch) = self.switches.get(&id) else { return };
         let mut operations = diff(&WantedOf { core: self, switch }, entries);
         let unclaimed = if switch.edge { self.unclaimed(entries) } else { Vec::new() };
-        let left_alone = |operation: &Operation| unclaimed.iter().any(|entry| entry.key() == operation.key());
+        let left_alone = |operation: &Operation| match operation {
+            // A valid alias of a switch that was removed goes when its time is over: the store may say that it is in use.
+            Operation::Delete(EntryKey::Alias(AliasKey { alias_prefix })) => {
+                let alias = self.alias_at(*alias_prefix);
+                alias.is_some_and(|(pool, alias)| self.pools.alias_owner(pool, alias).is_some()) && switch.edge
+            }
+            other => unclaimed.iter().any(|entry| entry.key() == other.key()),
+        };
         operations.retain(|(_, operation)| !left_alone(operation));
         if !operations.is_empty() {
             let (switch, entries, changes) = (&*switch.name, entries.len(), operations.len());
@@ -112,6 +133,7 @@ impl Core {
         switch.sync = Sync { jobs: switch.queue.len(), epoch, ..Sync::default() };
         if switch.sync.jobs == 0 {
             self.finish_sync(now, id);
+            self.join_if_right(now, id);
         }
         if first {
             self.claim_bindings(now, id);
@@ -163,6 +185,19 @@ impl Core {
         }
     }
 
+    /// Once an emptied switch has been refilled, nobody sees any more that it was empty: that is stored before.
+    fn is_to_be_stored_first(&mut self, id: SwitchId, entries: &[Entry]) -> bool {
+        let sid = self.switches.get(&id).filter(|switch| !switch.seen).and_then(|switch| switch.sid);
+        if sid.is_none_or(|sid| !self.unknown.contains(&sid)) || is_complete(entries) {
+            return false;
+        }
+        if !self.state.emptied {
+            self.state.emptied = true;
+            self.emptied_version = Some(self.store(None));
+        }
+        self.emptied_version.is_some_and(|version| version > self.stored_version)
+    }
+
     /// Takes over what a switch has from an earlier life of the controller.
     fn adopt(&mut self, now: Time, id: SwitchId, entries: &[Entry]) {
         let Some(switch) = self.switches.get(&id) else { return };
@@ -190,10 +225,8 @@ impl Core {
                 "leases of an earlier life go on until their longest end"
             );
         }
-        let was_programmed = entries.iter().any(|entry| matches!(entry, Entry::ControlRelay(..)));
-        if self.unknown.remove(&sid) && !was_programmed {
+        if self.unknown.remove(&sid) && !is_complete(entries) {
             tracing::warn!(switch = &*name, "lost its entries while no controller was there: its leases are unknown");
-            self.emptied = true;
             // Its leases may still be used by clients that do not know: their aliases are not drawn from any more.
             if self.pools.remove_sid(now, Sid(sid)).is_ok() {
                 self.draw_first_aliases(now);
@@ -223,7 +256,9 @@ impl Core {
         for fault in faults {
             // What the operator configured and the switch refuses is the operator's to mend; the rest goes on.
             switch.sync.undeleted |= matches!(fault.operation, Operation::Delete(_));
-            switch.sync.alias_refused |= matches!(fault.operation.key(), EntryKey::Alias(_));
+            if !matches!(fault.operation, Operation::Delete(_)) {
+                switch.refused.insert(fault.operation.key());
+            }
         }
         switch.sync.jobs -= 1;
         if switch.sync.jobs == 0 {
@@ -234,13 +269,12 @@ impl Core {
     fn finish_sync(&mut self, now: Time, id: SwitchId) {
         let Some(switch) = self.switches.get_mut(&id) else { return };
         switch.status = Status::Synced;
-        let Sync { undeleted, alias_refused, epoch, .. } = std::mem::take(&mut switch.sync);
+        let Sync { undeleted, epoch, .. } = std::mem::take(&mut switch.sync);
         let (edge, sid) = (switch.edge, switch.sid);
         let confirmed = if undeleted { Vec::new() } else { std::mem::take(&mut switch.owed) };
-        if edge && alias_refused {
-            // At once with the next step of time, which waits as long as after any refusal.
-            switch.alias_retry = Some(now + std::time::Duration::from_secs(2));
-        }
+        let alias_refused = switch.refused.iter().any(|key| matches!(key, EntryKey::Alias(_)));
+        switch.retry = (!switch.refused.is_empty()).then_some(now + AGAIN);
+        switch.reread = undeleted.then_some(now + AGAIN);
         tracing::info!(switch = &*switch.name, "switch in sync");
         for removal in confirmed {
             self.removal_step(now, removal);
@@ -269,7 +303,7 @@ impl Core {
     /// Addresses without alias are given only when every edge switch can be given their bindings, and none may still be in
     /// use that nobody here knows of.
     pub(crate) fn settle_quarantine(&mut self, now: Time) {
-        let unknown = (!self.unknown.is_empty() || self.emptied) && self.unknown_until > now;
+        let unknown = (!self.unknown.is_empty() || self.state.emptied) && self.unknown_until > now;
         let until = if self.edge_missing().is_some() {
             Some(Time::from_millis(u64::MAX))
         } else {
@@ -281,11 +315,12 @@ impl Core {
     }
 
     pub(crate) fn end_quarantine_if_due(&mut self, now: Time) {
-        if (self.unknown.is_empty() && !self.emptied) || self.unknown_until > now {
+        if (self.unknown.is_empty() && !self.state.emptied) || self.unknown_until > now {
             return;
         }
         self.unknown.clear();
-        self.emptied = false;
+        self.state.emptied = false;
+        self.store(None);
         self.drop_unclaimed(|_| true);
         self.settle_quarantine(now);
     }

@@ -2,10 +2,10 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use mimiq_addressing::{Sid, Time};
+use mimiq_addressing::{Lease, Sid, Time};
 
 use crate::{
-    Command, Core, Operation, SwitchId, SwitchSpec,
+    Command, Core, Location, Operation, Switch, SwitchId, SwitchSpec,
     switch::{Owner, Status},
 };
 
@@ -39,7 +39,11 @@ pub enum TopologyError {
 }
 
 impl Core {
-    pub(crate) fn check_new(&self, spec: &SwitchSpec) -> Result<(), TopologyError> {
+    /// Whether a switch could be added.
+    ///
+    /// # Errors
+    /// If its name or SID is that of one that is there.
+    pub fn check_new(&self, spec: &SwitchSpec) -> Result<(), TopologyError> {
         if self.switches.values().any(|switch| switch.name == spec.name) {
             return Err(TopologyError::NameTaken(spec.name.clone()));
         }
@@ -114,6 +118,10 @@ impl Core {
             }
         } else {
             self.state.drained.remove(name);
+            if let Some(switch) = self.switches.get_mut(&id) {
+                switch.joining = edge;
+            }
+            self.join_if_right(now, id);
             self.draw_first_aliases(now);
         }
         self.store(None);
@@ -122,8 +130,25 @@ impl Core {
         Ok(())
     }
 
+    /// An edge switch that joins has been put right: from now on new aliases and bindings wait for it.
+    pub(crate) fn join_if_right(&mut self, now: Time, id: SwitchId) {
+        let right = |switch: &&mut Switch| {
+            let counts = switch.joining && !switch.drained && !switch.leaving;
+            counts && switch.status == Status::Synced && switch.is_idle() && switch.refused.is_empty()
+        };
+        if let Some(switch) = self.switches.get_mut(&id).filter(right) {
+            switch.joining = false;
+            self.state.edges.insert(switch.name.to_string());
+            self.store(None);
+            self.settle_quarantine(now);
+        }
+    }
+
     /// Nobody waits for this edge switch any more.
     fn waived_edge(&mut self, now: Time, id: SwitchId) {
+        if let Some(switch) = self.switches.get(&id) {
+            self.state.edges.remove(&*switch.name);
+        }
         self.no_edge_any_more(id);
         let owed = self.switches.get_mut(&id).map(|switch| std::mem::take(&mut switch.owed)).unwrap_or_default();
         for removal in owed {
@@ -146,7 +171,9 @@ impl Core {
         if let Some(sid) = sid {
             let _ = self.pools.remove_sid(now, Sid(sid));
             if !away {
-                let leases = self.pools.leases().filter(|lease| lease.location.sid == sid);
+                // Whoever has an adopted lease cannot be told: it runs out.
+                let told = |lease: &Lease<_, Location>| lease.location.sid == sid && lease.client.is_some();
+                let leases = self.pools.leases().filter(told);
                 let addresses: Vec<IpAddr> = leases.map(|lease| lease.address).collect();
                 self.revoke(now, &addresses);
             }

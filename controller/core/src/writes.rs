@@ -2,11 +2,15 @@
 
 use std::net::IpAddr;
 
-use mimiq_addressing::{Alias, PoolId, Sid, Time};
+use mimiq_addressing::{Alias, Epoch, PoolId, Sid, Time};
+
+use mimiq_contract::EntryKey;
 
 use crate::{
-    Command, Core, Fault, Operation, SwitchId, WriteError,
+    Command, Core, Fault, Operation, Switch, SwitchId, WriteError,
+    diff::Wanted,
     switch::{Job, NO_RANK, Owner, Status},
+    sync::{AGAIN, WantedOf},
 };
 
 /// Operations of a job: so that several clients' sets share a write, and one that is refused is no smaller than a set.
@@ -67,6 +71,7 @@ impl Core {
             (start, faults) = (end, others);
             self.settle(now, id, span.owner, own);
         }
+        self.join_if_right(now, id);
         // A removal that was refused may have ended the connection meanwhile.
         self.pump_all();
     }
@@ -82,9 +87,10 @@ impl Core {
             // It may name a client's address.
             tracing::debug!(message = fault.message, "refused because");
         }
+        let undeleted = faults.iter().any(|fault| matches!(fault.operation, Operation::Delete(_)));
         match owner {
             Owner::Grant(grant) => self.grant_written(now, id, grant, faults.first()),
-            Owner::Removal(_) | Owner::Cleanup if !faults.is_empty() => {
+            Owner::Removal(_) | Owner::Cleanup | Owner::Spare | Owner::Fixed if undeleted => {
                 if let Owner::Removal(removal) = owner
                     && let Some(switch) = self.switches.get_mut(&id)
                 {
@@ -93,9 +99,44 @@ impl Core {
                 self.reconnect(now, id);
             }
             Owner::Removal(removal) => self.removal_step(now, removal),
-            Owner::Epoch(epoch) => self.epoch_written(now, id, epoch, faults.is_empty()),
+            Owner::Epoch(epoch) if faults.is_empty() => self.has_alias_epoch(id, epoch),
+            Owner::Epoch(_) => self.try_again_later(now, id, faults),
             Owner::Sync => self.sync_written(now, id, faults),
-            Owner::Fixed | Owner::Cleanup | Owner::Spare => {}
+            Owner::Retry(epoch) => self.retried(now, id, epoch, faults),
+            Owner::Fixed | Owner::Cleanup | Owner::Spare => self.try_again_later(now, id, faults),
+        }
+    }
+
+    /// The switch refused entries: perhaps it takes them later.
+    pub(crate) fn try_again_later(&mut self, now: Time, id: SwitchId, faults: &[Fault]) {
+        let Some(switch) = self.switches.get_mut(&id).filter(|_| !faults.is_empty()) else { return };
+        switch.refused.extend(faults.iter().map(|fault| fault.operation.key()));
+        switch.retry.get_or_insert(now + AGAIN);
+    }
+
+    /// Writes what switches refused, if it is still wanted.
+    pub(crate) fn retry_if_due(&mut self, now: Time) {
+        let epoch = self.last_spread();
+        let due = |(id, switch): (&SwitchId, &mut Switch)| switch.retry.take_if(|at| *at <= now).map(|_| *id);
+        for id in self.switches.iter_mut().filter_map(due).collect::<Vec<_>>() {
+            let Some(switch) = self.switches.get_mut(&id) else { continue };
+            let keys = std::mem::take(&mut switch.refused);
+            let Some(switch) = self.switches.get(&id) else { continue };
+            let wanted = WantedOf { core: self, switch };
+            let operation = |key: &EntryKey| match wanted.entry(key) {
+                Some(entry) => Operation::set(entry, false),
+                None => Operation::Delete(*key),
+            };
+            let operations = keys.iter().map(operation).collect();
+            self.enqueue_whole(id, Owner::Retry(epoch), operations);
+        }
+    }
+
+    fn retried(&mut self, now: Time, id: SwitchId, epoch: Option<Epoch>, faults: &[Fault]) {
+        self.try_again_later(now, id, faults);
+        let all = self.switches.get(&id).is_some_and(|switch| switch.edge && switch.refused.is_empty());
+        if let Some(epoch) = epoch.filter(|_| all) {
+            self.has_aliases(id, epoch);
         }
     }
 
@@ -147,6 +188,14 @@ impl Core {
         }
     }
 
+    /// Reads switches again that refused to delete something.
+    pub(crate) fn reread_if_due(&mut self, now: Time) {
+        let due = |(id, switch): (&SwitchId, &Switch)| switch.reread.filter(|at| *at <= now).map(|_| *id);
+        for id in self.switches.iter().filter_map(due).collect::<Vec<_>>() {
+            self.reconnect(now, id);
+        }
+    }
+
     /// What the switch has is not what it was told: it must be read again.
     fn reconnect(&mut self, now: Time, id: SwitchId) {
         let Some(connection) = self.switches.get(&id).and_then(|switch| switch.connection) else { return };
@@ -156,7 +205,9 @@ impl Core {
 
     pub(crate) fn forget_connection(&mut self, now: Time, id: SwitchId) {
         let Some(switch) = self.switches.get_mut(&id) else { return };
-        (switch.status, switch.connection, switch.alias_retry) = (Status::Away, None, None);
+        (switch.status, switch.connection) = (Status::Away, None);
+        (switch.retry, switch.reread) = (None, None);
+        switch.refused.clear();
         let written = std::mem::take(&mut switch.in_flight).into_iter().flatten().map(|span| span.owner);
         let queued = std::mem::take(&mut switch.queue).into_iter().map(|job| job.owner);
         let name = switch.name.clone();
@@ -169,7 +220,7 @@ impl Core {
                     }
                 }
                 // The next reading shows what is missing.
-                Owner::Epoch(_) | Owner::Sync | Owner::Fixed | Owner::Cleanup | Owner::Spare => {}
+                Owner::Epoch(_) | Owner::Sync | Owner::Retry(_) | Owner::Fixed | Owner::Cleanup | Owner::Spare => {}
             }
         }
         self.settle_quarantine(now);

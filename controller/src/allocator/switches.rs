@@ -4,10 +4,19 @@ use std::sync::Arc;
 
 use mimiq_contract::Entry;
 use mimiq_core::{Fault, SwitchId, SwitchSpec, TopologyError};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::Allocator;
-use crate::p4rt::{self, Events, Order, Target};
+use crate::p4rt::{self, Events, Order, Reader, Target};
+
+/// The session of a switch.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) orders: mpsc::UnboundedSender<Order>,
+    target: Target,
+    /// Why it was not available the last time; nothing since it was read.
+    failure: Option<String>,
+}
 
 /// Tells the core what happens to one switch.
 pub struct SwitchEvents {
@@ -24,17 +33,22 @@ impl Allocator {
         let allocator = self.clone();
         self.with_state(move |state, now| {
             let switch = state.core.add_switch(now, spec)?;
-            let session = p4rt::start(target, Arc::new(SwitchEvents { allocator, switch }));
-            state.sessions.insert(switch, session);
+            let orders = p4rt::start(target.clone(), Arc::new(SwitchEvents { allocator, switch }));
+            state.sessions.insert(switch, Session { orders, target, failure: None });
             Ok(switch)
         })
     }
 
-    /// All entries that a switch has now; `None` if it is away.
-    pub async fn read_switch(&self, switch: SwitchId) -> Option<Vec<Entry>> {
+    /// A way to read what a switch has now; `None` if it is away.
+    pub async fn look_at(&self, switch: SwitchId) -> Option<Reader> {
         let (asked, answer) = oneshot::channel();
-        self.lock().order(switch, Order::Read(asked));
+        self.lock().order(switch, Order::Look(asked));
         answer.await.ok()
+    }
+
+    /// How a switch is reached, and why it was not the last time, if it is not in sync since.
+    pub fn session(&self, switch: SwitchId) -> Option<(Target, Option<String>)> {
+        self.lock().sessions.get(&switch).map(|session| (session.target.clone(), session.failure.clone()))
     }
 
     /// Ends all sessions; the switches keep their entries.
@@ -45,7 +59,12 @@ impl Allocator {
 
 impl Events for SwitchEvents {
     fn read(&self, connection: u64, entries: &[Entry]) {
-        self.allocator.with(|core, now| core.switch_read(now, self.switch, connection, entries));
+        self.allocator.with_state(|state, now| {
+            state.core.switch_read(now, self.switch, connection, entries);
+            if let Some(session) = state.sessions.get_mut(&self.switch) {
+                session.failure = None;
+            }
+        });
         self.allocator.reassess();
     }
 
@@ -64,5 +83,11 @@ impl Events for SwitchEvents {
     fn lost(&self, connection: u64) {
         self.allocator.with(|core, now| core.switch_lost(now, self.switch, connection));
         self.allocator.reassess();
+    }
+
+    fn failed(&self, why: &str) {
+        if let Some(session) = self.allocator.lock().sessions.get_mut(&self.switch) {
+            session.failure = Some(why.to_owned());
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! The controller's daemon.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
 use clap::Parser;
-use mimiq_controller::{Controller, config::Config, telemetry};
+use mimiq_controller::{Controller, config::Config, http, telemetry};
 use mimiq_daemon::{Command, ConfigCommand, Logs};
 
 /// mimiq's allocation server and SDN controller.
@@ -46,10 +46,20 @@ fn run(path: &std::path::Path) -> anyhow::Result<()> {
 async fn serve(config: &Config) -> anyhow::Result<()> {
     let told_to_stop = mimiq_daemon::stop_signal()?;
     tokio::pin!(told_to_stop);
-    if let Some(address) = config.http {
-        telemetry::serve(address).with_context(|| format!("http: {address}"))?;
-    }
+    let pages = match config.http {
+        Some(address) => {
+            Some((http::listen(address).with_context(|| format!("http: {address}"))?, telemetry::install()?))
+        }
+        None => None,
+    };
     let mut controller = Controller::start(config)?;
+    if let Some((listener, metrics)) = pages {
+        let (reporting, asked) = (controller.allocator().clone(), controller.allocator().clone());
+        let not_ready = move || asked.with(|core, _| core.not_ready());
+        let pages =
+            http::Pages { metrics, report: Arc::new(move || reporting.report()), not_ready: Arc::new(not_ready) };
+        tokio::spawn(http::serve(listener, pages));
+    }
     tokio::select! {
         () = controller.ready() => {
             tracing::info!("ready");

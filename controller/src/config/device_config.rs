@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::ConfigError;
 
 /// A program in the form that its target takes: JSON for BMv2, binary for Tofino.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "PathBuf")]
 pub struct DeviceConfig {
     /// The file.

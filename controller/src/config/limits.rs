@@ -4,7 +4,7 @@ use serde::Deserialize;
 use super::values;
 
 /// What clients may have and do.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Addresses of one client at a time, those in their grace included.

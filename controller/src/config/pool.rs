@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::values;
 
 /// A pool of addresses.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pool {
     /// Its name in commands and metrics.

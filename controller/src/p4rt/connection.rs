@@ -1,6 +1,7 @@
 mod lost;
 mod meter;
 mod pipeline;
+mod reader;
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,6 +24,7 @@ use tonic::{
 
 pub(super) use lost::Lost;
 use lost::{call, not_arbitrated, puzzling};
+pub use reader::{ReadError, Reader};
 
 use mimiq_core::Operation;
 

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{
-    Target,
+    Reader, Target,
     connection::{Connection, Lost},
     write::write,
 };
@@ -32,8 +32,8 @@ pub enum Order {
         /// Counted by [`Events::read`].
         connection: u64,
     },
-    /// Read all entries now, for somebody who looks; no answer if the switch is away.
-    Read(oneshot::Sender<Vec<Entry>>),
+    /// Hand out a way to read, for somebody who looks; no answer if the switch is away.
+    Look(oneshot::Sender<Reader>),
 }
 
 /// Who is told what happens to the switch.
@@ -44,6 +44,8 @@ pub trait Events: Send + Sync + 'static {
     fn wrote(&self, connection: u64, faults: &[Fault]);
     /// The connection is gone.
     fn lost(&self, connection: u64);
+    /// The switch was not reached, or its connection was lost, for this reason.
+    fn failed(&self, why: &str);
 }
 
 /// Starts the session of one switch.
@@ -99,6 +101,7 @@ impl Session {
             }
             // Repeats say nothing new.
             let lost = lost.to_string();
+            self.events.failed(&lost);
             if said.as_ref() == Some(&lost) {
                 tracing::debug!(switch = %self.target.name, lost, "switch still not available");
             } else {
@@ -157,11 +160,8 @@ impl Session {
                 }
                 Order::Reconnect { connection: of } if of == self.connection => return Ok(Lost::Undone),
                 Order::Write { .. } | Order::Reconnect { .. } => {}
-                Order::Read(asked) => match connection.read().await {
-                    // Whoever asked may be gone.
-                    Ok(entries) => drop(asked.send(entries)),
-                    Err(lost) => return Ok(lost),
-                },
+                // Whoever asked may be gone.
+                Order::Look(asked) => drop(asked.send(connection.reader())),
             }
         }
     }

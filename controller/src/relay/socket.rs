@@ -80,6 +80,11 @@ impl RelaySocket {
         Ok(Self { socket, tunnels, receiver: Mutex::new(receiver), start: Instant::now() })
     }
 
+    /// Changes how many datagrams each port of a switch may send.
+    pub fn set_rate(&self, rate: Rate) {
+        self.receiver.lock().unwrap_or_else(PoisonError::into_inner).rate = rate;
+    }
+
     /// Unwraps one datagram into `buffer`; `None` if it is to be dropped.
     fn unwrap(
         &self,

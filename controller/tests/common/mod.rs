@@ -141,7 +141,7 @@ impl Network {
     /// A new client, connected at a port of a client-facing switch.
     pub async fn client(&self, name: &str, sid: usize, port: u16) -> Client {
         if !self.pki().join(format!("{name}.pem")).exists() {
-            pki::enrol(&self.pki(), name).unwrap();
+            pki::enrol(&self.pki(), pki::Kind::Client, name).unwrap();
         }
         let at = self.relays[sid - 1].attach(port).await;
         timeout(PATIENCE, Client::connect(&self.pki(), name, at)).await.expect("no handshake").unwrap()

@@ -1,4 +1,5 @@
-//! The messages between agent and controller ([`allocation`]) and between agent and applications ([`local`]).
+//! The messages between agent and controller ([`allocation`]), between agent and applications ([`local`]), and between
+//! operators and controller (`admin`, with the feature of that name).
 
 pub mod framing;
 
@@ -17,4 +18,16 @@ pub mod allocation {
 #[allow(missing_docs)]
 pub mod local {
     include!(concat!(env!("OUT_DIR"), "/mimiq.local.v1.rs"));
+}
+
+/// `mimiq.admin.v1`: the controller's interface for operators.
+#[cfg(feature = "admin")]
+#[allow(missing_docs)]
+pub mod admin {
+    include!(concat!(env!("OUT_DIR"), "/mimiq.admin.v1.rs"));
+
+    /// The interface's description (google.protobuf.FileDescriptorSet), for reflection.
+    pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/admin.bin"));
+    /// The port that the configuration's example and `mimiqctl` use.
+    pub const PORT: u16 = 9572;
 }

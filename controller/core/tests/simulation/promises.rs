@@ -13,6 +13,8 @@ pub(crate) struct Promise {
     pub(crate) until: u64,
     /// Until when packets to it are delivered.
     pub(crate) end: u64,
+    /// Its switch lost its rules when no controller knew of them: nobody can put them back. It still is nobody else's.
+    pub(crate) forgotten: bool,
 }
 
 #[derive(Debug)]
@@ -41,6 +43,13 @@ impl Promises {
         if let Some(promise) = self.by_address.get_mut(&address).filter(|promise| promise.client == client) {
             promise.until = promise.until.min(now);
             promise.end = promise.end.min(now + grace);
+        }
+    }
+
+    /// The switch with this SID has lost what nobody else knows.
+    pub(crate) fn forget(&mut self, sid: u16) {
+        for promise in self.by_address.values_mut().filter(|promise| promise.location.sid == sid) {
+            promise.forgotten = true;
         }
     }
 

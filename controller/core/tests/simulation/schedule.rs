@@ -23,7 +23,6 @@ impl World {
             90..92 => self.the_controller_is_killed(),
             92..96 => self.the_controller_starts(),
             96..98 => self.some_switch_is_drained_or_not(),
-            98..99 => self.the_revoked_know(),
             _ => self.a_switch_is_removed_or_added(),
         }
         self.open_connections();

@@ -17,6 +17,8 @@ pub(crate) struct SimSwitch {
     pub(crate) inbox: VecDeque<Vec<Operation>>,
     /// It lost its entries and has not been put right since.
     pub(crate) emptied: bool,
+    /// It has what it had in an earlier life, or before it was removed: this controller has not put it right yet.
+    pub(crate) stale: bool,
 }
 
 impl SimSwitch {
@@ -30,6 +32,7 @@ impl SimSwitch {
             connections: 0,
             inbox: VecDeque::new(),
             emptied: false,
+            stale: false,
         }
     }
 

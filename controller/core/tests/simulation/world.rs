@@ -5,7 +5,7 @@ use std::{
 };
 
 use mimiq_addressing::{AliasCodec, Codec, Demand, EpochPolicy, LeasePolicy, LeaseState, NaiveCodec, Time};
-use mimiq_contract::{Entry, EntryKey, MacAddr, PortId, tables::*};
+use mimiq_contract::{Entry, EntryKey, MacAddr, PortId, Role, tables::*};
 use mimiq_core::{
     Command, Core, Denial, Granted, Limits, Location, PoolSpec, Rate, Settings, Status, StoreVersion, Stored,
     SwitchSpec, Ticket, rules,
@@ -90,10 +90,8 @@ fn spec(n: u16) -> SwitchSpec {
     };
     let mut fixed = vec![Entry::SwitchInfo(SwitchInfoKey {}, action)];
     if !edge {
-        let key = ControlRelayKey { dst_addr: tunnel_addr, udp_dst_port: 1 };
-        let relay =
-            ControlRelayAction::RelayToController { sid: n, switch_addr: tunnel_addr, controller_addr: tunnel_addr };
-        fixed.push(Entry::ControlRelay(key, relay));
+        let role = PortRoleAction::SetRole { role: Role::Client };
+        fixed.push(Entry::PortRole(PortRoleKey { port: PortId(1) }, role));
     }
     SwitchSpec { name: format!("s{n}").as_str().into(), sid: (!edge).then_some(n), edge, tunnel_addr, fixed }
 }
@@ -204,6 +202,9 @@ impl World {
                 let mut gone = self.switches.remove(at);
                 gone.id = None;
                 gone.break_off(&mut self.rng);
+                if let (Some(sid), true) = (gone.spec.sid, gone.emptied) {
+                    self.promises.forget(sid);
+                }
                 self.removed.push(gone);
             }
             Command::Reply { ticket, result } => self.replied(ticket, result),
@@ -230,7 +231,7 @@ impl World {
                 for address in granted.addresses {
                     self.rules_are_there(address, location);
                     self.alias_is_fresh(address, location.sid);
-                    let promise = Promise { client, location, until, end: until + GRACE };
+                    let promise = Promise { client, location, until, end: until + GRACE, forgotten: false };
                     self.promises.grant(self.now, address, promise);
                 }
             }
@@ -264,7 +265,7 @@ impl World {
         };
         let core = self.core.as_ref().unwrap();
         for edge in self.switches.iter().filter(|s| s.spec.edge && !s.emptied) {
-            let waived = edge.id.and_then(|id| core.switch(id)).is_none_or(|s| s.is_drained() || s.is_leaving());
+            let waived = edge.id.and_then(|id| core.switch(id)).is_none_or(|s| !s.counts_as_edge());
             // One that was away since it came knows nothing, and forwards nothing.
             assert!(
                 waived || edge.tables.is_empty() || has(edge, rule),
@@ -291,11 +292,16 @@ impl World {
             let all = self.switches.iter().chain(&self.removed);
             let Some(at) = all.filter(|s| s.spec.sid == Some(location.sid)).find(|s| !s.emptied) else { continue };
             let delivery = rules::delivery(*location, *address);
-            assert_eq!(at.tables.get(&delivery.key()), Some(&delivery), "in-flight: {promise:?} at {}", self.now);
+            let kept = promise.forgotten || at.tables.get(&delivery.key()) == Some(&delivery);
+            assert!(kept, "in-flight: {address} {promise:?} at {}", self.now);
             let guard = rules::guard(*location, *address);
-            assert!(*until <= self.now || at.tables.contains_key(&guard.key()), "lost: {promise:?} at {}", self.now);
+            assert!(
+                promise.forgotten || *until <= self.now || at.tables.contains_key(&guard.key()),
+                "lost: {promise:?} at {}",
+                self.now
+            );
             // source-guard: nobody else may send from it.
-            for switch in self.switches.iter().filter(|s| s.id.is_some()) {
+            for switch in self.switches.iter().filter(|s| !s.stale) {
                 for key in switch.tables.keys().filter(|key| rules::address_of(key) == Some(*address)) {
                     let is_guard = matches!(key, EntryKey::SourceGuardV6(_) | EntryKey::SourceGuardV4(_));
                     assert!(
@@ -379,14 +385,19 @@ impl World {
         let Some(faults) = switch.carry_out(&mut self.rng, refusals) else { return false };
         self.seen.refused_updates += faults.len() as u64;
         self.with(|core, now| core.switch_wrote(now, id, connection, &faults));
-        let synced = |core: &Core| core.switch(id).is_some_and(|s| s.status() == Status::Synced);
-        if self.core.as_ref().is_some_and(synced)
-            && let Some(switch) = self.switches.iter_mut().find(|s| s.id == Some(id))
-            && switch.inbox.is_empty()
-        {
-            switch.emptied = false;
-        }
+        self.note_synced();
         true
+    }
+
+    /// Switches that have all they should again.
+    fn note_synced(&mut self) {
+        let Some(core) = &self.core else { return };
+        for switch in self.switches.iter_mut().filter(|switch| switch.inbox.is_empty()) {
+            let known = switch.id.and_then(|id| core.switch(id));
+            if known.is_some_and(|known| known.status() == Status::Synced && known.refused() == 0) {
+                (switch.emptied, switch.stale) = (false, false);
+            }
+        }
     }
 
     pub(crate) fn every_write_is_answered(&mut self) -> bool {
@@ -398,6 +409,7 @@ impl World {
     }
 
     fn lose(&mut self, n: usize) {
+        self.say(|| format!("{} is lost", self.switches[n].spec.name));
         let switch = &mut self.switches[n];
         self.seen.lost_writes += u64::from(!switch.inbox.is_empty());
         let (id, connection) = (switch.id, switch.connection);
@@ -420,12 +432,18 @@ impl World {
         switch.inbox.clear();
         switch.tables.clear();
         switch.emptied = true;
+        let known =
+            switch.id.zip(self.core.as_ref()).and_then(|(id, core)| core.switch(id)).is_some_and(|s| s.was_read());
+        if let (Some(sid), false) = (switch.spec.sid, known) {
+            self.promises.forget(sid);
+        }
         self.lose(n);
     }
 
     pub(crate) fn some_switch_is_cut_off_or_back(&mut self) {
         let n = self.rng.random_range(0..self.switches.len());
         self.switches[n].reachable ^= true;
+        self.say(|| format!("{} reachable: {}", self.switches[n].spec.name, self.switches[n].reachable));
         if !self.switches[n].reachable {
             self.lose(n);
         }
@@ -441,12 +459,15 @@ impl World {
             switch.connections += 1;
             switch.connection = Some(switch.connections);
             let (connection, entries) = (switch.connections, switch.entries());
+            self.say(|| format!("{} is read: {} entries", self.switches[n].spec.name, entries.len()));
             self.with(|core, now| core.switch_read(now, id, connection, &entries));
+            self.note_synced();
         }
     }
 
     pub(crate) fn the_store_is_written(&mut self) {
         let Some((version, state)) = self.to_store.take() else { return };
+        self.say(|| format!("stored: {state:?}"));
         self.durable = state;
         self.with(|core, now| core.stored(now, version));
     }
@@ -465,6 +486,9 @@ impl World {
             self.seen.lost_writes += u64::from(!switch.inbox.is_empty());
             switch.break_off(&mut self.rng);
             switch.id = None;
+            if let (Some(sid), true) = (switch.spec.sid, switch.emptied) {
+                self.promises.forget(sid);
+            }
         }
     }
 
@@ -481,18 +505,17 @@ impl World {
             let spec = self.switches[n].spec.clone();
             let mut id = None;
             self.with(|core, now| id = Some(core.add_switch(now, spec).unwrap()));
-            (self.switches[n].id, self.switches[n].connections) = (id, 0);
+            (self.switches[n].id, self.switches[n].connections, self.switches[n].stale) = (id, 0, true);
         }
+        self.with(|core, now| core.start(now));
     }
 
     pub(crate) fn some_switch_is_drained_or_not(&mut self) {
         let n = self.rng.random_range(0..self.switches.len());
         let (name, drained) = (self.switches[n].spec.name.clone(), self.rng.random_bool(0.5));
+        self.say(|| format!("{name} drained: {drained}"));
         self.with(|core, now| core.drain_switch(now, &name, drained).unwrap());
     }
-
-    /// Clients whose switch was away when it was removed are told nothing.
-    pub(crate) fn the_revoked_know(&mut self) {}
 
     pub(crate) fn a_switch_is_removed_or_added(&mut self) {
         if self.core.is_none() {
@@ -501,14 +524,17 @@ impl World {
         if let Some(at) = (0..self.removed.len()).next() {
             // It comes back as it was left, or empty.
             let mut switch = self.removed.swap_remove(at);
+            switch.stale = true;
             if self.rng.random_bool(0.5) {
                 switch.tables.clear();
                 switch.emptied = true;
+                switch.spec.sid.into_iter().for_each(|sid| self.promises.forget(sid));
             }
             let spec = switch.spec.clone();
             let mut id = None;
             self.with(|core, now| id = core.add_switch(now, spec).ok());
             (switch.id, switch.connections) = (id, 0);
+            self.say(|| format!("{} comes back: {}", switch.spec.name, id.is_some()));
             if id.is_some() { self.switches.push(switch) } else { self.removed.push(switch) }
         } else if self.switches.iter().filter(|s| s.spec.edge).count() > 1 && self.switches.len() == 5 {
             let n = self.rng.random_range(0..self.switches.len());
@@ -543,7 +569,13 @@ impl World {
         for switch in &self.switches {
             let Some(id) = switch.id else { continue };
             let wanted: BTreeMap<EntryKey, Entry> = core.desired(id).into_iter().map(|e| (e.key(), e)).collect();
-            assert_eq!(switch.tables, wanted, "no-leak: {}", switch.spec.name);
+            let lacking: Vec<_> = wanted.iter().filter(|(k, v)| switch.tables.get(k) != Some(v)).collect();
+            let leaked: Vec<_> = switch.tables.iter().filter(|(k, v)| wanted.get(k) != Some(v)).collect();
+            assert!(
+                lacking.is_empty() && leaked.is_empty(),
+                "no-leak: {} lacks {lacking:?}, has {leaked:?}",
+                switch.spec.name
+            );
             assert!(!switch.tables.keys().any(|key| rules::address_of(key).is_some()), "no-leak: {}", switch.spec.name);
         }
         self.seen.epochs += core.stats().epochs;
