@@ -44,8 +44,8 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
         println!("skipped: {} not found (apt-get install isc-dhcp-server)", dhcp::DHCPD);
         None
     };
-    results.extend(rates(kea, dhcpd)?);
-    results.extend(latency(kea)?);
+    let own = rates(kea, dhcpd, &mut results)?;
+    results.extend(latency(kea, own)?);
     results.extend(memory()?);
     results.push(refusal()?);
     results.iter().for_each(Measurement::print);
@@ -57,8 +57,9 @@ fn each(rate: f64) -> f64 {
     1e6 / rate
 }
 
-fn rates(kea: u32, dhcpd: Option<u32>) -> anyhow::Result<Vec<Measurement>> {
-    let mut results = Vec::new();
+/// Returns the rate in sets of the size that the marks are about.
+fn rates(kea: u32, dhcpd: Option<u32>, results: &mut Vec<Measurement>) -> anyhow::Result<f64> {
+    let mut own = 0.0;
     for set in SETS {
         let rate = mimiq::highest(set)?;
         println!("alloc: mimiq gives {rate:.0} addresses/s in sets of {set}");
@@ -66,25 +67,31 @@ fn rates(kea: u32, dhcpd: Option<u32>) -> anyhow::Result<Vec<Measurement>> {
         let (cost, of_kea) = (each(rate), each(kea.into()));
         results.push(Measurement::new(&name, cost, "us", KEA, of_kea));
         if set == SET {
+            own = rate;
             results.extend(dhcpd.map(|dhcpd| Measurement::new(&name, cost, "us", DHCPD, each(dhcpd.into()))));
             results.push(Measurement::with_mark(&name, cost, "us", of_kea / FASTER));
         }
     }
-    Ok(results)
+    Ok(own)
 }
 
 /// Kea's two exchanges are one for a client, but perfdhcp says of each alone how long it took: the second counts, in which a
 /// lease is written.
-fn latency(kea: u32) -> anyhow::Result<Vec<Measurement>> {
+fn latency(kea: u32, own: f64) -> anyhow::Result<Vec<Measurement>> {
     let theirs = dhcp::latency(Server::Kea, kea / 2)?;
-    let ours = mimiq::latency(SET, f64::from(kea) * FASTER / 2.0)?;
-    let name = |quantile| format!("alloc: {quantile} at half of {FASTER} x Kea's rate");
-    let peer = format!("{KEA}, half its rate");
-    Ok(vec![
-        Measurement::new(name("p50"), ours.p50, "ms", &peer, theirs.p50),
-        Measurement::new(name("p99"), ours.p99, "ms", &peer, theirs.p99),
-        Measurement::with_mark(name("p99"), ours.p99, "ms", P99_MS),
-    ])
+    let at_mark = format!("half of {FASTER} x Kea's rate");
+    let mut results = Vec::new();
+    for (rate, at) in [(own / 2.0, "half its rate"), (f64::from(kea) * FASTER / 2.0, &at_mark)] {
+        let ours = mimiq::latency(SET, rate)?;
+        for (quantile, ours, theirs) in [("p50", ours.p50, theirs.p50), ("p99", ours.p99, theirs.p99)] {
+            let peer = format!("{KEA}, half its rate");
+            results.push(Measurement::new(format!("alloc: {quantile} at {at}"), ours, "ms", peer, theirs));
+        }
+        if at == at_mark {
+            results.push(Measurement::with_mark(format!("alloc: p99 at {at}"), ours.p99, "ms", P99_MS));
+        }
+    }
+    Ok(results)
 }
 
 fn memory() -> anyhow::Result<Vec<Measurement>> {

@@ -1,6 +1,11 @@
 //! Who the simulated clients are: certificates that `mimiqctl pki enrol` made, or new ones of the operator's authority.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context as _, ensure};
 use mimiq_api::allocation::{ALPN, MAX_MESSAGE};
@@ -8,6 +13,7 @@ use quinn_proto::{ClientConfig, IdleTimeout, TransportConfig, VarInt, crypto::ru
 use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::{RootCertStore, client::Resumption};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject as _};
+use x509_parser::{certificate::X509Certificate, prelude::FromDer as _};
 
 /// The name in the controller's certificate.
 pub(crate) const SERVER_NAME: &str = "mimiq-controller";
@@ -67,20 +73,36 @@ fn enrol(issuer: &Issuer<'_, KeyPair>, name: &str) -> anyhow::Result<Identity> {
 fn enrolled(folder: &Path, first: u32, clients: u32) -> anyhow::Result<Vec<Identity>> {
     let listed = fs::read_dir(folder).with_context(|| format!("pki: {}", folder.display()))?;
     let mut keys = listed.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<Vec<_>>>()?;
-    keys.retain(|path| path.extension().is_some_and(|e| e == "key") && path.file_stem() != Some("controller".as_ref()));
+    keys.retain(|path| path.extension().is_some_and(|extension| extension == "key"));
     keys.sort();
+    let mut enrolled = Vec::new();
+    for key in keys {
+        let chain = certificates(&key.with_extension("pem"))?;
+        if chain.first().is_some_and(is_client) {
+            enrolled.push((chain, key));
+        }
+    }
     let needed = first as usize + clients as usize;
     ensure!(
-        keys.len() >= needed,
+        enrolled.len() >= needed,
         "pki: {}: {} clients are enrolled, {needed} are needed; with ca.key in the folder they would be enrolled now",
         folder.display(),
-        keys.len()
+        enrolled.len()
     );
-    let identity = |path: &std::path::PathBuf| -> anyhow::Result<Identity> {
-        let key = PrivateKeyDer::from_pem_file(path).with_context(|| format!("pki: {}", path.display()))?;
-        Ok((certificates(&path.with_extension("pem"))?, key))
+    let chosen = enrolled.into_iter().skip(first as usize).take(clients as usize);
+    let identity = |(chain, path): (Vec<CertificateDer<'static>>, PathBuf)| {
+        let key = PrivateKeyDer::from_pem_file(&path).with_context(|| format!("pki: {}", path.display()))?;
+        Ok((chain, key))
     };
-    keys[first as usize..needed].iter().map(identity).collect()
+    chosen.map(identity).collect()
+}
+
+/// Whether it is neither the controller's certificate nor an operator's, which names a unit.
+fn is_client(certificate: &CertificateDer<'_>) -> bool {
+    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return false };
+    let usage = certificate.extended_key_usage().ok().flatten();
+    usage.is_some_and(|usage| usage.value.client_auth)
+        && certificate.subject().iter_organizational_unit().next().is_none()
 }
 
 fn config(

@@ -20,7 +20,7 @@ use mimiq_contract::{
     relay::{Direction, RelayHeader},
     wellknown::RELAY_PORT,
 };
-use mimiq_controller::pki;
+use mimiq_controller::pki::{self, Kind};
 use mimiq_perf::{Options, run::run};
 use rand::RngCore as _;
 
@@ -32,10 +32,11 @@ fn failure(options: &Options) -> String {
 fn clients_that_are_enrolled_already_are_used_and_must_be_enough() {
     let network = Network::start(Choice::default());
     for name in ["alice", "bob", "carol"] {
-        pki::enrol(&network.pki(), name).unwrap();
+        pki::enrol(&network.pki(), Kind::Client, name).unwrap();
     }
     let folder = tempfile::tempdir().unwrap();
     for file in std::fs::read_dir(network.pki()).unwrap().map(Result::unwrap) {
+        // The controller's own certificate and an operator's are there as well.
         if file.file_name() != "ca.key" {
             std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
         }
