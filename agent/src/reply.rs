@@ -83,6 +83,7 @@ fn reason_name(reason: RefusalReason) -> &'static str {
         RefusalReason::NotHeld => "not_held",
         RefusalReason::SwitchUnavailable => "switch_unavailable",
         RefusalReason::Unavailable => "unavailable",
+        RefusalReason::RateLimited => "rate_limited",
     }
 }
 

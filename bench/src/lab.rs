@@ -15,8 +15,8 @@ use anyhow::{Context as _, bail, ensure};
 use nix::{sched::CloneFlags, sys::signal::Signal, unistd::Pid};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How long a process may take to start.
-const START: Duration = Duration::from_secs(20);
+/// How long a process may take to start: Kea reads a million leases.
+const START: Duration = Duration::from_secs(60);
 
 /// On SIGINT and SIGTERM: ends what runs in this process's namespaces, removes them, and exits.
 pub(crate) fn clean_up_on_signals() -> anyhow::Result<()> {
@@ -79,6 +79,19 @@ impl Namespace {
         run("ip", &own.into_iter().chain(command.split(' ')).collect::<Vec<_>>())
     }
 
+    /// Runs one of this project's release builds inside.
+    pub(crate) fn run_built(&self, program: &str, arguments: &[&str]) -> anyhow::Result<String> {
+        let program = release_build(program)?;
+        let own = ["netns", "exec", &self.0, program.to_str().context("path")?];
+        run("ip", &[&own, arguments].concat())
+    }
+
+    /// Runs a program inside and returns what it printed, even if it fails.
+    pub(crate) fn output(&self, command: &[&str]) -> anyhow::Result<String> {
+        let output = Command::new("ip").args(["netns", "exec", &self.0]).args(command).output().context("ip")?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
+    }
+
     /// Writes a file under `/proc/sys/net`, which is another one in each namespace.
     pub(crate) fn sysctl(&self, key: &str, value: &str) -> anyhow::Result<()> {
         let (path, value) = (format!("/proc/sys/net/{key}"), value.to_owned());
@@ -103,6 +116,16 @@ impl Namespace {
             namespace.sysctl(&format!("ipv6/conf/{name}/accept_dad"), "0")?;
             namespace.run(&format!("ethtool -K {name} tx off gso off tso off gro off"))?;
             namespace.ip(&format!("link set dev {name} mtu 1600 up"))?;
+        }
+        Ok(())
+    }
+
+    /// Waits until an interface has its link-local address, which the kernel makes a while after the link is up.
+    pub(crate) fn wait_for_link_local(&self, name: &str) -> anyhow::Result<()> {
+        let deadline = Instant::now() + START;
+        while self.ip(&format!("-6 address show dev {name} scope link -tentative"))?.is_empty() {
+            ensure!(Instant::now() < deadline, "{name}: no link-local address after {START:?}");
+            thread::park_timeout(Duration::from_millis(10));
         }
         Ok(())
     }
@@ -171,6 +194,16 @@ impl Process {
         self.child.id()
     }
 
+    /// Its resident memory, MB.
+    pub(crate) fn resident_mb(&self) -> anyhow::Result<f64> {
+        let path = format!("/proc/{}/status", self.id());
+        let status = std::fs::read_to_string(&path).context(path)?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+        let kilobytes: f64 =
+            line.and_then(|text| text.parse().ok()).with_context(|| format!("{}: no VmRSS", self.name))?;
+        Ok(kilobytes * 1024.0 / 1e6)
+    }
+
     fn wait_for(&self, lines: &Receiver<String>, ready: &str) -> anyhow::Result<()> {
         let (deadline, mut seen) = (Instant::now() + START, String::new());
         loop {
@@ -214,7 +247,7 @@ pub(crate) fn in_path(program: &str) -> Option<PathBuf> {
 }
 
 /// The program beside this one.
-fn release_build(program: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn release_build(program: &str) -> anyhow::Result<PathBuf> {
     let this = env::current_exe()?;
     let path = this.parent().unwrap_or(Path::new(".")).join(program);
     ensure!(path.exists(), "{}: missing, `make release` makes it", path.display());

@@ -1,5 +1,6 @@
 //! `make bench`: what mimiq costs, beside named peers measured in the same run. docs/benchmarks.md says what and how.
 
+mod alloc;
 mod bmv2;
 mod cpu;
 mod cpus;
@@ -10,6 +11,7 @@ mod p4rt;
 mod path;
 mod result;
 mod rules;
+mod search;
 mod veth;
 
 use std::path::PathBuf;
@@ -39,6 +41,8 @@ enum What {
     Rules,
     /// The SDK: added latency per hop (needs root and the other release builds).
     Hop,
+    /// The allocation server beside DHCP servers: rates, latency, memory (needs root, the other release builds, and Kea).
+    Alloc,
     /// All of these.
     All,
 }
@@ -66,6 +70,9 @@ fn main() -> anyhow::Result<()> {
     }
     if matches!(what, What::Hop | What::All) {
         results.extend(hop::run()?);
+    }
+    if matches!(what, What::Alloc | What::All) {
+        results.extend(alloc::run()?);
     }
     result::write(&out, &results)?;
     println!("{} results in {}", results.len(), out.display());

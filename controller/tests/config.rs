@@ -91,7 +91,11 @@ fn refusals_name_field_and_value() {
         ("[fd00:6d::1]:54172", "nowhere", "relay: \"nowhere\""),
         ("2001:db8:100::/48", "2001:db8:100::1/48", "pools[0]: 2001:db8:100::1/48"),
         ("alias_bits: 16", "alias_bits: 17", "pools[0].alias_bits: 17"),
-        ("alias_bits: 16", "alias_bits: 8", "pools[0].alias_bits: 8: gives fewer than"),
+        (
+            "alias_bits: 16",
+            "alias_bits: 8",
+            "pools[0]: 2001:db8:100::/48: prefix = 2001:db8:100::/48 and alias_bits = 8 leave 72",
+        ),
         ("aliases_per_sid: 16", "aliases_per_sid: 0", "aliases_per_sid: 0"),
         ("aliases_per_sid: 16", "aliases_per_sid: 5000", "pools[0].alias_bits: 16: gives fewer than"),
         ("198.18.0.0/15", "0.0.0.0/7", "pools[1]: 0.0.0.0/7"),
@@ -99,7 +103,6 @@ fn refusals_name_field_and_value() {
         ("name: legacy", "name: home", "pools[1].name: home: is another pool's already"),
         ("codec: naive", "codec: alias", "pools[1]: 198.18.0.0/15: codec = alias: only IPv6"),
         ("codec: naive", "codec: secret", "codec"),
-        ("addresses: 1000000", "addresses: 18446744073709551615", "pools[0].addresses: 18446744073709551615"),
         ("requests_per_client: 100/s", "requests_per_client: 100", "limits.requests_per_client: \"100\" is no rate"),
         ("requests_per_port: 500/s", "requests_per_port: 0/s", "limits.requests_per_port: \"0/s\" is no rate"),
         ("min: 60s", "min: 200s", "timing.t_ip.min: 200s: exceeds t_ip.max = 120s"),
@@ -141,6 +144,21 @@ fn refusals_name_field_and_value() {
         let refused = refusal(from, to);
         assert!(refused.contains(message), "{to}: {refused}");
     }
+}
+
+/// MIMIQ §3.3: x·y ≤ 2^l, and one switch may get all clients.
+#[test]
+fn a_pool_must_hold_what_it_is_meant_for() {
+    let small = EXAMPLE.replacen("2001:db8:100::/48", "2001:db8:100::/96", 1);
+    let with = |addresses: u64| parse(&small.replacen("addresses: 1000000", &format!("addresses: {addresses}"), 1));
+    assert!(with(1 << 20).is_ok());
+    let behind_one = chain(&with((1 << 20) + 1).unwrap_err());
+    assert!(behind_one.starts_with("pools[0].addresses: 1048577: 1048577 clients behind one"), "{behind_one}");
+    let over = chain(&with((1 << 31) + 1).unwrap_err());
+    assert!(over.contains("2147483649 clients × 2 client-facing switches exceed the 2^32 addresses"), "{over}");
+    let naive = EXAMPLE.replacen("codec: naive", "codec: naive\n    addresses: 131071", 1);
+    let naive = chain(&parse(&naive).unwrap_err());
+    assert!(naive.starts_with("pools[1].addresses: 131071: 198.18.0.0/15 has only 131070 addresses"), "{naive}");
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! How many packets in a second a switch carries.
 
-use anyhow::ensure;
-
 use super::{Lab, compare, in_turns};
 use crate::{
     path::{DELIVERED, Path},
     result::Measurement,
+    search::highest,
 };
 
 /// Where the search begins, packets in a second.
@@ -20,7 +19,7 @@ const SLOW: f64 = 1.05;
 pub(super) fn run(lab: &Lab) -> anyhow::Result<Vec<Measurement>> {
     let times = in_turns(|switch| {
         let _process = lab.start(switch)?;
-        let rate = highest(|rate| carried(&lab.path, rate))?;
+        let rate = highest(FROM, CLOSE, |rate| carried(&lab.path, rate))?;
         println!("bmv2: {switch:?} carries {rate} packets/s");
         Ok(1e9 / f64::from(rate))
     })?;
@@ -39,36 +38,4 @@ fn carried(path: &Path, rate: u32) -> anyhow::Result<bool> {
         }
     }
     Ok(false)
-}
-
-/// The highest rate that is carried: half as much again until one is not, then between the two.
-fn highest(mut carried: impl FnMut(u32) -> anyhow::Result<bool>) -> anyhow::Result<u32> {
-    let (mut low, mut high) = (0, FROM);
-    while carried(high)? {
-        (low, high) = (high, high + high / 2);
-    }
-    ensure!(low > 0, "{FROM} packets/s are too many: is the machine busy?");
-    while f64::from(high) > f64::from(low) * CLOSE {
-        let middle = low.midpoint(high);
-        if carried(middle)? {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    Ok(low)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn finds_the_rate_that_is_carried() {
-        for limit in [20_000, 20_500, 29_999, 30_000, 123_456, 1_000_000] {
-            let found = highest(|rate| Ok(rate <= limit)).unwrap();
-            assert!(found <= limit && f64::from(limit) < f64::from(found) * CLOSE, "{found} instead of {limit}");
-        }
-        assert!(highest(|_| Ok(false)).is_err());
-    }
 }

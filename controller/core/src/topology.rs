@@ -199,9 +199,7 @@ impl Core {
         let leaving: Vec<_> = self.switches.iter().filter(|(_, s)| s.leaving).map(|(id, s)| (*id, s.sid)).collect();
         for (id, sid) in leaving {
             let needed = sid.is_some_and(|sid| {
-                self.pools
-                    .leases()
-                    .any(|lease| lease.location.sid == sid && lease.state != LeaseState::Cooling)
+                self.pools.leases().any(|lease| lease.location.sid == sid && lease.state != LeaseState::Cooling)
             });
             if !needed {
                 self.forget_switch(now, id);

@@ -130,10 +130,15 @@ mod tests {
         let mut histogram = Histogram::new(grace);
         for (number, packets) in leases {
             let mut counter = 1000;
-            let readings: Vec<_> = histogram.readings().into_iter().zip(packets).map(|(at, packets)| {
-                counter += packets;
-                (at, counter)
-            }).collect();
+            let readings: Vec<_> = histogram
+                .readings()
+                .into_iter()
+                .zip(packets)
+                .map(|(at, packets)| {
+                    counter += packets;
+                    (at, counter)
+                })
+                .collect();
             (0..*number).for_each(|_| histogram.record(1000, &readings));
         }
         histogram

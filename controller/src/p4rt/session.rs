@@ -125,10 +125,10 @@ impl Session {
         let (target, earlier) = (self.target.clone(), self.lost_before);
         self.wait(async move {
             let mut connection = Connection::open(target, earlier).await?;
+            let actual = connection.read().await?;
             if let Some((code, message)) = connection.limit_icmp_errors().await? {
                 tracing::error!(?code, message, "switch refused the limit on ICMP errors");
             }
-            let actual = connection.read().await?;
             Ok((connection, actual))
         })
         .await
