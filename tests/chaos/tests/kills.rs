@@ -63,5 +63,7 @@ async fn nothing_is_lost_or_given_twice_whatever_is_killed() {
         }
     }
     say(&format!("all: {total}"));
+    // Not more, for a busy machine is slow.
+    assert!(total.guards_gone > total.guards_late, "guards outlive their leases");
     assert!(total.refilled > 0, "no lease was put back into a switch that had lost it");
 }

@@ -44,6 +44,8 @@ pub enum Act {
     KillBoth(usize),
     /// A switch cannot be reached for a while.
     CutOff(usize),
+    /// Nothing more.
+    Nothing,
 }
 
 impl Act {
@@ -56,7 +58,7 @@ impl Act {
     pub fn killed_switch(self) -> Option<usize> {
         match self {
             Self::KillSwitch(switch) | Self::KillBoth(switch) => Some(switch),
-            Self::KillController | Self::CutOff(_) => None,
+            Self::KillController | Self::CutOff(_) | Self::Nothing => None,
         }
     }
 }

@@ -25,7 +25,10 @@ const UNREADY: Duration = Duration::from_secs(2);
 
 impl Run {
     /// Lets one piece of trouble happen.
-    pub(super) async fn step(&mut self, step: &Step) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// If a process does not do as it is told.
+    pub async fn step(&mut self, step: &Step) -> anyhow::Result<()> {
         self.network.journal.note("run", format_args!("{step}"));
         self.ledger.trouble();
         for (chaos, faults) in self.chaos().zip(&step.faults) {
