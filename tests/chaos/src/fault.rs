@@ -60,7 +60,9 @@ impl Fault {
     /// Whether it can befall this call.
     pub fn befalls(self, rpc: Rpc) -> bool {
         match self {
-            Self::Refuse | Self::Swallow | Self::Delay | Self::Mute | Self::Cut | Self::HalfOpen | Self::Restart => true,
+            Self::Refuse | Self::Swallow | Self::Delay | Self::Mute | Self::Cut | Self::HalfOpen | Self::Restart => {
+                true
+            }
             Self::Lose => matches!(rpc, Rpc::Write | Rpc::Config),
             Self::Exhaust | Self::Break | Self::Shuffle => matches!(rpc, Rpc::Write | Rpc::Read),
             Self::Half | Self::Duplicate => rpc == Rpc::Write,

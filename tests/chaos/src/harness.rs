@@ -26,7 +26,10 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// If it takes longer than [`PATIENCE`].
-pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> anyhow::Result<T> {
+pub async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut look: impl FnMut() -> F,
+) -> anyhow::Result<T> {
     let wait = async {
         let mut interval = interval(Duration::from_millis(20));
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -2,6 +2,6 @@
 //! processes and checks what must hold ([`harness`]).
 
 pub mod fault;
+pub mod harness;
 pub mod journal;
 pub mod proxy;
-pub mod harness;

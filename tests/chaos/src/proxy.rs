@@ -31,8 +31,8 @@ use crate::{
     journal::Journal,
 };
 use connection::{Cuttable, Handle};
-pub use trap::{Phase, Trapped};
 use trap::Traps;
+pub use trap::{Phase, Trapped};
 
 /// Messages of any size pass: what is too large is for the two ends to say.
 const ANY_SIZE: usize = 512 << 20;

@@ -84,8 +84,7 @@ impl Bench {
             r#type: update::Type::Insert as i32,
             entity: Some(Entity { entity: Some(entity::Entity::TableEntry(gateway(n).to_p4())) }),
         });
-        let request =
-            WriteRequest { device_id: 1, election_id: ID, updates: updates.collect(), ..Default::default() };
+        let request = WriteRequest { device_id: 1, election_id: ID, updates: updates.collect(), ..Default::default() };
         let Err(status) = self.client.write(request).await else { return Ok(()) };
         let details = rpc::Status::decode(status.details()).map(|status| status.details).unwrap_or_default();
         let code = |any: prost_types::Any| {

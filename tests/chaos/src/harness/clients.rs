@@ -251,7 +251,9 @@ impl Client {
     }
 
     fn surprised(&self, reply: &Reply) -> anyhow::Result<()> {
-        self.world.ledger.report("protocol", format_args!("client {}: an answer to no question: {reply:?}", self.index));
+        self.world
+            .ledger
+            .report("protocol", format_args!("client {}: an answer to no question: {reply:?}", self.index));
         anyhow::bail!("an answer to no question")
     }
 }

@@ -251,9 +251,7 @@ impl Ledger {
         let lacking: Vec<_> = statics.keys().filter(|key| !tables.contains_key(key)).collect();
         let aliases = tables.keys().filter(|key| matches!(key, EntryKey::Alias(_))).count();
         let clean = extra.is_empty() && lacking.is_empty() && aliases <= self.terms.most_aliases;
-        (!clean).then(|| {
-            format!("{}: too much: {extra:?}; too little: {lacking:?}; {aliases} aliases", view.name)
-        })
+        (!clean).then(|| format!("{}: too much: {extra:?}; too little: {lacking:?}; {aliases} aliases", view.name))
     }
 
     /// The entry that leads to an address at the edges.

@@ -30,8 +30,8 @@ use crate::{
     proxy::{ChaosSwitch, Settings},
 };
 
-pub use config::{Pools, Spec, Timing};
 use config::{K, PORTS, configuration};
+pub use config::{Pools, Spec, Timing};
 
 /// A switch's process, and what stands in front of it.
 pub struct Switch {

@@ -128,7 +128,12 @@ impl Run {
     /// If it is not in time.
     pub async fn ready(&mut self) -> anyhow::Result<()> {
         let log = self.network.controller.log.display();
-        self.controller.as_mut().context("no controller")?.ready().await.with_context(|| format!("controller: {log}"))?;
+        self.controller
+            .as_mut()
+            .context("no controller")?
+            .ready()
+            .await
+            .with_context(|| format!("controller: {log}"))?;
         Ok(())
     }
 
@@ -260,8 +265,10 @@ impl Run {
         for sid in self.network.switches.iter().filter_map(|switch| switch.sid) {
             let before = self.ledger.served(sid);
             let ledger = &self.ledger;
-            eventually(&format!("clients of SID {sid} served"), async || (ledger.served(sid) > before + 2).then_some(()))
-                .await?;
+            eventually(&format!("clients of SID {sid} served"), async || {
+                (ledger.served(sid) > before + 2).then_some(())
+            })
+            .await?;
         }
         Ok(())
     }

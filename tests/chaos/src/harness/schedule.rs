@@ -122,11 +122,15 @@ impl Step {
             82..92 => Act::KillBoth(switch),
             _ => Act::CutOff(switch),
         };
-        let rpc = *[Rpc::Write, Rpc::Write, Rpc::Write, Rpc::Read, Rpc::Config, Rpc::Stream].choose(rng).unwrap_or(&Rpc::Write);
+        let rpc = *[Rpc::Write, Rpc::Write, Rpc::Write, Rpc::Read, Rpc::Config, Rpc::Stream]
+            .choose(rng)
+            .unwrap_or(&Rpc::Write);
         let phase = if rng.random() { Phase::Arrived } else { Phase::Answered };
         let moment = match rng.random_range(0..100) {
             0..25 => Moment::After(ms(rng, 0..1000)),
-            25..65 => Moment::Request { switch: rng.random_range(0..switches), rpc, phase, nth: rng.random_range(0..6) },
+            25..65 => {
+                Moment::Request { switch: rng.random_range(0..switches), rpc, phase, nth: rng.random_range(0..6) }
+            }
             65..75 => Moment::Handshake(rng.random_range(0..6)),
             75..85 => Moment::Datagram(rng.random_range(0..30)),
             _ => Moment::Commit(rng.random_range(0..8)),

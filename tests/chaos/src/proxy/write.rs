@@ -48,8 +48,11 @@ async fn twice(context: &mut Context, request: WriteRequest) -> Result<WriteResp
 async fn some(context: &mut Context, request: WriteRequest, order: &[usize]) -> Result<WriteResponse> {
     let count = request.updates.len();
     let updates: Vec<Update> = order.iter().filter_map(|index| request.updates.get(*index).cloned()).collect();
-    let result =
-        if updates.is_empty() { Ok(WriteResponse {}) } else { forward(context, WriteRequest { updates, ..request }).await };
+    let result = if updates.is_empty() {
+        Ok(WriteResponse {})
+    } else {
+        forward(context, WriteRequest { updates, ..request }).await
+    };
     let details = match &result {
         Ok(_) => vec![detail(Code::Ok, ""); order.len()],
         Err(status) => rpc::Status::decode(status.details()).map(|status| status.details).unwrap_or_default(),
@@ -71,7 +74,10 @@ async fn some(context: &mut Context, request: WriteRequest, order: &[usize]) -> 
 }
 
 fn detail(code: Code, message: &str) -> prost_types::Any {
-    let error =
-        p4runtime::v1::Error { canonical_code: code as i32, message: message.into(), ..p4runtime::v1::Error::default() };
+    let error = p4runtime::v1::Error {
+        canonical_code: code as i32,
+        message: message.into(),
+        ..p4runtime::v1::Error::default()
+    };
     prost_types::Any { type_url: "type.googleapis.com/p4.v1.Error".into(), value: error.encode_to_vec() }
 }

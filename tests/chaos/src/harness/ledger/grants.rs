@@ -4,7 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Ledger, Promise, Standing, guard, delivery};
+use super::{Ledger, Promise, Standing, delivery, guard};
 use crate::harness::{fabric::Place, p4::Tables};
 
 /// Milliseconds are cut off in replies, and deadlines.

@@ -113,7 +113,8 @@ impl Ledger {
                 broken.push(("source-guard", format!("{address} may be sent from {place:?}, where nobody ever was")));
             }
             let promise = state.promises.get(&address);
-            if let Some(promise) = promise.filter(|promise| promise.delivers(*began, *ended) && promise.place != place) {
+            if let Some(promise) = promise.filter(|promise| promise.delivers(*began, *ended) && promise.place != place)
+            {
                 broken.push(("source-guard", format!("{address} may be sent from {place:?}, but {promise:?}")));
             }
             let since = state.switches.get(snapshot.index).and_then(|view| view.guards.get(key)).copied();
