@@ -100,8 +100,8 @@ pub struct Core {
     /// Until when an address of an earlier life may have to rest.
     pub(crate) cool_until: Time,
     pub(crate) state: Stored,
-    /// With which version the store learns of it that an emptied switch was met.
-    pub(crate) emptied_version: Option<StoreVersion>,
+    /// With which version the store learns that this SID's switch was empty.
+    pub(crate) emptied: BTreeMap<u16, StoreVersion>,
     /// With which version a SID was stored first.
     pub(crate) new_sids: BTreeMap<u16, StoreVersion>,
     pub(crate) version: StoreVersion,
@@ -149,7 +149,7 @@ impl Core {
             unknown_until,
             cool_until,
             state: stored,
-            emptied_version: None,
+            emptied: BTreeMap::new(),
             new_sids: BTreeMap::new(),
             version: StoreVersion::default(),
             stored_version: StoreVersion::default(),
