@@ -97,6 +97,8 @@ pub struct Core {
     pub(crate) unknown: BTreeSet<u16>,
     /// Until when an address of an earlier life may be in use.
     pub(crate) unknown_until: Time,
+    /// Until when an address of an earlier life may have to rest.
+    pub(crate) cool_until: Time,
     pub(crate) state: Stored,
     /// With which version the store learns of it that an emptied switch was met.
     pub(crate) emptied_version: Option<StoreVersion>,
@@ -127,6 +129,7 @@ impl Core {
         let codecs = settings.pools.iter().map(|pool| pool.codec.clone()).collect();
         let pools = Pools::new(codecs, settings.epochs, settings.leases)?;
         let unknown_until = now + settings.leases.longest_hold();
+        let cool_until = if stored == Stored::default() { now } else { now + settings.leases.cool_down };
         let mut core = Self {
             settings,
             pools,
@@ -144,6 +147,7 @@ impl Core {
             started: false,
             unknown: stored.sids.clone(),
             unknown_until,
+            cool_until,
             state: stored,
             emptied_version: None,
             new_sids: BTreeMap::new(),

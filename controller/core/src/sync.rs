@@ -303,12 +303,12 @@ impl Core {
     /// Addresses without alias are given only when every edge switch can be given their bindings, and none may still be in
     /// use that nobody here knows of.
     pub(crate) fn settle_quarantine(&mut self, now: Time) {
-        let unknown = (!self.unknown.is_empty() || self.state.emptied) && self.unknown_until > now;
-        let until = if self.edge_missing().is_some() {
-            Some(Time::from_millis(u64::MAX))
-        } else {
-            unknown.then_some(self.unknown_until)
-        };
+        let unknown = !self.unknown.is_empty() || self.state.emptied;
+        let mut until = if unknown { self.unknown_until.max(self.cool_until) } else { self.cool_until };
+        if self.edge_missing().is_some() {
+            until = Time::from_millis(u64::MAX);
+        }
+        let until = (until > now).then_some(until);
         for pool in self.naive_pools().collect::<Vec<_>>() {
             self.pools.set_quarantine(pool, until);
         }

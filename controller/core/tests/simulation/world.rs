@@ -19,6 +19,7 @@ use crate::{
 };
 
 pub(crate) const GRACE: u64 = 1000;
+const COOL_DOWN: u64 = 300;
 const LIFETIME: (u64, u64) = (2000, 6000);
 const T_SID: u64 = 3000;
 const K: u32 = 2;
@@ -117,7 +118,7 @@ fn settings(rng: &mut ChaCha8Rng) -> Settings {
             lifetime_min: ms(LIFETIME.0),
             lifetime_max: ms(LIFETIME.1),
             grace: ms(GRACE),
-            cool_down: ms(500),
+            cool_down: ms(COOL_DOWN),
             quota: 12,
         },
         mtu: 1500,
@@ -320,7 +321,8 @@ impl World {
         }
         let client = self.rng.random_range(0..CLIENTS);
         let location = self.locations[client];
-        let demand = Demand { v6: self.rng.random_range(0..4), v4: self.rng.random_range(0..3) };
+        let v4 = if self.rng.random_bool(0.5) { 0 } else { self.rng.random_range(1..3) };
+        let demand = Demand { v6: self.rng.random_range(0..4), v4 };
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
         self.promises.asked.insert(ticket, Asked { client, location });
@@ -442,6 +444,10 @@ impl World {
 
     pub(crate) fn some_switch_is_cut_off_or_back(&mut self) {
         let n = self.rng.random_range(0..self.switches.len());
+        // Away for a while, there most of the time.
+        if self.switches[n].reachable && self.rng.random_bool(0.7) {
+            return;
+        }
         self.switches[n].reachable ^= true;
         self.say(|| format!("{} reachable: {}", self.switches[n].spec.name, self.switches[n].reachable));
         if !self.switches[n].reachable {
@@ -512,7 +518,7 @@ impl World {
 
     pub(crate) fn some_switch_is_drained_or_not(&mut self) {
         let n = self.rng.random_range(0..self.switches.len());
-        let (name, drained) = (self.switches[n].spec.name.clone(), self.rng.random_bool(0.5));
+        let (name, drained) = (self.switches[n].spec.name.clone(), self.rng.random_bool(0.2));
         self.say(|| format!("{name} drained: {drained}"));
         self.with(|core, now| core.drain_switch(now, &name, drained).unwrap());
     }
