@@ -231,7 +231,6 @@ impl Core {
                 "leases of an earlier life go on until their longest end"
             );
         }
-        self.unknown.remove(&sid);
     }
 
     /// Addresses that an edge switch leads to another client-facing switch: what this one has of them is older, from before
@@ -283,6 +282,10 @@ impl Core {
         switch.status = Status::Synced;
         let Sync { undeleted, epoch, .. } = std::mem::take(&mut switch.sync);
         let (edge, sid) = (switch.edge, switch.sid);
+        // What a half-written set of an earlier life left is gone only now.
+        if let (Some(sid), false) = (sid, undeleted) {
+            self.unknown.remove(&sid);
+        }
         let confirmed = if undeleted { Vec::new() } else { std::mem::take(&mut switch.owed) };
         let alias_refused = switch.refused.iter().any(|key| matches!(key, EntryKey::Alias(_)));
         switch.retry = (!switch.refused.is_empty()).then_some(now + AGAIN);
