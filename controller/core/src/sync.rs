@@ -1,6 +1,6 @@
 //! Reading a switch and putting it right: read, diff, write; never delete all.
 
-use std::{collections::HashSet, net::Ipv6Addr, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
 use mimiq_addressing::{LeaseState, Sid, Time};
 use mimiq_contract::{Entry, EntryKey, tables::*};
@@ -211,11 +211,7 @@ impl Core {
         let mut adopted = 0;
         let keys: HashSet<EntryKey> = entries.iter().map(Entry::key).collect();
         let lifetime = self.settings.leases.lifetime_max;
-        let elsewhere = self.bound_elsewhere(id);
         for (address, location) in entries.iter().filter_map(|entry| rules::delivered(entry, sid)) {
-            if elsewhere.contains(&rules::binding(address, Ipv6Addr::UNSPECIFIED).key()) {
-                continue;
-            }
             // Without its guard the lease had ended: the grace begins anew.
             let leased = keys.contains(&rules::guard(location, address).key());
             let expires = if leased { now + lifetime } else { now };
@@ -231,18 +227,6 @@ impl Core {
                 "leases of an earlier life go on until their longest end"
             );
         }
-    }
-
-    /// Addresses that an edge switch leads to another client-facing switch: what this one has of them is older, from before
-    /// it was away for longer than any lease.
-    fn bound_elsewhere(&self, id: SwitchId) -> HashSet<EntryKey> {
-        let here = self.switches.get(&id).map(|switch| switch.tunnel_addr);
-        let others = self.switches.values().flat_map(|edge| &edge.unclaimed).filter(|entry| match entry {
-            Entry::BindingV6(_, BindingV6Action::Tunnel { switch_addr })
-            | Entry::BindingV4(_, BindingV4Action::Tunnel { switch_addr }) => Some(*switch_addr) != here,
-            _ => false,
-        });
-        others.map(Entry::key).collect()
     }
 
     fn adopt_aliases(&mut self, now: Time, entries: &[Entry]) {
