@@ -10,6 +10,7 @@ mod issue;
 
 use std::{io, path::Path, path::PathBuf};
 
+use mimiq_contract::wellknown::CONTROLLER_NAME;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use time::OffsetDateTime;
 
@@ -20,10 +21,14 @@ use {
     issue::{certificate, revocation_list},
 };
 
-/// The DNS name in the controller's certificate, which agents and `mimiqctl` check.
-pub const SERVER_NAME: &str = "mimiq-controller";
+/// The DNS name in the controller's certificate, which agents, switches and `mimiqctl` check.
+pub const SERVER_NAME: &str = CONTROLLER_NAME;
 /// The organizational unit of operators' certificates; clients' have none.
 pub const OPERATORS: &str = "operators";
+/// The organizational unit of switches' certificates.
+const SWITCHES: &str = "switches";
+/// What the names of switches' files and certificates begin with.
+const SWITCH: &str = "switch-";
 /// The longest common name (RFC 5280, ub-common-name).
 const MAX_NAME: usize = 64;
 /// Names whose files are the authority's own.
@@ -99,16 +104,19 @@ pub fn init(dir: &Path) -> Result<(), PkiError> {
     folder.add("crl.pem", &revocation_list(&issuer, &index, 1)?, 0o644)
 }
 
-/// Enrols a client or an operator: makes `NAME.pem` and `NAME.key` with the authority of the folder.
+/// Enrols somebody: makes `NAME.pem` and `NAME.key` with the authority of the folder. A switch's are called `switch-NAME`,
+/// and its certificate is for the DNS name by which the controller knows it.
 ///
 /// # Errors
 /// If the name cannot be one, the authority is not there, or the name is enrolled already.
 pub fn enrol(dir: &Path, kind: Kind, name: &str) -> Result<(), PkiError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    let fits = (1..=MAX_NAME).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with('.');
-    if !fits || TAKEN.contains(&name) {
+    let full = if kind == Kind::Switch { format!("{SWITCH}{name}") } else { name.to_owned() };
+    let fits = !name.is_empty() && full.len() <= MAX_NAME && name.chars().all(allowed) && !name.starts_with('.');
+    if !fits || TAKEN.contains(&name) || kind == Kind::Controller {
         return Err(PkiError::Name(name.into()));
     }
+    let name = &*full;
     let folder = Folder::open(dir)?;
     let mut index = folder.index()?;
     match index.latest(name) {
@@ -138,7 +146,7 @@ fn enter(
     folder.add(&pem, &made.certificate, 0o644)
 }
 
-/// Revokes the certificate of a client or an operator: adds it to `crl.pem`, and puts its files away in `revoked/`. The
+/// Revokes a certificate other than the controller's: adds it to `crl.pem`, and puts its files away in `revoked/`. The
 /// name can be enrolled anew then. Doing it again makes the list again, should it have been interrupted.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ use mimiq_contract::P4INFO_TEXT;
 use mimiq_controller::{
     config::Pki,
     p4rt::{Connection, ElectionId, Lost, Target, client_tls},
+    pki,
 };
 use mimiq_pipeline::DropCounters;
 use mimiq_switch::{Device, config::Tls, pipeline_config::PipelineConfig, server::Server, tables, tls};
@@ -114,6 +115,26 @@ async fn the_controller_programs_its_switch() {
     let address = serve(Some(authority.switch("edge"))).await;
     let mut connection = open(address, as_controller(&authority.controller())).await.unwrap();
     assert_eq!(connection.read().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn the_authority_that_mimiqctl_makes_will_do() {
+    let folder = tempfile::tempdir().unwrap();
+    pki::init(folder.path()).unwrap();
+    pki::enrol(folder.path(), pki::Kind::Switch, "edge").unwrap();
+    pki::enrol(folder.path(), pki::Kind::Client, "alice").unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let files = Tls { ca: path("ca.pem"), certificate: path("switch-edge.pem"), key: path("switch-edge.key") };
+    let address = serve(Some(files)).await;
+    let as_holder = |name: &str| {
+        let (certificate, key) = (path(&format!("{name}.pem")), path(&format!("{name}.key")));
+        as_controller(&Pki { ca: path("ca.pem"), certificate, key, crl: None })
+    };
+    for name in ["alice", "operator", "switch-edge"] {
+        let result = open(address, as_holder(name)).await;
+        assert!(matches!(result, Err(Lost::Transport(_) | Lost::Call { .. })), "{name}: {result:?}");
+    }
+    open(address, as_holder("controller")).await.unwrap();
 }
 
 #[tokio::test]

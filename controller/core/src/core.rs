@@ -74,6 +74,9 @@ pub struct Stats {
     pub rate_limited: u64,
 }
 
+/// Aliases of several pools and SIDs.
+pub(crate) type Aliases = Vec<(PoolId, Sid, Alias)>;
+
 /// The allocation server and SDN controller without I/O; see the [crate's documentation](crate).
 pub struct Core {
     pub(crate) settings: Settings,
@@ -87,7 +90,7 @@ pub struct Core {
     pub(crate) grants: Slab<Grant>,
     pub(crate) removals: Slab<Removal>,
     /// Aliases that go when the store knows that they are not in use.
-    pub(crate) retired: Vec<(StoreVersion, Vec<(PoolId, Sid, Alias)>)>,
+    pub(crate) retired: Vec<(StoreVersion, Aliases)>,
     pub(crate) epochs: BTreeMap<Epoch, Pending>,
     /// No state was stored before: aliases in use are known when the edge switches have been read.
     pub(crate) fresh: bool,
@@ -100,8 +103,8 @@ pub struct Core {
     /// Until when an address of an earlier life may have to rest.
     pub(crate) cool_until: Time,
     pub(crate) state: Stored,
-    /// With which version the store learns of it that an emptied switch was met.
-    pub(crate) emptied_version: Option<StoreVersion>,
+    /// With which version the store learns that this SID's switch was empty.
+    pub(crate) emptied: BTreeMap<u16, StoreVersion>,
     /// With which version a SID was stored first.
     pub(crate) new_sids: BTreeMap<u16, StoreVersion>,
     pub(crate) version: StoreVersion,
@@ -126,7 +129,7 @@ impl Core {
     /// # Errors
     /// If a value of the policies makes no sense; the message names it.
     pub fn new(settings: Settings, stored: Stored, rng: StdRng, now: Time) -> Result<Self, PolicyError> {
-        let codecs = settings.pools.iter().map(|pool| pool.codec.clone()).collect();
+        let codecs = settings.pools.iter().map(|pool| pool.codec).collect();
         let pools = Pools::new(codecs, settings.epochs, settings.leases)?;
         let unknown_until = now + settings.leases.longest_hold();
         let cool_until = if stored == Stored::default() { now } else { now + settings.leases.cool_down };
@@ -149,7 +152,7 @@ impl Core {
             unknown_until,
             cool_until,
             state: stored,
-            emptied_version: None,
+            emptied: BTreeMap::new(),
             new_sids: BTreeMap::new(),
             version: StoreVersion::default(),
             stored_version: StoreVersion::default(),

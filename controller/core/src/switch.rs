@@ -228,7 +228,8 @@ impl Switch {
         let mut spans = vec![Span { owner: first.owner, operations: first.operations.len() }];
         let mut operations = first.operations;
         while operations.len() < WRITE
-            && let Some(mut job) = self.queue.pop_front_if(|job| job.rank == rank)
+            && self.queue.front().is_some_and(|job| job.rank == rank)
+            && let Some(mut job) = self.queue.pop_front()
         {
             spans.push(Span { owner: job.owner, operations: job.operations.len() });
             operations.append(&mut job.operations);

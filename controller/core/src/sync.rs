@@ -1,6 +1,6 @@
 //! Reading a switch and putting it right: read, diff, write; never delete all.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use mimiq_addressing::{LeaseState, Sid, Time};
 use mimiq_contract::{Entry, EntryKey, tables::*};
@@ -97,7 +97,7 @@ impl Core {
         if switch.connection.is_some() {
             self.forget_connection(now, id);
         }
-        if self.is_to_be_stored_first(id, entries) {
+        if self.is_to_be_stored_first(now, id, entries) {
             self.commands.push(Command::Reconnect { switch: id, connection });
             return;
         }
@@ -186,16 +186,18 @@ impl Core {
     }
 
     /// Once an emptied switch has been refilled, nobody sees any more that it was empty: that is stored before.
-    fn is_to_be_stored_first(&mut self, id: SwitchId, entries: &[Entry]) -> bool {
+    fn is_to_be_stored_first(&mut self, now: Time, id: SwitchId, entries: &[Entry]) -> bool {
         let sid = self.switches.get(&id).filter(|switch| !switch.seen).and_then(|switch| switch.sid);
-        if sid.is_none_or(|sid| !self.unknown.contains(&sid)) || is_complete(entries) {
-            return false;
-        }
-        if !self.state.emptied {
+        let Some(sid) = sid.filter(|sid| self.unknown.contains(sid) && !is_complete(entries)) else { return false };
+        if !self.emptied.contains_key(&sid) {
+            tracing::warn!(sid, "a switch lost its entries while no controller was there: its leases are unknown");
             self.state.emptied = true;
-            self.emptied_version = Some(self.store(None));
+            // They may still be used by clients that do not know: no new address has their aliases.
+            let _ = self.pools.remove_sid(now, Sid(sid));
+            let version = self.store(None);
+            self.emptied.insert(sid, version);
         }
-        self.emptied_version.is_some_and(|version| version > self.stored_version)
+        self.emptied.get(&sid).is_some_and(|version| *version > self.stored_version)
     }
 
     /// Takes over what a switch has from an earlier life of the controller.
@@ -207,7 +209,7 @@ impl Core {
         }
         let Some(sid) = sid else { return };
         let mut adopted = 0;
-        let keys: std::collections::HashSet<EntryKey> = entries.iter().map(Entry::key).collect();
+        let keys: HashSet<EntryKey> = entries.iter().map(Entry::key).collect();
         let lifetime = self.settings.leases.lifetime_max;
         for (address, location) in entries.iter().filter_map(|entry| rules::delivered(entry, sid)) {
             // Without its guard the lease had ended: the grace begins anew.
@@ -224,13 +226,6 @@ impl Core {
                 leases = adopted,
                 "leases of an earlier life go on until their longest end"
             );
-        }
-        if self.unknown.remove(&sid) && !is_complete(entries) {
-            tracing::warn!(switch = &*name, "lost its entries while no controller was there: its leases are unknown");
-            // Its leases may still be used by clients that do not know: their aliases are not drawn from any more.
-            if self.pools.remove_sid(now, Sid(sid)).is_ok() {
-                self.draw_first_aliases(now);
-            }
         }
     }
 
@@ -271,6 +266,10 @@ impl Core {
         switch.status = Status::Synced;
         let Sync { undeleted, epoch, .. } = std::mem::take(&mut switch.sync);
         let (edge, sid) = (switch.edge, switch.sid);
+        // What a half-written set of an earlier life left is gone only now.
+        if let (Some(sid), false) = (sid, undeleted) {
+            self.unknown.remove(&sid);
+        }
         let confirmed = if undeleted { Vec::new() } else { std::mem::take(&mut switch.owed) };
         let alias_refused = switch.refused.iter().any(|key| matches!(key, EntryKey::Alias(_)));
         switch.retry = (!switch.refused.is_empty()).then_some(now + AGAIN);

@@ -214,7 +214,7 @@ impl Core {
             self.by_sid.remove(&sid);
             // Leases that run out by themselves are unknown to a next process: it has to know that there may be some.
             let in_use = |lease: &Lease<_, Location>| lease.location.sid == sid && lease.state != LeaseState::Cooling;
-            if !self.pools.leases().any(|lease| in_use(&lease)) {
+            if !self.unknown.contains(&sid) && !self.pools.leases().any(|lease| in_use(&lease)) {
                 self.state.sids.remove(&sid);
             }
         }

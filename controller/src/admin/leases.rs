@@ -88,7 +88,7 @@ fn shown(core: &Core, now: Time, lease: &Held) -> Lease {
         client: client.map(|client| client.name.to_string()).unwrap_or_default(),
         location: Some(location(core, lease.location)),
         remaining_ms: if removing { 0 } else { lease.deadline.since(now).as_millis() as u64 },
-        alias: lease.alias.map(|alias| alias.0.into()),
+        alias: lease.alias.map(|alias| alias.0),
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) fn aliases(core: &Core) -> Vec<Alias> {
             pool: spec.name.clone(),
             sid: sid.0.into(),
             switch: names.get(&sid.0).cloned().unwrap_or_default(),
-            alias: number.0.into(),
+            alias: number.0,
             prefix: format!("{}/{}", codec.alias_prefix(number), codec.mask().to_bits().leading_ones()),
             state: state.into(),
         })

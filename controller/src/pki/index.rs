@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 use time::{OffsetDateTime, PrimitiveDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
-use super::{OPERATORS, SERVER_NAME};
+use super::{OPERATORS, SERVER_NAME, SWITCHES};
 
 /// GeneralizedTime, for the end. OpenSSL's index takes that, but has the time of a revocation as UTCTime, which has two
 /// digits of the year.
@@ -19,6 +19,29 @@ pub enum Kind {
     Client,
     /// An operator's.
     Operator,
+    /// A switch's.
+    Switch,
+}
+
+impl Kind {
+    /// Whose certificate it is whose subject has this organizational unit and this common name.
+    pub(crate) fn of(unit: Option<&str>, name: &str) -> Self {
+        match unit {
+            Some(OPERATORS) => Self::Operator,
+            Some(SWITCHES) => Self::Switch,
+            _ if name == SERVER_NAME => Self::Controller,
+            _ => Self::Client,
+        }
+    }
+
+    /// The organizational unit.
+    pub(super) fn unit(self) -> Option<&'static str> {
+        match self {
+            Self::Operator => Some(OPERATORS),
+            Self::Switch => Some(SWITCHES),
+            Self::Controller | Self::Client => None,
+        }
+    }
 }
 
 impl fmt::Display for Kind {
@@ -27,6 +50,7 @@ impl fmt::Display for Kind {
             Self::Controller => "the controller",
             Self::Client => "a client",
             Self::Operator => "an operator",
+            Self::Switch => "a switch",
         })
     }
 }
@@ -52,7 +76,7 @@ impl fmt::Display for Issued {
         let state = if self.revoked.is_some() { 'R' } else { 'V' };
         let revoked = self.revoked.map(time).transpose()?.unwrap_or_default();
         let revoked = revoked.get(CENTURY.len()..).unwrap_or_default();
-        let unit = if self.kind == Kind::Operator { format!("/OU={OPERATORS}") } else { String::new() };
+        let unit = self.kind.unit().map(|unit| format!("/OU={unit}")).unwrap_or_default();
         let (expires, serial, name) = (time(self.expires)?, &self.serial, &self.name);
         write!(f, "{state}\t{expires}\t{revoked}\t{serial}\tunknown\t{unit}/CN={name}")
     }
@@ -79,16 +103,15 @@ impl FromStr for Issued {
         if serial.is_empty() || serial.len() % 2 != 0 || !serial.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(format!("serial: {serial}: must be hexadecimal bytes"));
         }
-        let operator = subject.strip_prefix("/OU=").and_then(|rest| rest.strip_prefix(OPERATORS));
-        let name = operator
-            .unwrap_or(subject)
-            .strip_prefix("/CN=")
-            .ok_or_else(|| format!("subject: {subject}: must end in /CN=NAME"))?;
-        let kind = match operator {
-            Some(_) => Kind::Operator,
-            None if name == SERVER_NAME => Kind::Controller,
-            None => Kind::Client,
+        let (unit, name) = match subject.strip_prefix("/OU=").and_then(|rest| rest.split_once("/CN=")) {
+            Some((unit, name)) => (Some(unit), Some(name)),
+            None => (None, subject.strip_prefix("/CN=")),
         };
+        let name = name.ok_or_else(|| format!("subject: {subject}: must end in /CN=NAME"))?;
+        let kind = Kind::of(unit, name);
+        if unit != kind.unit() {
+            return Err(format!("subject: {subject}: the unit is unknown"));
+        }
         Ok(Self { kind, name: name.into(), serial: serial.into(), expires: time("expires", expires)?, revoked })
     }
 }

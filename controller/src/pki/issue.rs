@@ -1,3 +1,4 @@
+use mimiq_contract::wellknown::SWITCH_DOMAIN;
 use rand::RngCore as _;
 use rcgen::{
     CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, Issuer,
@@ -6,7 +7,7 @@ use rcgen::{
 use time::Duration;
 
 use super::{
-    Index, Issued, Kind, OPERATORS, PkiError,
+    Index, Issued, Kind, PkiError, SWITCH,
     index::{bytes, hex},
     now,
 };
@@ -22,18 +23,20 @@ pub(super) struct Made {
 }
 
 pub(super) fn certificate(issuer: &Issuer<'_, KeyPair>, kind: Kind, name: &str) -> Result<Made, PkiError> {
-    let names = if kind == Kind::Controller { vec![name.to_owned()] } else { Vec::new() };
+    let (server, client) = (ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth);
+    let (names, usages) = match kind {
+        // Clients and operators connect to it, and it to the switches.
+        Kind::Controller => (vec![name.to_owned()], vec![server, client]),
+        Kind::Client | Kind::Operator => (Vec::new(), vec![client]),
+        Kind::Switch => (vec![format!("{}.{SWITCH_DOMAIN}", name.strip_prefix(SWITCH).unwrap_or(name))], vec![server]),
+    };
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name = DistinguishedName::new();
-    if kind == Kind::Operator {
-        params.distinguished_name.push(DnType::OrganizationalUnitName, OPERATORS);
+    if let Some(unit) = kind.unit() {
+        params.distinguished_name.push(DnType::OrganizationalUnitName, unit);
     }
     params.distinguished_name.push(DnType::CommonName, name);
-    let usage = match kind {
-        Kind::Controller => ExtendedKeyUsagePurpose::ServerAuth,
-        Kind::Client | Kind::Operator => ExtendedKeyUsagePurpose::ClientAuth,
-    };
-    params.extended_key_usages = vec![usage];
+    params.extended_key_usages = usages;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;
     let mut serial = [0; 16];

@@ -39,6 +39,19 @@ fn a_name_is_a_client_or_an_operator_for_good() {
 }
 
 #[test]
+fn switches_have_names_of_their_own() {
+    let (_temporary, dir) = authority();
+    enrol(&dir, Kind::Client, "access1").unwrap();
+    enrol(&dir, Kind::Client, "switch-access2").unwrap();
+    enrol(&dir, Kind::Switch, "access1").unwrap();
+    assert!(dir.join("switch-access1.key").exists());
+    let latest = list(&dir).unwrap().pop().unwrap();
+    assert_eq!((latest.kind, &*latest.name), (Kind::Switch, "switch-access1"));
+    assert!(matches!(enrol(&dir, Kind::Switch, "access2"), Err(PkiError::Kind { kind: Kind::Client, .. })));
+    assert!(matches!(enrol(&dir, Kind::Switch, &"x".repeat(58)), Err(PkiError::Name(_))));
+}
+
+#[test]
 fn revoked_certificates_are_in_the_list_and_make_room() {
     let (_temporary, dir) = authority();
     enrol(&dir, Kind::Client, "alice").unwrap();
@@ -79,7 +92,7 @@ fn a_damaged_index_is_refused_by_line() {
 
 proptest! {
     #[test]
-    fn any_index_is_read_or_refused(text in "([VR]\t[0-9]{14}Z?\t([0-9]{12}Z)?\t[0-9A-F]{0,4}\tunknown\t(/OU=operators)?/CN=[a-z]{0,3}\n|\\PC*)*") {
+    fn any_index_is_read_or_refused(text in "([VR]\t[0-9]{14}Z?\t([0-9]{12}Z)?\t[0-9A-F]{0,4}\tunknown\t(/OU=(operators|switches|x))?/CN=[a-z]{0,3}\n|\\PC*)*") {
         if let Ok(index) = Index::parse(&text) {
             prop_assert_eq!(Index::parse(&index.to_string()), Ok(index));
         }

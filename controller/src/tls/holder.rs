@@ -8,7 +8,7 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, UnixTime};
 use x509_parser::{certificate::X509Certificate, prelude::FromDer as _};
 
-use crate::pki::{Kind, OPERATORS};
+use crate::pki::Kind;
 
 /// What names a certificate among all: its issuer and its serial number (RFC 5280 §4.1.2.2), in DER.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,13 +32,10 @@ impl Holder {
     pub fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
         let name = certificate.subject().iter_common_name().next()?.as_str().ok()?;
-        let operator = certificate
-            .subject()
-            .iter_organizational_unit()
-            .any(|unit| unit.as_str().is_ok_and(|unit| unit == OPERATORS));
+        let unit = certificate.subject().iter_organizational_unit().next().and_then(|unit| unit.as_str().ok());
         let id =
             CertificateId { issuer: certificate.issuer().as_raw().into(), serial: certificate.raw_serial().into() };
-        let kind = if operator { Kind::Operator } else { Kind::Client };
+        let kind = Kind::of(unit, name);
         (!name.is_empty()).then(|| Self { name: name.to_owned(), certificate: id, kind })
     }
 }

@@ -62,7 +62,11 @@ impl Client {
     }
 
     pub async fn try_acquire(&self, count: u32) -> Result<AddressSet, Refused> {
-        match self.request(Request::Acquire(Acquire { ipv6: count, ipv4: 0 })).await {
+        self.try_acquire_both(count, 0).await
+    }
+
+    pub async fn try_acquire_both(&self, ipv6: u32, ipv4: u32) -> Result<AddressSet, Refused> {
+        match self.request(Request::Acquire(Acquire { ipv6, ipv4 })).await {
             Reply::AddressSet(set) => Ok(set),
             Reply::Refused(refused) => Err(refused),
             other @ Reply::Released(_) => panic!("{other:?}"),
@@ -74,7 +78,10 @@ impl Client {
     }
 
     pub async fn release(&self, addresses: &[Ipv6Addr]) -> Reply {
-        let addresses = addresses.iter().map(|a| a.octets().to_vec()).collect();
+        self.release_bytes(addresses.iter().map(|a| a.octets().to_vec()).collect()).await
+    }
+
+    pub async fn release_bytes(&self, addresses: Vec<Vec<u8>>) -> Reply {
         self.request(Request::Release(Release { addresses })).await
     }
 

@@ -43,6 +43,11 @@ impl Relay {
 
     /// A new client at this port: returns where it sends to.
     pub async fn attach(&self, port: u16) -> SocketAddr {
+        self.attach_as(port, mac_at(port)).await
+    }
+
+    /// A new client at this port that says it has this MAC address.
+    pub async fn attach_as(&self, port: u16, mac: MacAddr) -> SocketAddr {
         let socket = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
         let address = socket.local_addr().unwrap();
         let header = RelayHeader { direction: Direction::FromClient, sid: self.sid, port: PortId(port) };
@@ -50,8 +55,8 @@ impl Relay {
         tokio::spawn(async move {
             let mut buffer = [0; 2048];
             while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
-                clients.lock().unwrap().insert((PortId(port), mac_at(port)), (socket.clone(), from));
-                let frame = wrap(header, from.port(), &buffer[..length]);
+                clients.lock().unwrap().insert((PortId(port), mac), (socket.clone(), from));
+                let frame = wrap(header, mac, from.port(), &buffer[..length]);
                 fabric.send_to(&frame, controller).await.unwrap();
             }
         });
@@ -64,8 +69,7 @@ impl Relay {
     }
 }
 
-fn wrap(header: RelayHeader, udp_port: u16, payload: &[u8]) -> Vec<u8> {
-    let mac = mac_at(header.port.0);
+fn wrap(header: RelayHeader, mac: MacAddr, udp_port: u16, payload: &[u8]) -> Vec<u8> {
     let mut bytes = header.emit().to_vec();
     PacketBuilder::ethernet2(mac.0, GATEWAY_MAC.0)
         .ipv6(link_local(mac).octets(), GATEWAY.octets(), 255)

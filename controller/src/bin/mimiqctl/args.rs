@@ -228,6 +228,13 @@ pub(crate) enum Pki {
         #[arg(long)]
         operator: bool,
     },
+    /// Make a certificate for a switch whose P4Runtime is to run over TLS: switch-NAME.pem and switch-NAME.key.
+    EnrolSwitch {
+        /// The authority's folder.
+        dir: PathBuf,
+        /// The switch's name in the controller's configuration.
+        name: String,
+    },
     /// Revoke a client's or an operator's certificate: adds it to crl.pem.
     Revoke {
         /// The authority's folder.

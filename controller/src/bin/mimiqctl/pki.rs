@@ -15,6 +15,7 @@ pub(crate) fn run(command: Pki, json: bool, out: &mut impl Write) -> anyhow::Res
         Pki::Enrol { dir, name, operator } => {
             pki::enrol(&dir, if operator { Kind::Operator } else { Kind::Client }, &name)?;
         }
+        Pki::EnrolSwitch { dir, name } => pki::enrol(&dir, Kind::Switch, &name)?,
         Pki::Revoke { dir, name } => {
             let issued = pki::revoke(&dir, &name)?;
             if json {
@@ -60,6 +61,7 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Controller => "controller",
         Kind::Client => "client",
         Kind::Operator => "operator",
+        Kind::Switch => "switch",
     }
 }
 

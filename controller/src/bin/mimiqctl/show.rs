@@ -210,14 +210,13 @@ pub(crate) fn advice(out: &mut impl Write, advice: &Advice) -> Shown {
     }
     let current = advice.current.unwrap_or_default();
     let mut table = Table::new(["", "NOW", "PROPOSED"]);
-    let proposal = |value: fn(&Timing) -> String| advice.proposal.as_ref().map_or("-".into(), value);
-    let rows: [(&str, fn(&Timing) -> String); 3] = [
-        ("t_remove", |timing| duration(timing.t_remove_ms)),
-        ("t_sid", |timing| duration(timing.t_sid_ms)),
-        ("k", |timing| timing.k.to_string()),
-    ];
-    for (name, value) in rows {
-        table.row([name.into(), value(&current), proposal(value)]);
+    let times = |timing: &Timing| {
+        [("t_remove", duration(timing.t_remove_ms)), ("t_sid", duration(timing.t_sid_ms)), ("k", timing.k.to_string())]
+    };
+    let proposed = advice.proposal.as_ref().map(times);
+    for (n, (name, now)) in times(&current).into_iter().enumerate() {
+        let proposed = proposed.as_ref().map_or("-", |times| &times[n].1);
+        table.row([name.into(), now, proposed.into()]);
     }
     writeln!(out)?;
     table.print(out)?;
