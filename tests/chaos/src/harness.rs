@@ -14,7 +14,10 @@ pub mod run;
 pub mod schedule;
 pub mod watch;
 
-use std::time::Duration;
+use std::{
+    io::{self, Write as _},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -41,4 +44,10 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(
         }
     };
     timeout(PATIENCE, wait).await.with_context(|| format!("not seen within {PATIENCE:?}: {what}"))
+}
+
+/// A line to the terminal, which sees of a test that passes only what goes to standard error by itself.
+pub fn say(text: &str) {
+    // Without a terminal there is nobody to tell.
+    let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
 }

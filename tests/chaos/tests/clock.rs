@@ -4,7 +4,6 @@
 
 use std::{
     env, fs,
-    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -12,6 +11,7 @@ use mimiq_chaos::harness::{
     network::Pools,
     programs::Programs,
     run::{self, Plan, Run},
+    say,
 };
 
 fn library() -> Option<PathBuf> {
@@ -32,9 +32,7 @@ fn day(log: &Path) -> u32 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stepped_clock_changes_nothing() {
     let Some(library) = library() else {
-        // What a test that passes prints is not shown.
-        io::stderr().write_all(b"skipped: libfaketime not found (Debian: faketime)\n").unwrap();
-        return;
+        return say("skipped: libfaketime not found (Debian: faketime)");
     };
     let dir = tempfile::Builder::new().prefix("mimiq-chaos-").tempdir().unwrap();
     let plan = Plan { dir: dir.path().into(), seed: rand::random(), kills: 0, clients: 6, pools: Pools::Aliases };
@@ -65,7 +63,7 @@ async fn a_stepped_clock_changes_nothing() {
     };
     let programs = Programs::find().unwrap();
     match run::checked(&plan, &programs, |network| network.fake_clock(&library).map(drop), trouble).await {
-        Ok(stats) => writeln!(io::stderr(), "clock steps: {stats}").unwrap(),
+        Ok(stats) => say(&format!("clock steps: {stats}")),
         Err(error) => panic!("seed {}: {error:#}\njournal and logs: {}", plan.seed, dir.keep().display()),
     }
 }

@@ -1,9 +1,7 @@
 //! The controller comes back with many leases; how long that takes is printed, for a debug build is no measure.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests count as no tests
 
-use std::io::{self, Write as _};
-
-use mimiq_chaos::harness::{programs::Programs, restart::Loaded};
+use mimiq_chaos::harness::{programs::Programs, restart::Loaded, say};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_lease_of_many_is_lost() {
@@ -11,6 +9,5 @@ async fn no_lease_of_many_is_lost() {
     let dir = tempfile::Builder::new().prefix("mimiq-chaos-").tempdir().unwrap();
     let mut loaded = Loaded::start(dir.path(), &programs, 10_000).await.unwrap();
     let restart = loaded.restart().await.unwrap();
-    // What a test that passes prints is not shown.
-    writeln!(io::stderr(), "restart with 10,000 leases: {restart:?}").unwrap();
+    say(&format!("restart with 10,000 leases: {restart:?}"));
 }

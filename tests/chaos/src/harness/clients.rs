@@ -136,12 +136,11 @@ impl Client {
 
     fn relocate(&mut self) {
         let place = self.host.place();
-        if let Some((sid, port)) = self.world.ports.choose(&mut self.rng).copied() {
-            if (sid, port) != (place.sid, place.port) {
-                self.world.ledger.arrive(self.index, Place { sid, port, ..place });
-                self.world.ledger.count(|stats| stats.moves += 1);
-                self.host.move_to(sid, port);
-            }
+        let chosen = self.world.ports.choose(&mut self.rng).copied();
+        if let Some((sid, port)) = chosen.filter(|chosen| *chosen != (place.sid, place.port)) {
+            self.world.ledger.arrive(self.index, Place { sid, port, ..place });
+            self.world.ledger.count(|stats| stats.moves += 1);
+            self.host.move_to(sid, port);
         }
     }
 

@@ -63,6 +63,8 @@ struct View {
     in_sync: bool,
     /// And it was seen so.
     complete: bool,
+    /// A binding asked for when the controller was ready was there in this generation: those owed before are, too.
+    bound: bool,
     /// Entries seen in this generation.
     seen: HashSet<EntryKey>,
     /// Since when guards have been there.
@@ -89,6 +91,8 @@ struct State {
     /// Counts the controller's deaths.
     life: u64,
     alive: bool,
+    /// It has read all switches.
+    ready: bool,
     /// Since when nothing goes wrong, if so.
     calm: Option<Instant>,
     renewed: HashMap<IpAddr, Instant>,
@@ -156,7 +160,7 @@ impl Ledger {
     /// The controller is about to die.
     pub fn controller_dies(&self) {
         let state = &mut *self.lock();
-        state.alive = false;
+        (state.alive, state.ready) = (false, false);
         state.life += 1;
         state.calm = None;
         for promise in state.promises.values_mut() {
@@ -175,6 +179,7 @@ impl Ledger {
     pub fn controller_ready(&self, life: u64) {
         let state = &mut *self.lock();
         if state.life == life {
+            state.ready = true;
             for promise in state.promises.values_mut() {
                 promise.controller_ready(life);
             }
@@ -188,7 +193,7 @@ impl Ledger {
         let (alive, life) = (state.alive, state.life);
         let Some(view) = state.switches.get_mut(index) else { return };
         view.generation += 1;
-        (view.running, view.in_sync, view.complete) = (false, false, false);
+        (view.running, view.in_sync, view.complete, view.bound) = (false, false, false, false);
         view.seen.clear();
         view.guards.clear();
         view.deliveries.clear();

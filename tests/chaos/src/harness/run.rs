@@ -1,41 +1,28 @@
 //! A run: a network, clients, and trouble from a seed.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+mod checked;
+mod step;
 
-use anyhow::{Context as _, ensure};
-use rand::SeedableRng as _;
-use rand_chacha::ChaCha8Rng;
-use tokio::{
-    sync::{broadcast::error::RecvError, watch},
-    task::JoinSet,
-    time::{sleep, timeout},
-};
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::Context as _;
+use tokio::{sync::watch, task::JoinSet};
 
 use super::{
     clients::{self, World},
-    commit, eventually,
-    fabric::Passing,
-    ledger::{Ledger, Stats},
+    eventually,
+    ledger::Ledger,
     network::{Network, Pools, Spec},
     p4::Reader,
     process::Process,
     programs::Programs,
-    schedule::{Act, Moment, Step},
     watch as watchers,
 };
-use crate::{
-    fault::Faults,
-    proxy::{ChaosSwitch, Trapped},
-};
+use crate::{fault::Faults, proxy::ChaosSwitch};
+pub use checked::{checked, kills};
 
-/// How long a moment is waited for; then it is now.
-const MOMENT: Duration = Duration::from_secs(1);
-/// How long a controller may take to be ready before the next step comes all the same, as things go wrong.
-const UNREADY: Duration = Duration::from_secs(2);
 /// What the controller says in its log of a switch that has all that it should.
 const IN_SYNC: &str = "switch in sync";
-/// Steps between two times at which everything must work.
-const STEPS: usize = 5;
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -169,88 +156,8 @@ impl Run {
         watchers::start(&self.ledger, &self.world.readers)
     }
 
-    async fn step(&mut self, step: &Step) -> anyhow::Result<()> {
-        self.network.journal.note("run", format_args!("{step}"));
-        self.ledger.trouble();
-        for (chaos, faults) in self.chaos().zip(&step.faults) {
-            chaos.set_faults(faults.clone());
-        }
-        let held = timeout(MOMENT, self.moment(&step.moment)).await.unwrap_or(Ok(None))?;
-        if let Some(index) = step.act.killed_switch() {
-            self.kill_switch(index).await?;
-        }
-        if step.act.kills_controller() {
-            self.kill_controller().await?;
-        }
-        if let Act::CutOff(index) = step.act {
-            self.set_reachable(index, false);
-            self.ledger.count(|stats| stats.cuts += 1);
-        }
-        drop(held);
-        sleep(step.pause).await;
-        if let Some(index) = step.act.killed_switch() {
-            self.network.switches[index].revive().await?;
-            self.ledger.switch_starts(index);
-        }
-        if let Act::CutOff(index) = step.act {
-            self.set_reachable(index, true);
-        }
-        if self.controller.is_none() {
-            self.start_controller()?;
-        }
-        if let Some(rest) = step.rest {
-            // Faults may keep it from being ready.
-            let _ = timeout(UNREADY, self.ready()).await;
-            sleep(rest).await;
-        }
-        Ok(())
-    }
-
     fn chaos(&self) -> impl Iterator<Item = &ChaosSwitch> {
         self.network.switches.iter().filter_map(|switch| switch.chaos.as_ref())
-    }
-
-    fn set_reachable(&self, index: usize, reachable: bool) {
-        if let Some(chaos) = self.chaos().nth(index) {
-            chaos.set_reachable(reachable);
-        }
-    }
-
-    async fn kill_switch(&mut self, index: usize) -> anyhow::Result<()> {
-        let switch = self.network.switches.get_mut(index).context("no such switch")?;
-        self.network.journal.note("run", format_args!("kills {}", switch.name));
-        self.ledger.switch_dies(index);
-        switch.kill().await?;
-        self.ledger.count(|stats| stats.switch_kills += 1);
-        Ok(())
-    }
-
-    /// Waits for a moment; what is returned must be kept during it.
-    async fn moment(&self, moment: &Moment) -> anyhow::Result<Option<Trapped>> {
-        match *moment {
-            Moment::After(duration) => sleep(duration).await,
-            Moment::Request { switch, rpc, phase, nth } => {
-                let chaos = self.chaos().nth(switch).context("no such switch")?;
-                return Ok(Some(chaos.trap(rpc, phase, nth).await?));
-            }
-            Moment::Handshake(nth) => self.passing(Passing::Handshake, nth).await,
-            Moment::Datagram(nth) => self.passing(Passing::Datagram, nth).await,
-            Moment::Commit(nth) => commit::written(&self.network.state_file(), nth).await?,
-        }
-        Ok(None)
-    }
-
-    async fn passing(&self, what: Passing, nth: u32) {
-        let mut passing = self.network.fabric.passing();
-        let mut left = nth;
-        loop {
-            match passing.recv().await {
-                Ok(seen) if seen == what && left == 0 => return,
-                Ok(seen) if seen == what => left -= 1,
-                Ok(_) | Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => return,
-            }
-        }
     }
 
     /// Nothing goes wrong any more: everything must work, and clients of all switches be served.
@@ -293,65 +200,4 @@ impl Run {
         self.ledger.count(|stats| stats.drained += 1);
         Ok(())
     }
-}
-
-/// Lets clients loose on a network, does something to it, and checks that everything holds all the while; in the end all
-/// leases have gone.
-///
-/// # Errors
-/// If something that must hold does not.
-pub async fn checked(
-    plan: &Plan,
-    programs: &Programs,
-    prepare: impl FnOnce(&mut Network) -> anyhow::Result<()>,
-    trouble: impl AsyncFnOnce(&mut Run) -> anyhow::Result<()>,
-) -> anyhow::Result<Stats> {
-    let mut run = Run::start(plan, programs, prepare).await?;
-    let watching = run.watch();
-    let (stop, mut clients) = run.clients().await?;
-    let mut failed = run.ledger.failed();
-    let ledger = run.ledger.clone();
-    let all = async {
-        run.calm().await?;
-        trouble(&mut run).await?;
-        run.calm().await?;
-        stop.send_replace(true);
-        while clients.join_next().await.is_some() {}
-        run.drain().await
-    };
-    let result = tokio::select! {
-        result = all => result,
-        // The sender lives as long as the ledger.
-        _ = failed.wait_for(|failed| *failed) => Ok(()),
-    };
-    drop(watching);
-    let violations = ledger.violations();
-    ensure!(violations.is_empty(), "{} violations, the first: {}", violations.len(), violations[0]);
-    result?;
-    Ok(ledger.stats())
-}
-
-/// Kills until enough were killed.
-///
-/// # Errors
-/// If something that must hold does not.
-pub async fn kills(plan: &Plan, programs: &Programs) -> anyhow::Result<Stats> {
-    let mut rng = ChaCha8Rng::seed_from_u64(plan.seed);
-    let trouble = async |run: &mut Run| {
-        let killed = |run: &Run| {
-            let stats = run.ledger.stats();
-            stats.controller_kills + stats.switch_kills
-        };
-        loop {
-            for _ in 0..STEPS {
-                let step = Step::draw(&mut rng, run.network.switches.len()).map_err(anyhow::Error::msg)?;
-                run.step(&step).await?;
-                if killed(run) >= plan.kills {
-                    return Ok(());
-                }
-            }
-            run.calm().await?;
-        }
-    };
-    checked(plan, programs, |_| Ok(()), trouble).await
 }

@@ -44,6 +44,8 @@ pub enum Act {
     KillBoth(usize),
     /// A switch cannot be reached for a while.
     CutOff(usize),
+    /// Nothing more.
+    Nothing,
 }
 
 impl Act {
@@ -56,7 +58,7 @@ impl Act {
     pub fn killed_switch(self) -> Option<usize> {
         match self {
             Self::KillSwitch(switch) | Self::KillBoth(switch) => Some(switch),
-            Self::KillController | Self::CutOff(_) => None,
+            Self::KillController | Self::CutOff(_) | Self::Nothing => None,
         }
     }
 }
@@ -104,6 +106,12 @@ impl fmt::Display for Step {
 }
 
 impl Step {
+    /// A switch is restarted while everything else works.
+    pub fn restart_of(switch: usize) -> Self {
+        let (moment, act) = (Moment::After(Duration::ZERO), Act::KillSwitch(switch));
+        Self { faults: Vec::new(), moment, act, pause: Duration::ZERO, rest: None }
+    }
+
     /// Draws a step for a network with so many switches.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
+use mimiq_contract::Entry;
 use tokio::time::Instant;
 
 use super::{Ledger, Promise, Standing, delivery, guard};
@@ -15,6 +16,8 @@ const ROUNDING: Duration = Duration::from_millis(3);
 pub struct Asked {
     at: Instant,
     life: u64,
+    /// The controller was ready.
+    ready: bool,
     generations: Vec<u64>,
     /// Edges that were complete.
     complete: Vec<bool>,
@@ -30,7 +33,7 @@ impl Ledger {
         let state = self.lock();
         let generations = state.switches.iter().map(|view| view.generation).collect();
         let complete = state.switches.iter().map(|view| view.complete).collect();
-        Asked { at: Instant::now(), life: state.life, generations, complete }
+        Asked { at: Instant::now(), life: state.life, ready: state.ready, generations, complete }
     }
 
     /// A client is at this place from now on.
@@ -71,6 +74,7 @@ impl Ledger {
                 since,
                 lease_until,
                 deliver_until,
+                ends_by: since + lifetime,
                 grace,
                 given: asked.life,
                 known: asked.life,
@@ -132,6 +136,7 @@ impl Ledger {
             if let Some(promise) = state.promises.get_mut(address) {
                 promise.lease_until = lease_until;
                 promise.deliver_until = lease_until + grace;
+                promise.ends_by = Instant::now() + lifetime;
                 state.stats.renewed += 1;
                 state.stats.renewed_across_lives += u64::from(promise.given != asked.life);
             }
@@ -226,6 +231,15 @@ impl Ledger {
                     let what = format_args!("{name} lacks {lacking:?} of {address}: {promise:?}");
                     self.violate(state, "rules-before-reply", what);
                 }
+            }
+        }
+        let bound = |address: &IpAddr| {
+            let entry = self.edge_entry(*address, place.sid);
+            matches!(entry, Some(Entry::BindingV6(..) | Entry::BindingV4(..)))
+        };
+        if asked.ready && addresses.iter().any(bound) {
+            for (view, asked) in state.switches.iter_mut().zip(&asked.generations) {
+                view.bound |= view.edge && view.generation == *asked;
             }
         }
         if excused {

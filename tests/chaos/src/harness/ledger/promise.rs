@@ -26,6 +26,8 @@ pub(super) struct Promise {
     pub(super) lease_until: Instant,
     /// Until when packets are surely delivered.
     pub(super) deliver_until: Instant,
+    /// When the lease has surely ended, if the client did not end it before.
+    pub(super) ends_by: Instant,
     pub(super) grace: Duration,
     /// The life of the controller that gave it.
     pub(super) given: u64,

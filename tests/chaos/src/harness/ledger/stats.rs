@@ -35,6 +35,10 @@ pub struct Stats {
     pub snapshots: u64,
     /// Deliveries, guards and edge entries of living leases found where they must be.
     pub rules_checked: u64,
+    /// Guards seen gone after a lease, in its grace.
+    pub guards_gone: u64,
+    /// Guards seen there still.
+    pub guards_late: u64,
     /// Leases that were put back into a switch that had lost them.
     pub refilled: u64,
     /// Leases that a switch lost while no controller knew of them.
@@ -51,7 +55,7 @@ impl Stats {
         }
     }
 
-    fn numbers(&mut self) -> [(&'static str, &mut u64); 19] {
+    fn numbers(&mut self) -> [(&'static str, &mut u64); 21] {
         [
             ("controller kills", &mut self.controller_kills),
             ("switch kills", &mut self.switch_kills),
@@ -69,6 +73,8 @@ impl Stats {
             ("replies excused", &mut self.replies_excused),
             ("tables read", &mut self.snapshots),
             ("rules checked", &mut self.rules_checked),
+            ("guards gone in time", &mut self.guards_gone),
+            ("guards late", &mut self.guards_late),
             ("leases refilled", &mut self.refilled),
             ("leases excused", &mut self.excused),
             ("drained", &mut self.drained),
