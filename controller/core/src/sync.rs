@@ -136,7 +136,7 @@ impl Core {
             self.join_if_right(now, id);
         }
         if first {
-            self.claim_bindings(now, id);
+            self.claim_bindings(id);
             self.draw_first_aliases(now);
         }
         self.pump_all();
@@ -156,9 +156,22 @@ impl Core {
         entries.iter().filter(of_unseen).copied().collect()
     }
 
-    /// A client-facing switch was read first: the bindings at the edges that it does not explain go.
-    fn claim_bindings(&mut self, _now: Time, id: SwitchId) {
-        let Some(tunnel) = self.switches.get(&id).filter(|s| s.sid.is_some()).map(|s| s.tunnel_addr) else { return };
+    /// A client-facing switch was read first: edge switches that were read before get the bindings of its leases, and those
+    /// that it does not explain go.
+    fn claim_bindings(&mut self, id: SwitchId) {
+        let Some(switch) = self.switches.get(&id) else { return };
+        let (Some(sid), tunnel) = (switch.sid, switch.tunnel_addr) else { return };
+        let live = |state| matches!(state, LeaseState::Leased | LeaseState::Grace);
+        let here = |lease: &mimiq_addressing::Lease<_, Location>| lease.location.sid == sid && live(lease.state);
+        let leases = self.pools.leases().filter(|lease| lease.alias.is_none() && here(lease));
+        let bindings: Vec<Entry> = leases.map(|lease| rules::binding(lease.address, tunnel)).collect();
+        for (edge, _) in self.connected_edges() {
+            let there: HashSet<EntryKey> =
+                self.switches.get(&edge).into_iter().flat_map(|edge| &edge.unclaimed).map(Entry::key).collect();
+            let lacking = bindings.iter().filter(|binding| !there.contains(&binding.key()));
+            let operations = lacking.map(|binding| Operation::Insert(*binding)).collect();
+            self.enqueue(edge, Owner::Cleanup, operations);
+        }
         self.drop_unclaimed(|entry| match entry {
             Entry::BindingV6(_, BindingV6Action::Tunnel { switch_addr })
             | Entry::BindingV4(_, BindingV4Action::Tunnel { switch_addr }) => *switch_addr == tunnel,
