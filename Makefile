@@ -32,7 +32,7 @@ lint:
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
 unit: debug
-	MIMIQ_SWITCH=$(CURDIR)/target/debug/mimiq-switch cargo test --locked --workspace
+	MIMIQ_SWITCH=$(CURDIR)/target/debug/mimiq-switch MIMIQ_CONTROLLER=$(CURDIR)/target/debug/mimiq-controller cargo test --locked --workspace
 
 conformance: debug
 	MIMIQ_SWITCH=target/debug/mimiq-switch tests/conformance/run.sh

@@ -20,6 +20,7 @@
 //!   gone, or has been read since. What a restarted process cannot know is in quarantine.
 //! - **no-leak**: what a switch has and the pools do not explain is deleted when it is read.
 
+mod adopt;
 mod bucket;
 mod clients;
 mod commands;

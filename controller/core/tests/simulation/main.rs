@@ -4,8 +4,12 @@
 //! `MIMIQ_SEED=n` runs one schedule and says what happens; `MIMIQ_SEEDS=n` runs so many.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests count as no tests
 
+mod checks;
+mod clients;
+mod faults;
 mod promises;
 mod schedule;
+mod settings;
 mod switch;
 mod world;
 
