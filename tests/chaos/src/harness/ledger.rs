@@ -292,6 +292,13 @@ impl Ledger {
     }
 }
 
+impl Ledger {
+    /// Whether each edge has an entry for this very address.
+    fn is_bound(&self, address: IpAddr, sid: u16) -> bool {
+        matches!(self.edge_entry(address, sid), Some(Entry::BindingV6(..) | Entry::BindingV4(..)))
+    }
+}
+
 /// What is there because of the configuration alone.
 fn is_static(key: &EntryKey) -> bool {
     !matches!(
