@@ -41,7 +41,8 @@ pub struct Switch {
     pub sid: Option<u16>,
     /// What the controller talks to, if not to the switch.
     pub chaos: Option<ChaosSwitch>,
-    address: SocketAddr,
+    /// Where the switch itself is controlled.
+    pub address: SocketAddr,
     /// Reads the switch itself.
     pub reader: Reader,
     program: Program,
