@@ -36,13 +36,13 @@ async fn holds(pools: Pools, trouble: impl AsyncFnOnce(&mut Run) -> anyhow::Resu
 #[tokio::test(flavor = "multi_thread")]
 async fn a_half_written_set_is_not_given_elsewhere() {
     holds(Pools::Naive, async |run| {
-        for _ in 0..4 {
+        for _ in 0..6 {
             let moment = Moment::Request { switch: 0, rpc: Rpc::Write, phase: Phase::Answered, nth: 0 };
             let (act, pause) = (Act::KillController, Duration::ZERO);
             run.step(&Step { faults: first("write:break=1"), moment, act, pause, rest: None }).await?;
-            // The next controller reads the switch, and cannot write.
-            let (moment, act, rest) = (Moment::After(Duration::ZERO), Act::Nothing, Some(Duration::from_secs(2)));
-            run.step(&Step { faults: first("write:swallow=1"), moment, act, pause, rest }).await?;
+            // The next controller reads the switch, and cannot write for a while.
+            let (moment, act, rest) = (Moment::After(Duration::ZERO), Act::Nothing, Some(Duration::from_secs(1)));
+            run.step(&Step { faults: first("write:delay=1"), moment, act, pause, rest }).await?;
             run.calm().await?;
         }
         Ok(())

@@ -35,6 +35,8 @@ pub struct Terms {
     pub t_ip_min: Duration,
     /// Greatest t_ip.
     pub t_ip_max: Duration,
+    /// t_remove.
+    pub grace: Duration,
     /// How long an address rests.
     pub cool_down: Duration,
     /// k × t_sid.
@@ -61,6 +63,8 @@ struct View {
     statics: Option<Tables>,
     /// The controller has said that it is in sync, in this generation.
     in_sync: bool,
+    /// In which life of the controller that was.
+    synced: Option<u64>,
     /// And it was seen so.
     complete: bool,
     /// A binding asked for when the controller was ready was there in this generation: those owed before are, too.
@@ -91,6 +95,8 @@ struct State {
     /// Counts the controller's deaths.
     life: u64,
     alive: bool,
+    /// When its present life began.
+    started: Option<Instant>,
     /// It has read all switches.
     ready: bool,
     /// Since when nothing goes wrong, if so.
@@ -172,6 +178,7 @@ impl Ledger {
     pub fn controller_starts(&self) -> u64 {
         let mut state = self.lock();
         state.alive = true;
+        state.started = Some(Instant::now());
         state.life
     }
 
@@ -218,9 +225,9 @@ impl Ledger {
 
     /// The controller says that a switch has all that it should.
     pub fn in_sync(&self, name: &str) {
-        let mut state = self.lock();
+        let state = &mut *self.lock();
         if let Some(view) = state.switches.iter_mut().find(|view| view.name == name && view.running) {
-            view.in_sync = true;
+            (view.in_sync, view.synced) = (true, Some(state.life));
         }
     }
 
@@ -232,6 +239,14 @@ impl Ledger {
     /// Nothing goes wrong any more.
     pub fn calm(&self) {
         self.lock().calm = Some(Instant::now());
+    }
+
+    /// Whether a controller that was started anew could not put this switch right for longer than any lease: what it has
+    /// from before may be somebody else's elsewhere.
+    fn is_stale(&self, state: &State, index: usize) -> bool {
+        let hold = self.terms.t_ip_max + self.terms.grace + self.terms.cool_down;
+        let unseen = state.switches.get(index).is_some_and(|view| view.synced != Some(state.life));
+        unseen && state.started.is_some_and(|started| started.elapsed() > hold)
     }
 
     /// What a switch has without any client.
@@ -274,6 +289,13 @@ impl Ledger {
                 Entry::BindingV4(BindingV4Key { dst_addr }, BindingV4Action::Tunnel { switch_addr })
             }
         })
+    }
+}
+
+impl Ledger {
+    /// Whether each edge has an entry for this very address.
+    fn is_bound(&self, address: IpAddr, sid: u16) -> bool {
+        matches!(self.edge_entry(address, sid), Some(Entry::BindingV6(..) | Entry::BindingV4(..)))
     }
 }
 

@@ -156,6 +156,7 @@ impl Network {
         let terms = Terms {
             t_ip_min: timing.t_ip.0,
             t_ip_max: timing.t_ip.1,
+            grace: timing.t_remove,
             cool_down: timing.cool_down,
             validity: timing.t_sid * K,
             alias_mask: pools.alias_mask(),

@@ -2,7 +2,6 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use mimiq_contract::Entry;
 use tokio::time::Instant;
 
 use super::{Ledger, Promise, Standing, delivery, guard};
@@ -90,7 +89,8 @@ impl Ledger {
                     format_args!("{address} is given to client {client} while it is still promised: {before:?}"),
                 );
             } else if since < before.deliver_until + self.terms.cool_down {
-                if before.known == asked.life {
+                // A controller that was started anew knows only of those without alias that they may still rest.
+                if before.known == asked.life || self.is_bound(*address, place.sid) {
                     let what = format_args!("{address} is given to client {client} without rest after {before:?}");
                     self.violate(state, "random-reuse", what);
                 } else {
@@ -233,11 +233,7 @@ impl Ledger {
                 }
             }
         }
-        let bound = |address: &IpAddr| {
-            let entry = self.edge_entry(*address, place.sid);
-            matches!(entry, Some(Entry::BindingV6(..) | Entry::BindingV4(..)))
-        };
-        if asked.ready && addresses.iter().any(bound) {
+        if asked.ready && addresses.iter().any(|address| self.is_bound(*address, place.sid)) {
             for (view, asked) in state.switches.iter_mut().zip(&asked.generations) {
                 view.bound |= view.edge && view.generation == *asked;
             }

@@ -121,7 +121,7 @@ impl Ledger {
             if !state.places.contains(&place) {
                 broken.push(("source-guard", format!("{address} may be sent from {place:?}, where nobody ever was")));
             }
-            let promise = state.promises.get(&address);
+            let promise = state.promises.get(&address).filter(|_| !self.is_stale(state, snapshot.index));
             if let Some(promise) = promise.filter(|promise| promise.delivers(*began, *ended) && promise.place != place)
             {
                 broken.push(("source-guard", format!("{address} may be sent from {place:?}, but {promise:?}")));
@@ -159,7 +159,11 @@ impl Ledger {
             let since = state.switches.get(snapshot.index).and_then(|view| view.deliveries.get(key));
             let (since, until) = (since.map_or(snapshot.ended, |(since, _)| *since), snapshot.began);
             deliveries.insert(*key, (since, until));
-            for other in state.switches.iter().filter(|view| view.sid.is_some_and(|other| other != sid)) {
+            let others = state.switches.iter().enumerate().filter(|(_, view)| view.sid.is_some_and(|s| s != sid));
+            for (index, other) in others {
+                if self.is_stale(state, index) || self.is_stale(state, snapshot.index) {
+                    continue;
+                }
                 let there = other.deliveries.get(key);
                 if there.is_some_and(|(from, to)| since.max(*from) < until.min(*to)) {
                     broken.push(("no-collision", format!("{key:?} is delivered by {} as well", other.name)));
