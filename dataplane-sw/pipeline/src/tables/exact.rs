@@ -27,16 +27,28 @@ struct Line<T: ExactSchema> {
     slot: Slot<T::Action>,
 }
 
+/// A table that grows hashes all its entries anew, and whoever waits for a write waits for that: with a million entries
+/// it took tens of milliseconds. Parts grow one after the other, as chance fills none of them as fast as another.
+const PARTS: usize = 64;
+
 /// An exact table.
 #[derive(Debug)]
 pub(crate) struct Exact<T: ExactSchema> {
-    lines: HashTable<Line<T>>,
+    parts: Box<[HashTable<Line<T>>; PARTS]>,
+    len: usize,
     hasher: RandomState,
+}
+
+/// The parts themselves use the lowest and the highest bits.
+#[inline]
+fn part(hash: u64) -> usize {
+    (hash >> 40) as usize % PARTS
 }
 
 impl<T: ExactSchema> Default for Exact<T> {
     fn default() -> Self {
-        Self { lines: HashTable::new(), hasher: RandomState::default() }
+        let parts = Box::new([const { HashTable::new() }; PARTS]);
+        Self { parts, len: 0, hasher: RandomState::default() }
     }
 }
 
@@ -44,10 +56,11 @@ impl<T: ExactSchema> Exact<T> {
     /// The entry with this packed key.
     #[inline]
     pub(crate) fn find(&self, key: T::Packed) -> Option<&Slot<T::Action>> {
-        if self.lines.is_empty() {
+        if self.len == 0 {
             return None;
         }
-        self.lines.find(self.hasher.hash_one(key), |line| line.key == key).map(|line| &line.slot)
+        let hash = self.hasher.hash_one(key);
+        self.parts[part(hash)].find(hash, |line| line.key == key).map(|line| &line.slot)
     }
 }
 
@@ -57,12 +70,14 @@ impl<T: ExactSchema> Table<T> for Exact<T> {
     }
 
     fn insert(&mut self, key: &T::Key, action: T::Action, size: usize) -> Result<(), Refusal> {
-        let (key, hasher, full) = (T::pack(key), &self.hasher, self.lines.len() >= size);
-        match self.lines.entry(hasher.hash_one(key), |line| line.key == key, |line| hasher.hash_one(line.key)) {
+        let (key, hasher, full) = (T::pack(key), &self.hasher, self.len >= size);
+        let hash = hasher.hash_one(key);
+        match self.parts[part(hash)].entry(hash, |line| line.key == key, |line| hasher.hash_one(line.key)) {
             Entry::Occupied(_) => Err(Refusal::Exists),
             Entry::Vacant(_) if full => Err(Refusal::Full),
             Entry::Vacant(vacant) => {
                 vacant.insert(Line { key, slot: Slot::new(action) });
+                self.len += 1;
                 Ok(())
             }
         }
@@ -70,15 +85,18 @@ impl<T: ExactSchema> Table<T> for Exact<T> {
 
     fn modify(&mut self, key: &T::Key, action: T::Action) -> bool {
         let key = T::pack(key);
-        let line = self.lines.find_mut(self.hasher.hash_one(key), |line| line.key == key);
+        let hash = self.hasher.hash_one(key);
+        let line = self.parts[part(hash)].find_mut(hash, |line| line.key == key);
         line.map(|line| line.slot.action = action).is_some()
     }
 
     fn remove(&mut self, key: &T::Key) -> bool {
         let key = T::pack(key);
-        match self.lines.find_entry(self.hasher.hash_one(key), |line| line.key == key) {
+        let hash = self.hasher.hash_one(key);
+        match self.parts[part(hash)].find_entry(hash, |line| line.key == key) {
             Ok(line) => {
                 line.remove();
+                self.len -= 1;
                 true
             }
             Err(_) => false,
@@ -86,7 +104,7 @@ impl<T: ExactSchema> Table<T> for Exact<T> {
     }
 
     fn len(&self) -> usize {
-        self.lines.len()
+        self.len
     }
 
     fn clear(&mut self) {
@@ -94,6 +112,9 @@ impl<T: ExactSchema> Table<T> for Exact<T> {
     }
 
     fn for_each(&self, visit: &mut Visitor<'_, T>) {
-        self.lines.iter().for_each(|line| visit(T::unpack(line.key), line.slot.action, Some(&line.slot.counters)));
+        self.parts
+            .iter()
+            .flatten()
+            .for_each(|line| visit(T::unpack(line.key), line.slot.action, Some(&line.slot.counters)));
     }
 }
