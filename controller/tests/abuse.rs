@@ -3,16 +3,19 @@
 
 mod common;
 
-use common::{Network, Options, client::Client, relay::mac_at};
+use common::{Network, Options, relay::mac_at};
 use mimiq_api::allocation::{RefusalReason, server_reply::Reply};
-use mimiq_contract::{EntryKey, PortId, tables::*};
-use tokio::time::timeout;
+use mimiq_contract::{EntryKey, MacAddr, PortId, tables::*};
+
+/// Of another client at the same port.
+const SECOND: MacAddr = MacAddr([2, 0, 0, 0, 0x78, 1]);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_asks_too_often_is_refused_and_others_are_not() {
     let network = Network::start(Options { requests: [5, 2000], ..Options::default() }).await;
     let controller = network.controller().await;
-    let (flooding, other) = (network.client("mallory", 1, 1).await, network.client("alice", 1, 1).await);
+    let flooding = network.client("mallory", 1, 1).await;
+    let other = network.client_as("alice", 1, 1, SECOND).await;
     let mut refused = Vec::new();
     for _ in 0..20 {
         refused.extend(flooding.try_acquire(1).await.err());
@@ -32,7 +35,8 @@ async fn a_port_that_floods_is_limited_and_other_ports_are_served() {
     let network = Network::start(Options { requests: [1000, 10], ..Options::default() }).await;
     let controller = network.controller().await;
     // Many clients behind one port, each far below its own limit.
-    let (first, second) = (network.client("mallory", 1, 1).await, network.client("oscar", 1, 1).await);
+    let first = network.client("mallory", 1, 1).await;
+    let second = network.client_as("oscar", 1, 1, SECOND).await;
     let mut limited = 0;
     for _ in 0..10 {
         for client in [&first, &second] {
@@ -55,9 +59,7 @@ async fn a_stolen_mac_address_gives_nothing_and_takes_nothing() {
     let controller = network.controller().await;
     let alice = network.client("alice", 1, 1).await;
     let hers = alice.acquire(2).await;
-    mimiq_controller::pki::enrol(&network.pki(), mimiq_controller::pki::Kind::Client, "mallory").unwrap();
-    let at = network.relays[0].attach_as(2, mac_at(1)).await;
-    let mallory = timeout(common::PATIENCE, Client::connect(&network.pki(), "mallory", at)).await.unwrap().unwrap();
+    let mallory = network.client_as("mallory", 1, 2, mac_at(1)).await;
     assert!(matches!(mallory.renew(&hers).await, Reply::Refused(r) if r.reason() == RefusalReason::NotHeld));
     assert!(matches!(mallory.release(&hers).await, Reply::Released(r) if r.count == 0));
     let own = mallory.acquire(1).await[0];

@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use mimiq_contract::MacAddr;
 use mimiq_controller::{Controller, config::Config, pki};
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -165,12 +166,17 @@ impl Network {
         self.dir.path().join("pki")
     }
 
-    /// A new client, connected at a port of a client-facing switch.
+    /// A new client, connected at a port of a client-facing switch; one a port.
     pub async fn client(&self, name: &str, sid: usize, port: u16) -> Client {
+        self.client_as(name, sid, port, relay::mac_at(port)).await
+    }
+
+    /// A new client with this MAC address.
+    pub async fn client_as(&self, name: &str, sid: usize, port: u16, mac: MacAddr) -> Client {
         if !self.pki().join(format!("{name}.pem")).exists() {
             pki::enrol(&self.pki(), pki::Kind::Client, name).unwrap();
         }
-        let at = self.relays[sid - 1].attach(port).await;
+        let at = self.relays[sid - 1].attach_as(port, mac).await;
         timeout(PATIENCE, Client::connect(&self.pki(), name, at)).await.expect("no handshake").unwrap()
     }
 }
