@@ -101,7 +101,8 @@ fn enrolled(folder: &Path, first: u32, clients: u32) -> anyhow::Result<Vec<Ident
 fn is_client(certificate: &CertificateDer<'_>) -> bool {
     let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return false };
     let usage = certificate.extended_key_usage().ok().flatten();
-    usage.is_some_and(|usage| usage.value.client_auth)
+    // The controller comes to switches with its own, which is good for both sides.
+    usage.is_some_and(|usage| usage.value.client_auth && !usage.value.server_auth)
         && certificate.subject().iter_organizational_unit().next().is_none()
 }
 
