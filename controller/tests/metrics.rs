@@ -68,7 +68,6 @@ async fn the_page_has_all_metrics_and_explains_them() {
     };
     assert!(get("/ready").await.starts_with("HTTP/1.1 200 "));
     let page = get("/metrics").await;
-    std::fs::write("/tmp/scratch/c/page.txt", &page).unwrap();
 
     let of_type = |line: &str| line.strip_prefix("# TYPE ").and_then(|rest| rest.split(' ').next().map(str::to_owned));
     // The switches of this test count in the same process.
