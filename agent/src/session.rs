@@ -147,6 +147,9 @@ pub async fn run(
             }
             Err(error) => tracing::info!(%error, "no session with the allocation server yet"),
         }
+        if events.send(Event::Disconnected).await.is_err() {
+            return;
+        }
         let pause = backoff.mul_f64(rand::rng().random_range(0.5..1.5));
         backoff = (backoff * 2).min(LAST_BACKOFF);
         tokio::select! {

@@ -48,7 +48,7 @@ impl HopError {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Refused(refusal) => refusal.name(),
-            Self::NoAddress(_) => "no_address",
+            Self::NoAddress(error) => error.name(),
             Self::Socket(_) => "socket",
         }
     }

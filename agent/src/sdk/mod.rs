@@ -36,11 +36,12 @@ mod gate;
 mod hopping;
 mod ids;
 mod ledger;
+mod link;
 mod padding;
 mod peer;
 mod socket;
 
-pub use agent::{Agent, AgentError, Lease};
+pub use agent::{Agent, AgentError, Lease, Outage};
 pub use connector::{ConnectError, Connector};
 pub use gate::Refusal;
 pub use hopping::{HopError, Hopping, Stats};

@@ -60,6 +60,11 @@ impl Pki {
         path.join("agent.yaml")
     }
 
+    /// What the agent writes down for the next one.
+    pub(crate) fn leases(&self) -> PathBuf {
+        self.directory.path().join("agent.sock.leases")
+    }
+
     pub(crate) fn socket(&self) -> PathBuf {
         self.directory.path().join("agent.sock")
     }

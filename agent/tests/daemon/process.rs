@@ -16,8 +16,15 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(namespace: &Namespace, configuration: &Path) -> Self {
+        Self::start_by(namespace, &[], configuration)
+    }
+
+    /// Started by another program: its name and arguments.
+    pub(crate) fn start_by(namespace: &Namespace, by: &[&str], configuration: &Path) -> Self {
         let mut child = tokio::process::Command::new("ip")
-            .args(["netns", "exec", &namespace.name, env!("CARGO_BIN_EXE_mimiq-agent"), "run", "--config"])
+            .args(["netns", "exec", &namespace.name])
+            .args(by)
+            .args([env!("CARGO_BIN_EXE_mimiq-agent"), "run", "--config"])
             .arg(configuration)
             .stderr(Stdio::piped())
             .kill_on_drop(true)
