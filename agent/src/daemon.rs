@@ -66,6 +66,8 @@ pub enum Event {
     Reclaim(AppId, Vec<IpAddr>),
     /// An application's connection closed.
     Closed(AppId),
+    /// The daemon is to stop, after what happened before.
+    Stop,
 }
 
 /// Why the daemon could not start.
@@ -106,7 +108,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), D
     let (events, inbox) = mpsc::channel(EVENTS);
     let (requests, outbox) = mpsc::unbounded_channel();
     let (stopping, stopped) = watch::channel(());
-    let acceptor = tokio::spawn(local::serve(listener, events.clone()));
+    let (acceptor, stops) = (tokio::spawn(local::serve(listener, events.clone())), events.clone());
     let session = tokio::spawn(session::run(config.interface, client, netlink.clone(), outbox, events, stopped));
 
     let marks = |stock: StockConfig| Marks { low: stock.low, high: stock.high };
@@ -114,9 +116,15 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), D
     stocks.extend(config.stock_ipv4.map(|stock| (IpVersion::V4, marks(stock))));
     let mut daemon = Daemon::new(&stocks, Some(netlink), requests);
     daemon.succeed(journal, clock).await?;
+    let told = async {
+        stop.await;
+        let _ = stops.send(Event::Stop).await;
+        std::future::pending().await
+    };
+    // Whoever is told to stop may not be interrupted in the middle of something.
     tokio::select! {
         () = daemon.serve(inbox) => {}
-        () = stop => {}
+        () = told => {}
     }
     acceptor.abort();
     tracing::info!("stopping");
@@ -165,7 +173,7 @@ impl Daemon {
         }
     }
 
-    /// Works off events until all senders are gone.
+    /// Works off events until it is told to stop, or all senders are gone.
     pub async fn serve(&mut self, mut inbox: mpsc::Receiver<Event>) {
         let alarm = match Alarm::new() {
             Ok(alarm) => alarm,
@@ -175,8 +183,8 @@ impl Daemon {
             let wake = self.stocks.iter().filter_map(|(_, stock)| stock.next_wake()).min();
             tokio::select! {
                 event = inbox.recv() => match event {
+                    Some(Event::Stop) | None => return,
                     Some(event) => self.handle(self.clock.now(), event).await,
-                    None => return,
                 },
                 () = alarm.until(wake.map(|at| self.clock.boottime(at))) => {
                     let now = self.clock.now();
@@ -238,6 +246,7 @@ impl Daemon {
                 }
             }
             Event::Reclaim(app, addresses) => self.reclaim(now, app, &addresses).await,
+            Event::Stop => {}
             Event::Closed(app) => {
                 self.apps.remove(&app);
                 self.each(|stock, out| stock.gone(now, app, out)).await;

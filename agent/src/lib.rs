@@ -5,6 +5,7 @@ pub mod address;
 pub mod clock;
 pub mod config;
 pub mod daemon;
+pub mod doctor;
 pub mod get;
 pub mod journal;
 pub mod local;

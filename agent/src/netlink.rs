@@ -52,6 +52,10 @@ impl Netlink {
         Ok(Self(handle))
     }
 
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.0
+    }
+
     /// The index and the usable link-local address of an interface, as soon as it has one.
     ///
     /// # Errors

@@ -163,7 +163,8 @@ async fn dropped(stop: &mut watch::Receiver<()>) {
     while stop.changed().await.is_ok() {}
 }
 
-async fn connect(
+/// One attempt to make a session.
+pub(crate) async fn connect(
     interface: &str,
     config: &quinn::ClientConfig,
     netlink: &Netlink,

@@ -3,7 +3,9 @@
 
 mod allocator;
 mod away;
+mod doctor;
 mod namespace;
+mod ordinary_user;
 mod pki;
 mod process;
 mod quiet_logs;
@@ -66,7 +68,7 @@ async fn from_the_first_address_to_the_last() {
     let taken: AgentMessage = framing::read(&mut application).await.unwrap().unwrap();
     let Some(agent_message::Message::Taken(taken)) = taken.message else { panic!("{taken:?}") };
     allocator.back();
-    process.says("session with the allocation server").await;
+    process.says("session: session with the allocation server").await;
 
     // When an application closes, all that it held goes back.
     let held = address::from_bytes(&taken.address).unwrap();
@@ -77,9 +79,11 @@ async fn from_the_first_address_to_the_last() {
     while !allocator.released().await.contains(&held) {}
 
     drop((kept, bystander, agent, first));
+    while !allocator.released().await.contains(&kept_at) {}
+    let free = namespace.local_routes();
     process.terminate().await;
     let mut last = Vec::new();
-    while !last.contains(&kept_at) {
+    while !free.iter().all(|address| last.contains(&(*address).into())) {
         last.extend(allocator.released().await);
     }
     assert_eq!(namespace.local_routes(), Vec::<Ipv6Addr>::new());

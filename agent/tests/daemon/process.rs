@@ -21,10 +21,15 @@ impl Process {
 
     /// Started by another program: its name and arguments.
     pub(crate) fn start_by(namespace: &Namespace, by: &[&str], configuration: &Path) -> Self {
+        Self::start_program(namespace, by, env!("CARGO_BIN_EXE_mimiq-agent"), configuration)
+    }
+
+    /// The daemon's program may be a copy.
+    pub(crate) fn start_program(namespace: &Namespace, by: &[&str], program: &str, configuration: &Path) -> Self {
         let mut child = tokio::process::Command::new("ip")
             .args(["netns", "exec", &namespace.name])
             .args(by)
-            .args([env!("CARGO_BIN_EXE_mimiq-agent"), "run", "--config"])
+            .args([program, "run", "--config"])
             .arg(configuration)
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -32,6 +37,10 @@ impl Process {
             .unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         Self { child, lines, log: String::new() }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().unwrap()
     }
 
     pub(crate) async fn says(&mut self, what: &str) {

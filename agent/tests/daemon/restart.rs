@@ -62,7 +62,9 @@ async fn applications_outlive_the_daemon(tag: &str, kill: bool) {
     // It is the new daemon's like any other.
     drop(lease);
     all_released(&mut allocator, [held.into()]).await;
+    let last = fresh.address();
     drop((fresh, agent));
+    all_released(&mut allocator, [last]).await;
     process.terminate().await;
     assert_eq!(namespace.local_routes(), Vec::<Ipv6Addr>::new());
     assert!(!pki.leases().exists());
