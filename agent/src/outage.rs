@@ -58,7 +58,7 @@ impl Outage {
 pub fn describe(reason: Reason) -> &'static str {
     match reason {
         Reason::Unspecified => "there are addresses to hop to",
-        Reason::Empty => "stock: empty, and the controller grants no more",
+        Reason::Empty => "stock: empty, and the controller has granted no more yet",
         Reason::ControllerAway => "stock: empty, and the controller cannot be reached",
     }
 }

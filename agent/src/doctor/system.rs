@@ -31,9 +31,9 @@ pub(super) fn capability() -> Finding {
 /// For each IP version in use: a route makes an address local, a socket is bound to it, and a packet comes.
 pub(super) async fn any_ip(config: &Config, netlink: &Netlink) -> Vec<Finding> {
     let low: u16 = rand::random();
-    // Of the prefixes for discarding (RFC 6666) and for benchmarks (RFC 2544): nobody has them.
+    // Of the prefixes for discarding (RFC 6666) and for documentation (RFC 5737): nobody has them.
     let v6 = IpAddr::from(Ipv6Addr::new(0x100, 0, 0, 0, 0x6d69, 0x6d69, 0x71, low));
-    let v4 = IpAddr::from(Ipv4Addr::from_bits(u32::from(Ipv4Addr::new(198, 18, 0, 0)) | u32::from(low)));
+    let v4 = IpAddr::from(Ipv4Addr::new(192, 0, 2, (low % 256) as u8));
     let mut findings = vec![one("anyip_v6", netlink, v6).await];
     if config.stock_ipv4.is_some() {
         findings.push(one("anyip_v4", netlink, v4).await);

@@ -17,6 +17,8 @@ use super::socket::Sockets;
 
 /// How long a hop waits for an address.
 const ADDRESS_WAIT: Duration = Duration::from_millis(100);
+/// How long a connection whose address ended waits if there is none to go to.
+const OUTAGE_PAUSE: Duration = Duration::from_millis(500);
 /// How long a hop waits for its first packet to leave.
 const LEAVE_TIMEOUT: Duration = Duration::from_millis(20);
 /// After so many round trips and [`REST`] without a hop, all used connection IDs are replaced.
@@ -192,6 +194,7 @@ impl Inner {
     /// sent.
     async fn maintain(self: Arc<Self>) {
         let connection = &self.parts.connection;
+        let mut trouble = None;
         loop {
             let keep = (connection.rtt() * KEPT_ROUND_TRIPS).max(SHORTEST_KEPT);
             let wake = self.parts.sockets.retire(Instant::now(), keep);
@@ -215,13 +218,21 @@ impl Inner {
                 () = self.hopped.notified() => {}
                 () = due => {}
                 () = expired => {
-                    if let Err(error) = self.hop().await {
-                        tracing::warn!(%error, "the address ends and the connection stays");
-                    }
                     // The first packet from the new address, or a spare ID, takes at most this long.
+                    let mut pause = connection.rtt().max(Duration::from_millis(10));
+                    let error = self.hop().await.err();
+                    if let Some(error) = &error {
+                        if trouble != Some(error.name()) {
+                            tracing::warn!(%error, "the address ends and the connection stays");
+                        }
+                        if matches!(error, HopError::NoAddress(_)) {
+                            pause = OUTAGE_PAUSE;
+                        }
+                    }
+                    trouble = error.map(|error| error.name());
                     tokio::select! {
                         _ = connection.closed() => break,
-                        () = tokio::time::sleep(connection.rtt().max(Duration::from_millis(10))) => {}
+                        () = tokio::time::sleep(pause) => {}
                     }
                 }
             }
