@@ -40,13 +40,17 @@ pub(crate) async fn start(server: SocketAddr, roughness: Roughness) -> SocketAdd
         let mut buffer = vec![0; 65536];
         loop {
             let (length, client) = front.recv_from(&mut buffer).await.unwrap();
-            if !backs.contains_key(&client) {
-                let back = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap());
-                back.connect(server).await.unwrap();
-                tokio::spawn(down(back.clone(), front.clone(), client, roughness, dice.clone()));
-                backs.insert(client, back);
-            }
-            let (back, datagram) = (backs[&client].clone(), buffer[..length].to_vec());
+            let back = match backs.get(&client) {
+                Some(back) => back.clone(),
+                None => {
+                    let back = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap());
+                    back.connect(server).await.unwrap();
+                    tokio::spawn(down(back.clone(), front.clone(), client, roughness, dice.clone()));
+                    backs.insert(client, back.clone());
+                    back
+                }
+            };
+            let datagram = buffer[..length].to_vec();
             later(roughness.fate(&dice), async move { back.send(&datagram).await });
         }
     });
