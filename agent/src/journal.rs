@@ -153,6 +153,27 @@ mod tests {
         assert!(!path.exists());
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>, end_ms: u64, grace_end_ms: u64, mtu: u32) {
+            let directory = tempfile::tempdir().unwrap();
+            let now = Instant::now();
+            let journal = Journal::beside(&directory.path().join("s"), Clock::new(now, SECOND)).unwrap();
+            fs::write(&journal.path, bytes).unwrap();
+            assert_eq!(journal.read(now), []);
+            let lease = Lease { address: "2001:db8::1".parse().unwrap(), end_ms, grace_end_ms, mtu };
+            let document = Document { boot: journal.boot.clone(), leases: vec![lease] };
+            fs::write(&journal.path, serde_json::to_vec(&document).unwrap()).unwrap();
+            for kept in journal.read(now) {
+                let mut stock = crate::stock::Stock::new(crate::stock::Marks { low: 1, high: 1 });
+                stock.adopt(kept, now);
+                stock.reclaim(now, crate::stock::AppId(1), kept.address);
+                stock.poll(now, &mut Vec::new());
+                journal.write(stock.leases());
+            }
+        }
+    }
+
     #[test]
     fn another_boot_and_nonsense_are_as_good_as_nothing() {
         let directory = tempfile::tempdir().unwrap();
