@@ -14,7 +14,7 @@ pub enum Command {
     Acquire(u32),
     /// Give addresses back to the allocation server.
     Release(Vec<IpAddr>),
-    /// Write down what [`Stock::leases`] says, before anything else is done.
+    /// Write down what [`super::Stock::leases`] says, before anything else is done.
     Record,
     /// Make an address local to this host, for at least so long.
     Install(IpAddr, Duration),
