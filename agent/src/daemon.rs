@@ -1,19 +1,23 @@
 //! The daemon: one task that owns the [`Stock`] and carries out what it wants done.
 
+mod reports;
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use mimiq_api::local::{AgentMessage, Expired, Refused, Returned, Taken, agent_message};
+use mimiq_api::local::{AgentMessage, Choose, Expired, Refused, Report, Returned, Taken, agent_message};
 use tokio::sync::{mpsc, watch};
 
 use crate::address::{self, IpVersion};
 use crate::config::{Config, StockConfig};
 use crate::local;
 use crate::netlink::{Netlink, NetlinkError};
+use crate::policy::Rules;
 use crate::session::{self, Request, SessionError};
 use crate::stock::{AppId, Command, Grant, Marks, Stock};
+use reports::Reports;
 
 /// How long the daemon tries to release everything when it stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -51,6 +55,12 @@ pub enum Event {
     Take(AppId, IpVersion, Duration),
     /// An application gives one back.
     Return(AppId, IpAddr),
+    /// An application asks for a policy.
+    Choose(AppId, Choose),
+    /// An application says what happened to a connection.
+    Report(AppId, Report),
+    /// Somebody wants to know how the agent is.
+    GetStatus(AppId),
     /// An application's connection closed.
     Closed(AppId),
 }
@@ -97,7 +107,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), D
     let marks = |stock: StockConfig| Marks { low: stock.low, high: stock.high };
     let mut stocks = vec![(IpVersion::V6, marks(config.stock))];
     stocks.extend(config.stock_ipv4.map(|stock| (IpVersion::V4, marks(stock))));
-    let mut daemon = Daemon::new(&stocks, Some(netlink), requests);
+    let mut daemon = Daemon::new(&stocks, Some(netlink), requests).with_rules(config.policies);
     tokio::select! {
         () = daemon.serve(inbox) => {}
         () = stop => {}
@@ -121,6 +131,7 @@ pub struct Daemon {
     netlink: Option<Netlink>,
     requests: mpsc::UnboundedSender<Request>,
     apps: HashMap<AppId, mpsc::UnboundedSender<AgentMessage>>,
+    reports: Reports,
     ready: bool,
 }
 
@@ -134,7 +145,14 @@ impl Daemon {
         requests: mpsc::UnboundedSender<Request>,
     ) -> Self {
         let stocks = stocks.iter().map(|(version, marks)| (*version, Stock::new(*marks))).collect();
-        Self { stocks, netlink, requests, apps: HashMap::new(), ready: false }
+        Self { stocks, netlink, requests, apps: HashMap::new(), reports: Reports::default(), ready: false }
+    }
+
+    /// By which applications' connections get their policies.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Rules) -> Self {
+        self.reports.rules = rules;
+        self
     }
 
     /// Works off events until all senders are gone.
@@ -200,8 +218,15 @@ impl Daemon {
                     self.tell(app, agent_message::Message::Refused(Refused { message, retry_after_ms: 0 }));
                 }
             }
+            Event::Choose(app, choose) => self.answer(app, self.reports.choose(&choose)),
+            Event::Report(app, report) => {
+                let answer = self.reports.report(now, app, report);
+                self.answer(app, answer);
+            }
+            Event::GetStatus(app) => self.tell(app, self.reports.status(now, &self.stocks)),
             Event::Closed(app) => {
                 self.apps.remove(&app);
+                self.reports.gone(now, app);
                 self.each(|stock, out| stock.gone(now, app, out)).await;
             }
         }
@@ -277,6 +302,11 @@ impl Daemon {
     fn request(&self, request: Request) {
         // The session's task ends only after the daemon.
         let _ = self.requests.send(request);
+    }
+
+    fn answer(&self, app: AppId, answer: Result<agent_message::Message, String>) {
+        let refused = |message| agent_message::Message::Refused(Refused { message, retry_after_ms: 0 });
+        self.tell(app, answer.unwrap_or_else(refused));
     }
 
     fn tell(&self, app: AppId, message: agent_message::Message) {

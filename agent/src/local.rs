@@ -149,6 +149,9 @@ fn event(app: AppId, request: AppRequest) -> Result<Event, String> {
             Some(address) => Ok(Event::Return(app, address)),
             None => Err(format!("return.address: {} bytes, not 4 or 16", back.address.len())),
         },
+        Some(app_request::Request::Choose(choose)) => Ok(Event::Choose(app, choose)),
+        Some(app_request::Request::Report(report)) => Ok(Event::Report(app, report)),
+        Some(app_request::Request::GetStatus(_)) => Ok(Event::GetStatus(app)),
         None => Err("request: missing or unknown".to_owned()),
     }
 }

@@ -141,6 +141,25 @@ impl Stock {
         self.entries.values().filter(|entry| matches!(entry.state, State::Held(_))).count()
     }
 
+    /// How many ended, and stay for packets in flight.
+    #[must_use]
+    pub fn ended(&self) -> usize {
+        self.entries.values().filter(|entry| entry.state == State::Ended).count()
+    }
+
+    /// When the first lease that an application holds ends.
+    #[must_use]
+    pub fn next_end(&self) -> Option<Instant> {
+        let held = self.entries.values().filter(|entry| matches!(entry.state, State::Held(_)));
+        held.map(|entry| entry.notice).min()
+    }
+
+    /// How many free addresses are kept.
+    #[must_use]
+    pub fn marks(&self) -> Marks {
+        self.marks
+    }
+
     /// The allocation server granted a set. Addresses that the stock knows already are passed over.
     pub fn granted(&mut self, now: Instant, grant: &Grant, out: &mut Vec<Command>) {
         self.acquiring = false;

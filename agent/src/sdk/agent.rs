@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use mimiq_api::framing::{self, FrameError};
-use mimiq_api::local::{AgentMessage, AppRequest, Return, Take, agent_message, app_request};
+use mimiq_api::local::{AgentMessage, AppRequest, Refused, Return, Take, agent_message, app_request};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -84,9 +84,20 @@ impl Drop for Lease {
 
 #[derive(Debug)]
 enum Order {
-    Take { version: u32, wait: Duration, answer: oneshot::Sender<Result<Taken, AgentError>> },
+    /// Anything with one answer.
+    Ask {
+        request: app_request::Request,
+        answer: Answer,
+    },
+    Take {
+        version: u32,
+        wait: Duration,
+        answer: oneshot::Sender<Result<Taken, AgentError>>,
+    },
     Return(IpAddr),
 }
+
+type Answer = oneshot::Sender<Result<agent_message::Message, AgentError>>;
 
 #[derive(Debug)]
 struct Taken {
@@ -113,6 +124,13 @@ impl Agent {
             }
         });
         Ok(Self { orders })
+    }
+
+    /// Asks something that is answered by one message.
+    pub(crate) async fn ask(&self, request: app_request::Request) -> Result<agent_message::Message, AgentError> {
+        let (answer, answered) = oneshot::channel();
+        self.orders.send(Order::Ask { request, answer }).map_err(|_| AgentError::Gone)?;
+        answered.await.map_err(|_| AgentError::Gone)?
     }
 
     /// Takes an address of IP version 4 or 6, waiting for it up to `wait` if the stock is empty.
@@ -142,8 +160,13 @@ async fn read_frames(mut read: OwnedReadHalf, frames: mpsc::Sender<Result<AgentM
     }
 }
 
+fn refusal(refused: Refused) -> AgentError {
+    AgentError::Refused { message: refused.message, retry_after: Duration::from_millis(refused.retry_after_ms) }
+}
+
 /// What the agent answers next.
 enum Pending {
+    Ask(Answer),
     Take(oneshot::Sender<Result<Taken, AgentError>>),
     Return,
 }
@@ -176,6 +199,7 @@ impl Client {
 
     async fn send(&mut self, order: Order) -> Result<(), FrameError> {
         let (request, pending) = match order {
+            Order::Ask { request, answer } => (request, Pending::Ask(answer)),
             Order::Take { version, wait, answer } => {
                 let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
                 (app_request::Request::Take(Take { ip_version: version, wait_ms }), Pending::Take(answer))
@@ -191,6 +215,19 @@ impl Client {
 
     async fn receive(&mut self, message: AgentMessage) -> Result<(), FrameError> {
         let unexpected = |what| Err(io::Error::new(io::ErrorKind::InvalidData, what).into());
+        let event = matches!(message.message, Some(agent_message::Message::Expired(_)) | None);
+        if !event
+            && matches!(self.pending.front(), Some(Pending::Ask(_)))
+            && let Some(Pending::Ask(answer)) = self.pending.pop_front()
+        {
+            let message = match message.message {
+                Some(agent_message::Message::Refused(refused)) => Err(refusal(refused)),
+                other => other.ok_or(AgentError::Gone),
+            };
+            // Whoever asked may have gone.
+            let _ = answer.send(message);
+            return Ok(());
+        }
         let answer = match message.message {
             Some(agent_message::Message::Expired(expired)) => {
                 if let Some(held) = address::from_bytes(&expired.address).and_then(|address| self.held.get(&address)) {
@@ -208,12 +245,9 @@ impl Client {
                 let lifetime = Duration::from_millis(taken.lifetime_ms.min(24 * 3600 * 1000));
                 Some(Ok(Taken { address, lifetime, mtu: taken.mtu, expired }))
             }
-            Some(agent_message::Message::Refused(refused)) => Some(Err(AgentError::Refused {
-                message: refused.message,
-                retry_after: Duration::from_millis(refused.retry_after_ms),
-            })),
+            Some(agent_message::Message::Refused(refused)) => Some(Err(refusal(refused))),
             Some(agent_message::Message::Returned(_)) => None,
-            None => return unexpected("message: missing or unknown"),
+            _ => return unexpected("message: missing, unknown or not asked for"),
         };
         match (self.pending.pop_front(), answer) {
             (Some(Pending::Take(sender)), Some(answer)) => match sender.send(answer) {
