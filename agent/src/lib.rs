@@ -11,6 +11,7 @@ pub mod policy;
 pub mod reply;
 pub mod sdk;
 pub mod session;
+pub mod status;
 pub mod stock;
 pub mod telemetry;
 pub mod usage;

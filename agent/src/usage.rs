@@ -152,6 +152,7 @@ impl AddDifference for Counts {
         add(&mut self.bytes, before.bytes, after.bytes);
         add(&mut self.padding_bytes, before.padding_bytes, after.padding_bytes);
         add(&mut self.probe_bytes, before.probe_bytes, after.probe_bytes);
+        add(&mut self.duplicate_bytes, before.duplicate_bytes, after.duplicate_bytes);
         add(&mut self.validations, before.validations, after.validations);
         add(&mut self.validation_us, before.validation_us, after.validation_us);
         for (reason, count) in &after.refusals {

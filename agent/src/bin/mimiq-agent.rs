@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use clap::Parser;
-use mimiq_agent::{config::Config, daemon, session, telemetry};
+use clap::{Parser, Subcommand};
+use mimiq_agent::{config::Config, daemon, session, status, telemetry};
 use mimiq_daemon::{Command, ConfigCommand, Logs};
 
 /// Keeps a stock of addresses and gives them to the applications of this host. Needs CAP_NET_ADMIN for local routes.
@@ -12,25 +12,34 @@ use mimiq_daemon::{Command, ConfigCommand, Logs};
 #[command(version)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: AgentCommand,
     #[command(flatten)]
     logs: Logs,
+}
+
+#[derive(Subcommand)]
+enum AgentCommand {
+    #[command(flatten)]
+    Daemon(Command),
+    /// Show what the running agent has, and what its applications' policies cost.
+    Status(status::Arguments),
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     match arguments.command {
-        Command::Run { config } => {
+        AgentCommand::Daemon(Command::Run { config }) => {
             arguments.logs.start()?;
             run(&config).await
         }
-        Command::Config(ConfigCommand::Check { file }) => {
+        AgentCommand::Daemon(Command::Config(ConfigCommand::Check { file })) => {
             let config = Config::load(&file)?;
             session::client_config(&config.pki)?;
             println!("{}: valid", file.display());
             Ok(())
         }
+        AgentCommand::Status(arguments) => status::run(&arguments).await,
     }
 }
 

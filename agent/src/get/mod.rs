@@ -14,10 +14,12 @@ use h3::client::SendRequest;
 use h3_quinn::OpenStreams;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
+use tokio::sync::watch;
 
 pub use report::{AddressReport, HopReport, Report, RequestReport, Summary, percentile, unix_ns};
 
-use crate::sdk::{Agent, Connector, EARLY, Hopping, Padding};
+use crate::policy::Policy;
+use crate::sdk::{Agent, Connector, EARLY, Hopping, Padding, Progress};
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -37,6 +39,8 @@ pub enum HopPolicy {
     Never,
     /// Once in so many requests.
     Every(usize, Timing),
+    /// As this policy says, or, without one, as the agent does.
+    Follow(Option<Policy>),
 }
 
 /// What to do.
@@ -98,12 +102,18 @@ pub fn tls(roots: rustls::RootCertStore) -> Result<rustls::ClientConfig, rustls:
 /// If there is no connection to speak of.
 pub async fn run(options: Options) -> anyhow::Result<Report> {
     let agent = Agent::connect(&options.agent).await.with_context(|| options.agent.display().to_string())?;
-    let connector = Connector::new(agent, tls(options.roots)?, Padding::Http3)?;
+    let connector = Connector::new(agent, tls(options.roots)?, Padding::Http3)?.application(&options.label);
+    let connector = match options.policy {
+        HopPolicy::Follow(None) => connector,
+        HopPolicy::Follow(Some(policy)) => connector.policy(policy),
+        HopPolicy::Never | HopPolicy::Every(..) => connector.policy(Policy::PerConnection),
+    };
     let hopping = connector.connect(options.server, &options.server_name).await?;
     let (mut driver, sender) = h3::client::new(h3_quinn::Connection::new(hopping.connection().clone())).await?;
     tokio::spawn(async move { std::future::poll_fn(|cx| driver.poll_close(cx)).await });
 
     let mut client = Client {
+        progress: hopping.progress(),
         hopping,
         sender,
         uri: options.uri,
@@ -113,13 +123,14 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
     client.note_source();
     for number in 0..options.requests {
         if number > 0 {
-            tokio::time::sleep(options.interval).await;
+            client.noting_hops(tokio::time::sleep(options.interval)).await;
         }
         client.request(number, options.requests, options.policy).await;
         if client.hopping.connection().close_reason().is_some() {
             break;
         }
     }
+    client.note_source();
     let Client { hopping, mut report, .. } = client;
     report.finish(hopping.stats().links_seen);
     // A server that does not answer is not waited for.
@@ -128,6 +139,7 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
 }
 
 struct Client {
+    progress: watch::Receiver<Progress>,
     hopping: Hopping,
     sender: SendRequest<OpenStreams, Bytes>,
     uri: http::Uri,
@@ -140,7 +152,7 @@ impl Client {
         let (before, early) = match policy {
             HopPolicy::Every(every, Timing::Before) => (number > 0 && number.is_multiple_of(every), false),
             HopPolicy::Every(every, Timing::Early) => (false, (number + 1).is_multiple_of(every) && number + 1 < count),
-            HopPolicy::Never => (false, false),
+            HopPolicy::Never | HopPolicy::Follow(_) => (false, false),
         };
         if before {
             self.hop(number).await;
@@ -149,7 +161,7 @@ impl Client {
         let mut entry = RequestReport { started_unix_ns: unix_ns(), ..RequestReport::default() };
         let exchange = tokio::time::timeout(self.timeout, exchange(self.sender.clone(), self.uri.clone()));
         let exchange = async { (exchange.await, started.elapsed()) };
-        tokio::pin!(exchange);
+        let mut exchange = std::pin::pin!(exchange);
         let (outcome, latency) = if early {
             tokio::select! {
                 done = &mut exchange => {
@@ -159,7 +171,7 @@ impl Client {
                 () = tokio::time::sleep(EARLY) => tokio::join!(self.hop(number), exchange).1,
             }
         } else {
-            exchange.await
+            self.noting_hops(exchange).await
         };
         entry.latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         match outcome {
@@ -188,7 +200,18 @@ impl Client {
         }
     }
 
-    /// Hops that the SDK made by itself, because an address ended, are hops too.
+    /// Waits, and notes each hop that the SDK makes meanwhile.
+    async fn noting_hops<T>(&mut self, wait: impl Future<Output = T>) -> T {
+        let mut wait = std::pin::pin!(wait);
+        loop {
+            tokio::select! {
+                done = &mut wait => return done,
+                Ok(()) = self.progress.changed() => self.note_source(),
+            }
+        }
+    }
+
+    /// Hops that the SDK made by itself, because the policy says so or an address ended, are hops too.
     fn note_source(&mut self) {
         let Some(source) = self.hopping.source() else { return };
         let known = |known: &AddressReport| known.address == source.ip() && known.ports.contains(&source.port());

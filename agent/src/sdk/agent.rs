@@ -133,6 +133,13 @@ impl Agent {
         answered.await.map_err(|_| AgentError::Gone)?
     }
 
+    /// Says something; that there is an answer, and what, does not matter.
+    pub(crate) fn tell(&self, request: app_request::Request) {
+        let (answer, _) = oneshot::channel();
+        // If the agent is gone, there is nobody to tell.
+        let _ = self.orders.send(Order::Ask { request, answer });
+    }
+
     /// Takes an address of IP version 4 or 6, waiting for it up to `wait` if the stock is empty.
     ///
     /// # Errors

@@ -31,20 +31,25 @@
 //! that it did not.
 
 mod agent;
+mod choice;
 mod connector;
+mod follow;
 mod gate;
 mod hopping;
 mod ids;
 mod ledger;
+mod meter;
 mod padding;
 mod peer;
 mod socket;
+mod tally;
 
 pub use agent::{Agent, AgentError, Lease};
 pub use connector::{ConnectError, Connector};
 pub use gate::Refusal;
 pub use hopping::{HopError, Hopping, Stats};
 pub use padding::Padding;
+pub(crate) use socket::Progress;
 
 /// When to hop after a request was sent, if the reply is not there before.
 pub const EARLY: std::time::Duration = std::time::Duration::from_millis(3);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, Runtime as _, UdpPoller};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::agent::Lease;
 use super::ids::ResetTokens;
@@ -27,7 +27,7 @@ const BIND_ATTEMPTS: usize = 16;
 struct Member {
     generation: u64,
     socket: Arc<dyn AsyncUdpSocket>,
-    lease: Lease,
+    lease: Arc<Lease>,
     /// When a newer socket sent first.
     left: Option<Instant>,
 }
@@ -37,6 +37,8 @@ struct State {
     members: Vec<Member>,
     ports: HashSet<u16>,
     progress: watch::Sender<Progress>,
+    traffic: Arc<Notify>,
+    duplicate_bytes: u64,
 }
 
 /// All sockets of one connection, with the addresses they are bound to.
@@ -62,7 +64,8 @@ pub(crate) struct Ids {
 impl Sockets {
     pub(crate) fn new(resets: ResetTokens) -> Arc<Self> {
         let (progress, _) = watch::channel(Progress::default());
-        let state = State { ledger: Ledger::new(resets), members: Vec::new(), ports: HashSet::new(), progress };
+        let (ledger, traffic) = (Ledger::new(resets), Arc::default());
+        let state = State { ledger, members: Vec::new(), ports: HashSet::new(), progress, traffic, duplicate_bytes: 0 };
         Arc::new(Self(Mutex::new(state)))
     }
 
@@ -71,7 +74,8 @@ impl Sockets {
     }
 
     /// Binds a socket to the address and a port not used before; new connection IDs will leave from it.
-    pub(crate) fn add(self: &Arc<Self>, lease: Lease) -> io::Result<HopSocket> {
+    pub(crate) fn add(self: &Arc<Self>, lease: impl Into<Arc<Lease>>) -> io::Result<HopSocket> {
+        let lease = lease.into();
         let mut state = self.lock();
         if state.ports.len() >= REMEMBERED_PORTS {
             state.ports.clear();
@@ -103,6 +107,16 @@ impl Sockets {
         let state = self.lock();
         let ledger = &state.ledger;
         Ids { server_used: ledger.server_ids_used(), moves: ledger.moves(), links_seen: ledger.links_seen() }
+    }
+
+    /// What was sent a second time in case the first is lost, bytes.
+    pub(crate) fn duplicate_bytes(&self) -> u64 {
+        self.lock().duplicate_bytes
+    }
+
+    /// Notified when datagrams go out or come in.
+    pub(crate) fn traffic(&self) -> Arc<Notify> {
+        self.lock().traffic.clone()
     }
 
     /// Follows the hops.
@@ -169,6 +183,7 @@ impl AsyncUdpSocket for HopSocket {
     fn try_send(&self, transmit: &Transmit) -> io::Result<()> {
         let mut state = self.sockets.lock();
         let state = &mut *state;
+        state.traffic.notify_one();
         match state.ledger.route(transmit.contents) {
             Route::Newest { first } => {
                 if first {
@@ -203,13 +218,14 @@ impl AsyncUdpSocket for HopSocket {
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
         let mut state = self.sockets.lock();
-        let State { ledger, members, .. } = &mut *state;
+        let State { ledger, members, traffic, .. } = &mut *state;
         if self.generation != ledger.newest() {
             return Poll::Pending;
         }
         for member in members.iter().rev() {
             match member.socket.poll_recv(cx, bufs, meta) {
                 Poll::Ready(Ok(count)) => {
+                    traffic.notify_one();
                     for (buffer, meta) in bufs.iter().zip(meta.iter()).take(count) {
                         ledger.received(member.generation, &buffer[..meta.len.min(buffer.len())]);
                     }
