@@ -41,20 +41,30 @@ impl Run {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Job {
     policy: &'static str,
     requests: usize,
+    size: u64,
     interval: Duration,
+    one_way: Duration,
+    lose: fn(bool, u64) -> bool,
+}
+
+impl Job {
+    fn new(policy: &'static str, requests: usize) -> Self {
+        Self { policy, requests, size: 2700, interval: Duration::ZERO, one_way: ONE_WAY, lose: |_, _| false }
+    }
 }
 
 async fn run(identity: &Identity, server: SocketAddr, job: &Job) -> Run {
     let agent = TestAgent::start(Duration::from_secs(600));
-    let (through, seen) = relay::start(server, ONE_WAY, |_, _| false).await;
+    let (through, seen) = relay::start(server, job.one_way, job.lose).await;
     let options = Options {
         agent: agent.socket.clone(),
         server: through,
         server_name: "localhost".into(),
-        uri: "https://localhost/2700".parse().unwrap(),
+        uri: format!("https://localhost/{}", job.size).parse().unwrap(),
         roots: get::roots(&identity.certificate()).unwrap(),
         requests: job.requests,
         interval: job.interval,
@@ -66,6 +76,7 @@ async fn run(identity: &Identity, server: SocketAddr, job: &Job) -> Run {
     let report = get::run(options).await.unwrap();
     let elapsed = start.elapsed();
     assert_eq!((report.summary.requests, report.summary.failed), (job.requests, 0), "{:?}", report.requests);
+    assert!(report.requests.iter().all(|request| request.bytes == job.size));
     assert_eq!(report.summary.links_seen, 0);
     let seen = std::mem::take(&mut *seen.lock().unwrap());
     seen.assert_unlinkable();
@@ -76,7 +87,9 @@ async fn run(identity: &Identity, server: SocketAddr, job: &Job) -> Run {
     println!("{}", status::json(&status));
     assert_eq!((usage.application.as_str(), usage.policy.as_str()), ("test", job.policy));
     assert_eq!((usage.connections, usage.open), (1, 0));
-    assert_eq!(usage.counts.as_ref().unwrap().hops, report.hops.len() as u64);
+    // The last may come between the report and the end.
+    let unseen = usage.counts.as_ref().unwrap().hops - report.hops.len() as u64;
+    assert!(unseen <= 1, "{unseen}");
     Run { report, seen, usage, elapsed }
 }
 
@@ -90,7 +103,7 @@ async fn with_both(job: Job, check: impl Fn(&Run)) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_so_many_packets() {
-    let job = Job { policy: "every_packets: 25", requests: 200, interval: Duration::ZERO };
+    let job = Job::new("every_packets: 25", 200);
     with_both(job, |run| {
         let allowed = run.packets() / 25;
         assert!(run.hops() <= allowed && run.hops() * 10 >= allowed * 8, "{} of {allowed}", run.hops());
@@ -106,7 +119,7 @@ async fn every_so_many_packets() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_packets() {
-    let job = Job { policy: "random_packets: {min: 20, max: 60}", requests: 300, interval: Duration::ZERO };
+    let job = Job::new("random_packets: {min: 20, max: 60}", 300);
     with_both(job, |run| {
         assert!(run.hops() <= run.packets() / 20 && run.hops() >= run.packets() / 80, "{}", run.hops());
         let flows = run.flows();
@@ -118,7 +131,7 @@ async fn random_packets() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_time() {
-    let job = Job { policy: "random_time: {min: 30ms, max: 90ms}", requests: 300, interval: Duration::ZERO };
+    let job = Job::new("random_time: {min: 30ms, max: 90ms}", 300);
     with_both(job, |run| {
         let elapsed = run.elapsed.as_millis() as u64;
         assert!(run.hops() <= elapsed / 30 && run.hops() >= elapsed / 120, "{} in {elapsed} ms", run.hops());
@@ -133,7 +146,7 @@ async fn random_time() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn once_after_so_many_packets() {
-    let job = Job { policy: "once_after_packets: 30", requests: 50, interval: Duration::ZERO };
+    let job = Job::new("once_after_packets: 30", 50);
     with_both(job, |run| {
         assert_eq!(run.hops(), 1);
         let first = run.flows()[0];
@@ -145,13 +158,13 @@ async fn once_after_so_many_packets() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn between_bursts() {
     let requests = 10;
-    let job = Job { policy: "between_bursts: {gap: 60ms}", requests, interval: Duration::from_millis(150) };
+    let job = Job { interval: Duration::from_millis(150), ..Job::new("between_bursts: {gap: 60ms}", requests) };
     with_both(job, |run| assert_eq!(run.seen.sources.len(), requests, "each request from an address of its own")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn not_within_a_burst() {
-    let job = Job { policy: "between_bursts: {gap: 2s}", requests: 100, interval: Duration::from_millis(1) };
+    let job = Job { interval: Duration::from_millis(1), ..Job::new("between_bursts: {gap: 2s}", 100) };
     with_both(job, |run| assert_eq!(run.hops(), 0)).await;
 }
 
@@ -159,17 +172,35 @@ async fn not_within_a_burst() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hop_does_not_cause_the_next() {
     let requests = 10;
-    let job = Job { policy: "every_packets: 2", requests, interval: Duration::from_millis(150) };
+    let job = Job { interval: Duration::from_millis(150), ..Job::new("every_packets: 2", requests) };
     with_both(job, |run| {
         assert!((requests as u64..=2 * requests as u64 + 2).contains(&run.hops()), "{} hops", run.hops());
     })
     .await;
 }
 
+/// More hops are due than connection IDs are there: they are refused, not made linkable, and not forgotten.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faster_than_a_round_trip() {
+    let one_way = Duration::from_millis(20);
+    let job = Job { one_way, size: 200_000, ..Job::new("random_time: {min: 1ms, max: 5ms}", 8) };
+    with_both(job, |run| {
+        let refusals = &run.usage.counts.as_ref().unwrap().refusals;
+        assert!(run.hops() >= 10 && refusals.values().sum::<u64>() > 10, "{} hops, {refusals:?}", run.hops());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_loss() {
+    let job = Job { lose: |_, number| number % 30 == 29, ..Job::new("random_packets: {min: 10, max: 40}", 200) };
+    with_both(job, |run| assert!(run.hops() >= run.packets() / 60, "{} hops", run.hops())).await;
+}
+
 #[tokio::test]
 async fn a_server_that_forbids_migration_is_asked_once() {
     let identity = Identity::new();
-    let job = Job { policy: "every_packets: 5", requests: 20, interval: Duration::ZERO };
+    let job = Job::new("every_packets: 5", 20);
     let run = run(&identity, quinn_server(&identity, false), &job).await;
     assert_eq!(run.usage.counts.unwrap().refusals["migration_forbidden"], 1);
 }

@@ -156,7 +156,8 @@ impl Follower {
         let (validations, validation_time) = self.meter.validations();
         let refusals = inner.tally.refusals().into_iter().map(|(reason, count)| (reason.to_owned(), count)).collect();
         Counts {
-            hops: inner.hops.load(Ordering::Relaxed),
+            // Those that a packet left from: one may be followed by the next before.
+            hops: inner.parts.sockets.ids().moves,
             refusals,
             packets: meter::packets(&stats),
             bytes: stats.udp_tx.bytes + stats.udp_rx.bytes,

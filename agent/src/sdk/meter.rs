@@ -51,11 +51,15 @@ impl Meter {
                 self.padding = None;
             }
         }
+        // What comes sooner belongs to the hop before.
+        let possible = stats.path.min_rtt / 2;
         if stats.frame_rx.path_challenge > self.challenges
-            && let Some(hopped) = self.unvalidated.take()
+            && let Some(time) = self.unvalidated.map(|hopped| now.saturating_duration_since(hopped))
+            && time >= possible
         {
+            self.unvalidated = None;
             self.validations += 1;
-            self.validation_time += now.saturating_duration_since(hopped);
+            self.validation_time += time;
         }
         let seen = Seen {
             packets: packets.saturating_sub(self.packets),
@@ -120,12 +124,14 @@ mod tests {
     #[test]
     fn the_first_challenge_after_a_hop_ends_the_measurement() {
         let (mut meter, mut stats, start) = (Meter::default(), ConnectionStats::default(), Instant::now());
+        stats.path.min_rtt = 9 * MS;
         meter.observe(start, &stats);
         meter.hopped(start, false);
-        meter.observe(start + 5 * MS, &stats);
-        stats.frame_rx.path_challenge = 1;
+        stats.frame_rx.path_challenge = 10;
+        meter.observe(start + 2 * MS, &stats);
+        stats.frame_rx.path_challenge = 11;
         meter.observe(start + 10 * MS, &stats);
-        stats.frame_rx.path_challenge = 2;
+        stats.frame_rx.path_challenge = 12;
         meter.observe(start + 20 * MS, &stats);
         assert_eq!(meter.validations(), (1, 10 * MS));
     }
