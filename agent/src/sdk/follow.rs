@@ -154,17 +154,18 @@ impl Follower {
     fn counts(&self) -> Counts {
         let (inner, stats) = (&self.inner, self.inner.parts.connection.stats());
         let (validations, validation_time) = self.meter.validations();
+        let duplicate_bytes = inner.parts.sockets.duplicate_bytes();
         let refusals = inner.tally.refusals().into_iter().map(|(reason, count)| (reason.to_owned(), count)).collect();
         Counts {
             // Those that a packet left from: one may be followed by the next before.
             hops: inner.parts.sockets.ids().moves,
             refusals,
             packets: meter::packets(&stats),
-            bytes: stats.udp_tx.bytes + stats.udp_rx.bytes,
+            bytes: stats.udp_tx.bytes + stats.udp_rx.bytes + duplicate_bytes,
             padding_bytes: inner.tally.padding_bytes(),
             probe_bytes: meter::probe_bytes(&stats),
             validations,
-            duplicate_bytes: inner.parts.sockets.duplicate_bytes(),
+            duplicate_bytes,
             validation_us: u64::try_from(validation_time.as_micros()).unwrap_or(u64::MAX),
         }
     }

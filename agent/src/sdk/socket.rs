@@ -198,8 +198,8 @@ impl AsyncUdpSocket for HopSocket {
                 }
                 let Some(newest) = state.members.last() else { return Ok(()) };
                 newest.socket.try_send(transmit)?;
-                if twice {
-                    let _ = newest.socket.try_send(transmit);
+                if twice && newest.socket.try_send(transmit).is_ok() {
+                    state.duplicate_bytes += transmit.contents.len() as u64;
                 }
                 Ok(())
             }
