@@ -183,7 +183,7 @@ async fn a_hop_does_not_cause_the_next() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faster_than_a_round_trip() {
     let one_way = Duration::from_millis(20);
-    let job = Job { one_way, size: 200_000, ..Job::new("random_time: {min: 1ms, max: 5ms}", 8) };
+    let job = Job { one_way, size: 200_000, ..Job::new("random_time: {min: 1ms, max: 5ms}", 4) };
     with_both(job, |run| {
         let refusals = &run.usage.counts.as_ref().unwrap().refusals;
         assert!(run.hops() >= 10 && refusals.values().sum::<u64>() > 10, "{} hops, {refusals:?}", run.hops());

@@ -114,13 +114,14 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
 
     let mut client = Client {
         progress: hopping.progress(),
+        noted: None,
         hopping,
         sender,
         uri: options.uri,
         timeout: options.timeout,
         report: Report { client: options.label, ..Report::default() },
     };
-    client.note_source();
+    client.note_hops();
     for number in 0..options.requests {
         if number > 0 {
             client.noting_hops(tokio::time::sleep(options.interval)).await;
@@ -130,7 +131,7 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
             break;
         }
     }
-    client.note_source();
+    client.note_hops();
     let Client { hopping, mut report, .. } = client;
     report.finish(hopping.stats().links_seen);
     // A server that does not answer is not waited for.
@@ -140,6 +141,8 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
 
 struct Client {
     progress: watch::Receiver<Progress>,
+    /// The last hop that is in the report.
+    noted: Option<u64>,
     hopping: Hopping,
     sender: SendRequest<OpenStreams, Bytes>,
     uri: http::Uri,
@@ -155,7 +158,7 @@ impl Client {
             HopPolicy::Never | HopPolicy::Follow(_) => (false, false),
         };
         if before {
-            self.hop(number).await;
+            self.hop().await;
         }
         let started = Instant::now();
         let mut entry = RequestReport { started_unix_ns: unix_ns(), ..RequestReport::default() };
@@ -165,10 +168,10 @@ impl Client {
         let (outcome, latency) = if early {
             tokio::select! {
                 done = &mut exchange => {
-                    self.hop(number).await;
+                    self.hop().await;
                     done
                 }
-                () = tokio::time::sleep(EARLY) => tokio::join!(self.hop(number), exchange).1,
+                () = tokio::time::sleep(EARLY) => tokio::join!(self.hop(), exchange).1,
             }
         } else {
             self.noting_hops(exchange).await
@@ -183,21 +186,15 @@ impl Client {
             Err(_) => entry.error = Some(format!("no complete reply within {:?}", self.timeout)),
         }
         self.report.requests.push(entry);
-        self.note_source();
+        self.note_hops();
     }
 
-    async fn hop(&mut self, request: usize) {
-        match self.hopping.hop().await {
-            Ok(source) => {
-                let (unix_ns, address, port) = (unix_ns(), source.ip(), source.port());
-                self.report.hops.push(HopReport { unix_ns, request, address, port });
-                self.report.moved(source);
-            }
-            Err(error) => {
-                tracing::debug!(%error, "no hop");
-                *self.report.hop_refusals.entry(error.name()).or_default() += 1;
-            }
+    async fn hop(&mut self) {
+        if let Err(error) = self.hopping.hop().await {
+            tracing::debug!(%error, "no hop");
+            *self.report.hop_refusals.entry(error.name()).or_default() += 1;
         }
+        self.note_hops();
     }
 
     /// Waits, and notes each hop that the SDK makes meanwhile.
@@ -206,20 +203,18 @@ impl Client {
         loop {
             tokio::select! {
                 done = &mut wait => return done,
-                Ok(()) = self.progress.changed() => self.note_source(),
+                Ok(()) = self.progress.changed() => self.note_hops(),
             }
         }
     }
 
-    /// Hops that the SDK made by itself, because the policy says so or an address ended, are hops too.
-    fn note_source(&mut self) {
-        let Some(source) = self.hopping.source() else { return };
-        let known = |known: &AddressReport| known.address == source.ip() && known.ports.contains(&source.port());
-        if !self.report.addresses.iter().any(known) {
-            if !self.report.addresses.is_empty() {
+    /// Notes the first address, and all hops since it was called last: also those that the SDK made by itself, because the policy
+    /// says so or an address ended.
+    fn note_hops(&mut self) {
+        for (hop, source) in self.hopping.sources_after(self.noted) {
+            if self.noted.replace(hop).is_some() {
                 let (unix_ns, request) = (unix_ns(), self.report.requests.len());
-                let (address, port) = (source.ip(), source.port());
-                self.report.hops.push(HopReport { unix_ns, request, address, port });
+                self.report.hops.push(HopReport { unix_ns, request, address: source.ip(), port: source.port() });
             }
             self.report.moved(source);
         }

@@ -142,6 +142,11 @@ impl Hopping {
         self.0.parts.sockets.current().map(|(source, _)| source)
     }
 
+    /// Where packets left from after this hop, from the first on if there is none, and the hops' numbers.
+    pub(crate) fn sources_after(&self, hop: Option<u64>) -> Vec<(u64, SocketAddr)> {
+        self.0.parts.sockets.sources_after(hop)
+    }
+
     /// Changes when packets begin to leave from another address, and may do so otherwise.
     pub(crate) fn progress(&self) -> watch::Receiver<Progress> {
         self.0.parts.sockets.progress()

@@ -28,6 +28,8 @@ struct Member {
     generation: u64,
     socket: Arc<dyn AsyncUdpSocket>,
     lease: Arc<Lease>,
+    /// Something left from it, or nothing was to leave from another before.
+    sent: bool,
     /// When a newer socket sent first.
     left: Option<Instant>,
 }
@@ -85,7 +87,7 @@ impl Sockets {
         let (socket, local) = bind(lease.address(), &mut state.ports)?;
         let socket = quinn::TokioRuntime.wrap_udp_socket(socket)?;
         let generation = if state.members.is_empty() { 0 } else { state.ledger.hop() };
-        state.members.push(Member { generation, socket: socket.clone(), lease, left: None });
+        state.members.push(Member { generation, socket: socket.clone(), lease, sent: generation == 0, left: None });
         Ok(HopSocket { sockets: self.clone(), own: socket, generation, local })
     }
 
@@ -103,6 +105,15 @@ impl Sockets {
         let sending = state.ledger.sending();
         let member = state.members.iter().find(|member| member.generation == sending)?;
         Some((member.socket.local_addr().ok()?, member.lease.expired()))
+    }
+
+    /// The addresses that packets left from after those of this generation, and their generations, as far as they are still kept.
+    pub(crate) fn sources_after(&self, generation: Option<u64>) -> Vec<(u64, SocketAddr)> {
+        let state = self.lock();
+        let younger =
+            |member: &&Member| member.sent && generation.is_none_or(|generation| member.generation > generation);
+        let source = |member: &Member| Some((member.generation, member.socket.local_addr().ok()?));
+        state.members.iter().filter(younger).filter_map(source).collect()
     }
 
     pub(crate) fn ids(&self) -> Ids {
@@ -193,6 +204,9 @@ impl AsyncUdpSocket for HopSocket {
                     let newest = state.ledger.newest();
                     for member in state.members.iter_mut().filter(|member| member.generation < newest) {
                         member.left.get_or_insert(now);
+                    }
+                    if let Some(newest) = state.members.last_mut() {
+                        newest.sent = true;
                     }
                     state.progress.send_modify(|progress| progress.sending = newest);
                 }
