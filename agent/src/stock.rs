@@ -2,6 +2,8 @@
 //!
 //! An address is given out once. What comes back is released to the allocation server, never given again.
 
+mod counts;
+
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -139,25 +141,6 @@ impl Stock {
     #[must_use]
     pub fn held(&self) -> usize {
         self.entries.values().filter(|entry| matches!(entry.state, State::Held(_))).count()
-    }
-
-    /// How many ended, and stay for packets in flight.
-    #[must_use]
-    pub fn ended(&self) -> usize {
-        self.entries.values().filter(|entry| entry.state == State::Ended).count()
-    }
-
-    /// When the first lease that an application holds ends.
-    #[must_use]
-    pub fn next_end(&self) -> Option<Instant> {
-        let held = self.entries.values().filter(|entry| matches!(entry.state, State::Held(_)));
-        held.map(|entry| entry.notice).min()
-    }
-
-    /// How many free addresses are kept.
-    #[must_use]
-    pub fn marks(&self) -> Marks {
-        self.marks
     }
 
     /// The allocation server granted a set. Addresses that the stock knows already are passed over.

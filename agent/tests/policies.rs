@@ -87,9 +87,7 @@ async fn run(identity: &Identity, server: SocketAddr, job: &Job) -> Run {
     println!("{}", status::json(&status));
     assert_eq!((usage.application.as_str(), usage.policy.as_str()), ("test", job.policy));
     assert_eq!((usage.connections, usage.open), (1, 0));
-    // The last may come between the report and the end.
-    let unseen = usage.counts.as_ref().unwrap().hops - report.hops.len() as u64;
-    assert!(unseen <= 1, "{unseen}");
+    assert_eq!(usage.counts.as_ref().unwrap().hops, report.hops.len() as u64);
     Run { report, seen, usage, elapsed }
 }
 
@@ -159,7 +157,10 @@ async fn once_after_so_many_packets() {
 async fn between_bursts() {
     let requests = 10;
     let job = Job { interval: Duration::from_millis(150), ..Job::new("between_bursts: {gap: 60ms}", requests) };
-    with_both(job, |run| assert_eq!(run.seen.sources.len(), requests, "each request from an address of its own")).await;
+    // On a busy machine it is silent for as long also elsewhere.
+    let allowed = requests - 1..=requests + 2;
+    with_both(job, |run| assert!(allowed.contains(&(run.hops() as usize)), "{} hops between requests", run.hops()))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -183,10 +184,12 @@ async fn a_hop_does_not_cause_the_next() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faster_than_a_round_trip() {
     let one_way = Duration::from_millis(20);
-    let job = Job { one_way, size: 200_000, ..Job::new("random_time: {min: 1ms, max: 5ms}", 4) };
+    let job = Job { one_way, size: 200_000, ..Job::new("random_time: {min: 1ms, max: 5ms}", 8) };
     with_both(job, |run| {
         let refusals = &run.usage.counts.as_ref().unwrap().refusals;
-        assert!(run.hops() >= 10 && refusals.values().sum::<u64>() > 10, "{} hops, {refusals:?}", run.hops());
+        let spent: u64 =
+            refusals.iter().filter(|(reason, _)| reason.starts_with("no_spare")).map(|(_, count)| count).sum();
+        assert!(run.hops() >= 20 && spent > 0, "{} hops, {refusals:?}", run.hops());
     })
     .await;
 }

@@ -131,11 +131,11 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
             break;
         }
     }
+    // A server that does not answer is not waited for.
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, client.hopping.close()).await;
     client.note_hops();
     let Client { hopping, mut report, .. } = client;
     report.finish(hopping.stats().links_seen);
-    // A server that does not answer is not waited for.
-    let _ = tokio::time::timeout(CLOSE_TIMEOUT, hopping.close()).await;
     Ok(report)
 }
 

@@ -131,7 +131,7 @@ impl Hopping {
     }
 
     /// Closes the connection and waits until its last packet is out and late ones are answered: three probe timeouts.
-    pub async fn close(self) {
+    pub async fn close(&self) {
         self.0.parts.connection.close(quinn::VarInt::from_u32(0), b"");
         tokio::join!(self.0.parts.endpoint.wait_idle(), self.0.unfollowed.notified());
     }

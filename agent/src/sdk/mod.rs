@@ -19,6 +19,10 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # When it hops
+//! When its [`Policy`](crate::policy::Policy) says so: the one that the agent's configuration has for this application and server, or
+//! [`Connector::policy`]. By default that is never, and [`Hopping::hop`] may be called at any time, as above.
+//!
 //! # What a hop costs
 //! Until the server has validated the new path it may send three times what it got from there (RFC 9000 §8.1), so a bare hop
 //! delays the next reply by one round trip. [`Padding`] buys that credit with two full-size packets; hopping [`EARLY`] after
