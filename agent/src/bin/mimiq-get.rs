@@ -12,6 +12,8 @@ use mimiq_agent::get::{self, HopPolicy, Options, Timing};
 
 /// Asks an HTTP/3 server again and again on one connection, hopping between addresses that the agent gives.
 ///
+/// Hops by requests (`--hop-every`, `--no-hop`), or, as other applications, by a policy.
+///
 /// Exits with 1 if a request failed, with 2 if it could not start.
 #[derive(Parser)]
 #[command(version)]
@@ -39,6 +41,9 @@ struct Arguments {
     /// Stay at the first address.
     #[arg(long)]
     no_hop: bool,
+    /// The policy to follow, as in the agent's configuration, such as `every_packets: 25`; `agent` for what that says.
+    #[arg(long, value_parser = followed, conflicts_with_all = ["no_hop", "hop_every", "hop_timing"])]
+    policy: Option<HopPolicy>,
     /// Whether to hop shortly after a request was sent or right before the next.
     #[arg(long, value_enum, default_value = "early")]
     hop_timing: Timing,
@@ -48,12 +53,16 @@ struct Arguments {
     /// How long a request may take, milliseconds.
     #[arg(long, default_value_t = 10_000)]
     timeout_ms: u64,
-    /// Who reports.
+    /// Who reports, and which application this is towards the agent.
     #[arg(long, default_value = "mimiq-get")]
     label: String,
     /// Where to write the report (JSON); standard output if absent.
     #[arg(long)]
     report: Option<PathBuf>,
+}
+
+fn followed(text: &str) -> Result<HopPolicy, String> {
+    if text == "agent" { Ok(HopPolicy::Follow(None)) } else { text.parse().map(Some).map(HopPolicy::Follow) }
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -82,10 +91,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<bool> {
             found.find(SocketAddr::is_ipv6).with_context(|| format!("url: {host}: no IPv6 address"))?
         }
     };
-    let policy = match usize::try_from(arguments.hop_every) {
-        _ if arguments.no_hop => HopPolicy::Never,
-        Ok(every) => HopPolicy::Every(every, arguments.hop_timing),
-        Err(_) => HopPolicy::Never,
+    let policy = match (arguments.policy, usize::try_from(arguments.hop_every)) {
+        (Some(policy), _) => policy,
+        (None, Ok(every)) if !arguments.no_hop => HopPolicy::Every(every, arguments.hop_timing),
+        _ => HopPolicy::Never,
     };
     let options = Options {
         agent: arguments.agent,

@@ -14,10 +14,12 @@ use h3::client::SendRequest;
 use h3_quinn::OpenStreams;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
+use tokio::sync::watch;
 
 pub use report::{AddressReport, HopReport, Report, RequestReport, Summary, percentile, unix_ns};
 
-use crate::sdk::{Agent, Connector, EARLY, Hopping, Padding};
+use crate::policy::Policy;
+use crate::sdk::{Agent, Connector, EARLY, Hopping, Padding, Progress};
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -37,6 +39,8 @@ pub enum HopPolicy {
     Never,
     /// Once in so many requests.
     Every(usize, Timing),
+    /// As this policy says, or, without one, as the agent does.
+    Follow(Option<Policy>),
 }
 
 /// What to do.
@@ -98,36 +102,47 @@ pub fn tls(roots: rustls::RootCertStore) -> Result<rustls::ClientConfig, rustls:
 /// If there is no connection to speak of.
 pub async fn run(options: Options) -> anyhow::Result<Report> {
     let agent = Agent::connect(&options.agent).await.with_context(|| options.agent.display().to_string())?;
-    let connector = Connector::new(agent, tls(options.roots)?, Padding::Http3)?;
+    let connector = Connector::new(agent, tls(options.roots)?, Padding::Http3)?.application(&options.label);
+    let connector = match options.policy {
+        HopPolicy::Follow(None) => connector,
+        HopPolicy::Follow(Some(policy)) => connector.policy(policy),
+        HopPolicy::Never | HopPolicy::Every(..) => connector.policy(Policy::PerConnection),
+    };
     let hopping = connector.connect(options.server, &options.server_name).await?;
     let (mut driver, sender) = h3::client::new(h3_quinn::Connection::new(hopping.connection().clone())).await?;
     tokio::spawn(async move { std::future::poll_fn(|cx| driver.poll_close(cx)).await });
 
     let mut client = Client {
+        progress: hopping.progress(),
+        noted: None,
         hopping,
         sender,
         uri: options.uri,
         timeout: options.timeout,
         report: Report { client: options.label, ..Report::default() },
     };
-    client.note_source();
+    client.note_hops();
     for number in 0..options.requests {
         if number > 0 {
-            tokio::time::sleep(options.interval).await;
+            client.noting_hops(tokio::time::sleep(options.interval)).await;
         }
         client.request(number, options.requests, options.policy).await;
         if client.hopping.connection().close_reason().is_some() {
             break;
         }
     }
+    // A server that does not answer is not waited for.
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, client.hopping.close()).await;
+    client.note_hops();
     let Client { hopping, mut report, .. } = client;
     report.finish(hopping.stats().links_seen);
-    // A server that does not answer is not waited for.
-    let _ = tokio::time::timeout(CLOSE_TIMEOUT, hopping.close()).await;
     Ok(report)
 }
 
 struct Client {
+    progress: watch::Receiver<Progress>,
+    /// The last hop that is in the report.
+    noted: Option<u64>,
     hopping: Hopping,
     sender: SendRequest<OpenStreams, Bytes>,
     uri: http::Uri,
@@ -140,26 +155,26 @@ impl Client {
         let (before, early) = match policy {
             HopPolicy::Every(every, Timing::Before) => (number > 0 && number.is_multiple_of(every), false),
             HopPolicy::Every(every, Timing::Early) => (false, (number + 1).is_multiple_of(every) && number + 1 < count),
-            HopPolicy::Never => (false, false),
+            HopPolicy::Never | HopPolicy::Follow(_) => (false, false),
         };
         if before {
-            self.hop(number).await;
+            self.hop().await;
         }
         let started = Instant::now();
         let mut entry = RequestReport { started_unix_ns: unix_ns(), ..RequestReport::default() };
         let exchange = tokio::time::timeout(self.timeout, exchange(self.sender.clone(), self.uri.clone()));
         let exchange = async { (exchange.await, started.elapsed()) };
-        tokio::pin!(exchange);
+        let mut exchange = std::pin::pin!(exchange);
         let (outcome, latency) = if early {
             tokio::select! {
                 done = &mut exchange => {
-                    self.hop(number).await;
+                    self.hop().await;
                     done
                 }
-                () = tokio::time::sleep(EARLY) => tokio::join!(self.hop(number), exchange).1,
+                () = tokio::time::sleep(EARLY) => tokio::join!(self.hop(), exchange).1,
             }
         } else {
-            exchange.await
+            self.noting_hops(exchange).await
         };
         entry.latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         match outcome {
@@ -171,32 +186,35 @@ impl Client {
             Err(_) => entry.error = Some(format!("no complete reply within {:?}", self.timeout)),
         }
         self.report.requests.push(entry);
-        self.note_source();
+        self.note_hops();
     }
 
-    async fn hop(&mut self, request: usize) {
-        match self.hopping.hop().await {
-            Ok(source) => {
-                let (unix_ns, address, port) = (unix_ns(), source.ip(), source.port());
-                self.report.hops.push(HopReport { unix_ns, request, address, port });
-                self.report.moved(source);
-            }
-            Err(error) => {
-                tracing::debug!(%error, "no hop");
-                *self.report.hop_refusals.entry(error.name()).or_default() += 1;
+    async fn hop(&mut self) {
+        if let Err(error) = self.hopping.hop().await {
+            tracing::debug!(%error, "no hop");
+            *self.report.hop_refusals.entry(error.name()).or_default() += 1;
+        }
+        self.note_hops();
+    }
+
+    /// Waits, and notes each hop that the SDK makes meanwhile.
+    async fn noting_hops<T>(&mut self, wait: impl Future<Output = T>) -> T {
+        let mut wait = std::pin::pin!(wait);
+        loop {
+            tokio::select! {
+                done = &mut wait => return done,
+                Ok(()) = self.progress.changed() => self.note_hops(),
             }
         }
     }
 
-    /// Hops that the SDK made by itself, because an address ended, are hops too.
-    fn note_source(&mut self) {
-        let Some(source) = self.hopping.source() else { return };
-        let known = |known: &AddressReport| known.address == source.ip() && known.ports.contains(&source.port());
-        if !self.report.addresses.iter().any(known) {
-            if !self.report.addresses.is_empty() {
+    /// Notes the first address, and all hops since it was called last: also those that the SDK made by itself, because the policy
+    /// says so or an address ended.
+    fn note_hops(&mut self) {
+        for (hop, source) in self.hopping.sources_after(self.noted) {
+            if self.noted.replace(hop).is_some() {
                 let (unix_ns, request) = (unix_ns(), self.report.requests.len());
-                let (address, port) = (source.ip(), source.port());
-                self.report.hops.push(HopReport { unix_ns, request, address, port });
+                self.report.hops.push(HopReport { unix_ns, request, address: source.ip(), port: source.port() });
             }
             self.report.moved(source);
         }

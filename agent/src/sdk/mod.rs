@@ -19,6 +19,10 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # When it hops
+//! When its [`Policy`](crate::policy::Policy) says so: the one that the agent's configuration has for this application and server, or
+//! [`Connector::policy`]. By default that is never, and [`Hopping::hop`] may be called at any time, as above.
+//!
 //! # What a hop costs
 //! Until the server has validated the new path it may send three times what it got from there (RFC 9000 §8.1), so a bare hop
 //! delays the next reply by one round trip. [`Padding`] buys that credit with two full-size packets; hopping [`EARLY`] after
@@ -31,21 +35,26 @@
 //! that it did not.
 
 mod agent;
+mod choice;
 mod connector;
+mod follow;
 mod gate;
 mod hopping;
 mod ids;
 mod ledger;
 mod link;
+mod meter;
 mod padding;
 mod peer;
 mod socket;
+mod tally;
 
 pub use agent::{Agent, AgentError, Lease, Outage};
 pub use connector::{ConnectError, Connector};
 pub use gate::Refusal;
 pub use hopping::{HopError, Hopping, Stats};
 pub use padding::Padding;
+pub(crate) use socket::Progress;
 
 /// When to hop after a request was sent, if the reply is not there before.
 pub const EARLY: std::time::Duration = std::time::Duration::from_millis(3);
