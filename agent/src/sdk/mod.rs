@@ -42,13 +42,14 @@ mod gate;
 mod hopping;
 mod ids;
 mod ledger;
+mod link;
 mod meter;
 mod padding;
 mod peer;
 mod socket;
 mod tally;
 
-pub use agent::{Agent, AgentError, Lease};
+pub use agent::{Agent, AgentError, Lease, Outage};
 pub use connector::{ConnectError, Connector};
 pub use gate::Refusal;
 pub use hopping::{HopError, Hopping, Stats};

@@ -8,7 +8,7 @@ impl Stock {
     /// How many ended, and stay for packets in flight.
     #[must_use]
     pub fn ended(&self) -> usize {
-        self.entries.values().filter(|entry| entry.state == State::Ended).count()
+        self.entries.values().filter(|entry| matches!(entry.state, State::Ended(_))).count()
     }
 
     /// When the first lease that an application holds ends.

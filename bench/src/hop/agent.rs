@@ -33,7 +33,7 @@ async fn answer(mut stream: UnixStream, addresses: &mut impl Iterator<Item = Ipv
             Some(Request::Return(_)) => Some(Message::Returned(Returned {})),
             Some(Request::Choose(_)) => Some(Message::Chosen(Chosen { policy: "per_connection".into() })),
             Some(Request::Report(_)) => Some(Message::Reported(Reported {})),
-            Some(Request::GetStatus(_)) | None => None,
+            Some(Request::GetStatus(_) | Request::Reclaim(_)) | None => None,
         };
         framing::write(&mut stream, &AgentMessage { message }).await?;
     }
