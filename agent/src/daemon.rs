@@ -268,7 +268,7 @@ impl Daemon {
                 let answer = self.reports.report(now, app, report);
                 self.answer(app, answer);
             }
-            Event::GetStatus(app) => self.tell(app, self.reports.status(now, &self.stocks)),
+            Event::GetStatus(app) => self.tell(app, self.reports.status(now, &self.stocks, self.outage.current())),
             Event::Reclaim(app, addresses) => self.reclaim(now, app, &addresses).await,
             Event::Stop => {}
             Event::Closed(app) => {
