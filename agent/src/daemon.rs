@@ -1,7 +1,5 @@
 //! The daemon: one task that owns the [`Stock`] and carries out what it wants done.
 
-mod reports;
-
 use std::collections::HashMap;
 use std::future::Future;
 use std::net::IpAddr;
@@ -20,13 +18,14 @@ use crate::outage::{self, Outage};
 use crate::policy::Rules;
 use crate::session::{self, Request, SessionError};
 use crate::stock::{AppId, Command, Grant, Marks, Stock};
-use reports::Reports;
 
 mod messages;
+mod reports;
 mod restart;
 mod state;
 
 use messages::{not_hopping, refused, taken};
+use reports::Reports;
 
 /// How long the daemon tries to release everything when it stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -66,14 +65,14 @@ pub enum Event {
     Take(AppId, IpVersion, Duration),
     /// An application gives one back.
     Return(AppId, IpAddr),
-    /// An application holds these since before the daemon started.
-    Reclaim(AppId, Vec<IpAddr>),
     /// An application asks for a policy.
     Choose(AppId, Choose),
     /// An application says what happened to a connection.
     Report(AppId, Report),
     /// Somebody wants to know how the agent is.
     GetStatus(AppId),
+    /// An application holds these since before the daemon started.
+    Reclaim(AppId, Vec<IpAddr>),
     /// An application's connection closed.
     Closed(AppId),
     /// The daemon is to stop, after what happened before.
@@ -264,14 +263,14 @@ impl Daemon {
                     self.tell(app, refused(message, Duration::ZERO, Reason::Unspecified));
                 }
             }
-            Event::Reclaim(app, addresses) => self.reclaim(now, app, &addresses).await,
-            Event::Stop => {}
             Event::Choose(app, choose) => self.answer(app, self.reports.choose(&choose)),
             Event::Report(app, report) => {
                 let answer = self.reports.report(now, app, report);
                 self.answer(app, answer);
             }
-            Event::GetStatus(app) => self.tell(app, self.reports.status(now, &self.stocks)),
+            Event::GetStatus(app) => self.tell(app, self.reports.status(now, &self.stocks, self.outage.current())),
+            Event::Reclaim(app, addresses) => self.reclaim(now, app, &addresses).await,
+            Event::Stop => {}
             Event::Closed(app) => {
                 self.apps.remove(&app);
                 self.reports.gone(now, app);
@@ -345,8 +344,7 @@ impl Daemon {
     }
 
     fn answer(&self, app: AppId, answer: Result<agent_message::Message, String>) {
-        let refused = |message| refused(message, Duration::ZERO, Reason::Unspecified);
-        self.tell(app, answer.unwrap_or_else(refused));
+        self.tell(app, answer.unwrap_or_else(|problem| refused(problem, Duration::ZERO, Reason::Unspecified)));
     }
 
     fn tell(&self, app: AppId, message: agent_message::Message) {

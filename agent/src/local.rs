@@ -151,6 +151,9 @@ fn event(app: AppId, request: AppRequest) -> Result<Event, String> {
             Some(address) => Ok(Event::Return(app, address)),
             None => Err(format!("return.address: {} bytes, not 4 or 16", back.address.len())),
         },
+        Some(app_request::Request::Choose(choose)) => Ok(Event::Choose(app, choose)),
+        Some(app_request::Request::Report(report)) => Ok(Event::Report(app, report)),
+        Some(app_request::Request::GetStatus(_)) => Ok(Event::GetStatus(app)),
         Some(app_request::Request::Reclaim(Reclaim { addresses })) => {
             if addresses.len() > MOST_RECLAIMED {
                 return Err(format!("reclaim.addresses: {}: more than {MOST_RECLAIMED}", addresses.len()));
@@ -161,9 +164,6 @@ fn event(app: AppId, request: AppRequest) -> Result<Event, String> {
             };
             Ok(Event::Reclaim(app, addresses.iter().map(read).collect::<Result<_, _>>()?))
         }
-        Some(app_request::Request::Choose(choose)) => Ok(Event::Choose(app, choose)),
-        Some(app_request::Request::Report(report)) => Ok(Event::Report(app, report)),
-        Some(app_request::Request::GetStatus(_)) => Ok(Event::GetStatus(app)),
         None => Err("request: missing or unknown".to_owned()),
     }
 }

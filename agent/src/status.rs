@@ -46,11 +46,15 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
 pub async fn get(socket: &Path) -> anyhow::Result<Status> {
     let mut stream = UnixStream::connect(socket).await?;
     framing::write(&mut stream, &AppRequest { request: Some(Request::GetStatus(GetStatus {})) }).await?;
-    let answer = framing::read::<AgentMessage>(&mut stream).await?.and_then(|answer| answer.message);
-    match answer {
-        Some(Message::Status(status)) => Ok(status),
-        Some(Message::Refused(refused)) => bail!("{}", refused.message),
-        _ => bail!("the agent gave no status"),
+    loop {
+        let answer = framing::read::<AgentMessage>(&mut stream).await?.and_then(|answer| answer.message);
+        match answer {
+            Some(Message::Status(status)) => return Ok(status),
+            Some(Message::Refused(refused)) => bail!("{}", refused.message),
+            // Events come in between.
+            Some(Message::NotHopping(_) | Message::Expired(_)) => {}
+            _ => bail!("the agent gave no status"),
+        }
     }
 }
 
@@ -77,7 +81,8 @@ pub fn json(status: &Status) -> serde_json::Value {
     };
     let (stocks, usages): (Vec<_>, Vec<_>) =
         (status.stocks.iter().map(stock).collect(), status.usage.iter().map(usage).collect());
-    json!({ "stocks": stocks, "usage": usages })
+    let not_hopping = (!status.not_hopping.is_empty()).then_some(&status.not_hopping);
+    json!({ "stocks": stocks, "usage": usages, "not_hopping": not_hopping })
 }
 
 /// What hopping costs; `None` where there was nothing to measure.
@@ -137,6 +142,7 @@ mod tests {
         Status {
             stocks: vec![Stock { ip_version: 6, free: 40, held: 3, ended: 1, low: 16, high: 64, next_end_ms: 252_300 }],
             usage: vec![usage("backup", "never", None), usage("web", "every_packets: 25", Some(counts))],
+            not_hopping: String::new(),
         }
     }
 

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use mimiq_api::local::{self, Choose, Chosen, Report, Reported, Status, agent_message::Message};
+use mimiq_api::local::{self, Choose, Chosen, Reason, Report, Reported, Status, agent_message::Message};
 
 use crate::address::{self, IpVersion};
+use crate::outage;
 use crate::policy::{Opening, Rules};
 use crate::stock::{AppId, Stock};
 use crate::usage::{Usages, check_application};
@@ -38,9 +39,10 @@ impl Reports {
         self.usages.gone(now, app);
     }
 
-    pub(super) fn status(&self, now: Instant, stocks: &[(IpVersion, Stock)]) -> Message {
+    pub(super) fn status(&self, now: Instant, stocks: &[(IpVersion, Stock)], outage: Option<Reason>) -> Message {
+        let not_hopping = outage.map(|reason| outage::describe(reason).to_owned()).unwrap_or_default();
         let stocks = stocks.iter().map(|(version, stock)| stock_status(now, *version, stock)).collect();
-        Message::Status(Status { stocks, usage: self.usages.rows(now) })
+        Message::Status(Status { stocks, usage: self.usages.rows(now), not_hopping })
     }
 }
 

@@ -9,7 +9,10 @@ use mimiq_api::local::{agent_message, app_request};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::link::{Link, Order};
+use super::link::{Ask, Link, Order, Take};
+
+/// How long a question waits for an agent that is away.
+const ASK_WAIT: Duration = Duration::from_secs(5);
 
 /// Why there is nothing to hop to; connections keep their addresses meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,7 +152,9 @@ impl Agent {
     /// Asks something that is answered by one message.
     pub(crate) async fn ask(&self, request: app_request::Request) -> Result<agent_message::Message, AgentError> {
         let (answer, answered) = oneshot::channel();
-        self.orders.send(Order::Ask { request, answer }).map_err(|_| AgentError::Gone)?;
+        self.orders
+            .send(Order::Ask(Ask { request, deadline: Instant::now() + ASK_WAIT, answer }))
+            .map_err(|_| AgentError::Gone)?;
         answered.await.map_err(|_| AgentError::Gone)?
     }
 
@@ -157,7 +162,7 @@ impl Agent {
     pub(crate) fn tell(&self, request: app_request::Request) {
         let (answer, _) = oneshot::channel();
         // If the agent is gone, there is nobody to tell.
-        let _ = self.orders.send(Order::Ask { request, answer });
+        let _ = self.orders.send(Order::Ask(Ask { request, deadline: Instant::now() + ASK_WAIT, answer }));
     }
 
     /// Takes an address of IP version 4 or 6, waiting for it up to `wait` if the stock is empty or the agent is away.
@@ -167,7 +172,7 @@ impl Agent {
     pub async fn take(&self, version: u32, wait: Duration) -> Result<Lease, AgentError> {
         let (answer, taken) = oneshot::channel();
         let deadline = Instant::now() + wait;
-        self.orders.send(Order::Take { version, deadline, answer }).map_err(|_| AgentError::Gone)?;
+        self.orders.send(Order::Take(Take { version, deadline, answer })).map_err(|_| AgentError::Gone)?;
         let taken = taken.await.map_err(|_| AgentError::Gone)??;
         Ok(Lease {
             address: taken.address,

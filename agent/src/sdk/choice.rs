@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use mimiq_api::local::{Choose, agent_message::Message, app_request::Request};
 use tokio::sync::Mutex;
 
-use super::agent::{Agent, AgentError, Lease};
+use super::agent::{Agent, AgentError, Lease, Outage};
 use super::connector::ConnectError;
 use crate::address;
 use crate::policy::Policy;
@@ -24,22 +24,33 @@ pub(super) fn program() -> String {
     if name.is_empty() { "unknown".to_owned() } else { name }
 }
 
-/// Asks the agent which policy a connection has to follow.
+/// Asks the agent which policy a connection has to follow, waiting for it up to `wait` if it is away.
 pub(super) async fn ask(
     agent: &Agent,
     application: &str,
-    server: SocketAddr,
-    server_name: &str,
+    (server, server_name): (SocketAddr, &str),
+    wait: Duration,
 ) -> Result<Policy, ConnectError> {
+    let deadline = tokio::time::Instant::now() + wait;
     let choose = Choose {
         application: application.to_owned(),
         address: address::to_bytes(server.ip()),
         port: server.port().into(),
         server_name: server_name.to_owned(),
     };
-    match agent.ask(Request::Choose(choose)).await? {
-        Message::Chosen(chosen) => chosen.policy.parse().map_err(ConnectError::Policy),
-        _ => Err(AgentError::Gone.into()),
+    loop {
+        match agent.ask(Request::Choose(choose.clone())).await {
+            Ok(Message::Chosen(chosen)) => return chosen.policy.parse().map_err(ConnectError::Policy),
+            Err(AgentError::Gone) if tokio::time::Instant::now() < deadline => {
+                let mut outage = agent.outage();
+                let back = outage.wait_for(|outage| *outage != Some(Outage::AgentAway));
+                if !matches!(tokio::time::timeout_at(deadline, back).await, Ok(Ok(_))) {
+                    return Err(AgentError::Gone.into());
+                }
+            }
+            Ok(_) => return Err(AgentError::Gone.into()),
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 

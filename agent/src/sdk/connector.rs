@@ -87,7 +87,7 @@ impl Connector {
         let version = if server.is_ipv6() { 6 } else { 4 };
         let policy = match self.policy {
             Some(policy) => policy,
-            None => choice::ask(&self.agent, &self.application, server, server_name).await?,
+            None => choice::ask(&self.agent, &self.application, (server, server_name), FIRST_ADDRESS_WAIT).await?,
         };
         let lease = match policy {
             Policy::Never => self.homes.take(&self.agent, version, FIRST_ADDRESS_WAIT).await?,

@@ -14,7 +14,7 @@ use super::hopping::{HopError, Inner};
 use super::meter::{self, Meter};
 use crate::policy::{Event, Policy, Scheduler};
 
-/// What a datagram changed is in quinn's statistics after this time at the latest.
+/// What a datagram changed is in quinn's statistics after this time. Not looking more often leaves the connection its time.
 const SETTLED: Duration = Duration::from_millis(1);
 /// How often the agent is told, if there is anything to tell.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -67,24 +67,31 @@ impl Follower {
     async fn run(&mut self, start: Instant) {
         let inner = self.inner.clone();
         let traffic = inner.parts.sockets.traffic();
-        let (mut settled, mut report_at) = (Some(start), start);
+        // When something happened that was not looked at yet.
+        let (mut happened, mut report_at) = (Some(start), start);
         loop {
             let now = Instant::now();
-            self.observe(now);
-            settled = settled.filter(|at| *at > now);
+            if let Some(at) = happened.filter(|at| *at + SETTLED <= now) {
+                self.observe(at);
+                happened = None;
+            }
+            // Made by the application itself, or because an address ended.
+            self.note_hops(now);
             if report_at <= now {
                 report_at = now + REPORT_INTERVAL;
                 self.report_changes();
             }
             let hop_at = self.scheduler.next();
             if hop_at.is_some_and(|at| at <= now) {
+                self.observe(now);
                 self.hop().await;
                 continue;
             }
+            let settled = happened.map(|at| at + SETTLED);
             let wake = [Some(report_at), settled, hop_at].into_iter().flatten().min().unwrap_or(report_at);
             tokio::select! {
                 _ = inner.parts.connection.closed() => return,
-                () = traffic.notified() => settled = Some(Instant::now() + SETTLED),
+                () = traffic.notified(), if happened.is_none() => happened = Some(Instant::now()),
                 () = tokio::time::sleep_until(wake.into()) => {}
             }
         }
@@ -101,8 +108,6 @@ impl Follower {
         if seen.sent {
             self.scheduler.event(now, Event::Sent);
         }
-        // Made by the application itself, or because an address ended.
-        self.note_hops(now);
     }
 
     fn note_hops(&mut self, now: Instant) {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use mimiq_api::framing::{self, FrameError};
-use mimiq_api::local::{AgentMessage, AppRequest, Reason, Reclaim, Refused, Return, Take, agent_message, app_request};
+use mimiq_api::local::{self, AgentMessage, AppRequest, Reason, Reclaim, Refused, Return, agent_message, app_request};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -22,38 +22,68 @@ const LAST_BACKOFF: Duration = Duration::from_millis(500);
 /// A day is longer than any lease; more would overflow a deadline.
 const LONGEST_LIFETIME_MS: u64 = 24 * 3600 * 1000;
 
-type Answer = oneshot::Sender<Result<Taken, AgentError>>;
-type Asked = oneshot::Sender<Result<agent_message::Message, AgentError>>;
+type Answer<T> = oneshot::Sender<Result<T, AgentError>>;
 
 /// What the application wants.
 #[derive(Debug)]
 pub(super) enum Order {
-    Take {
-        version: u32,
-        deadline: Instant,
-        answer: Answer,
-    },
+    Take(Take),
+    Ask(Ask),
     Return(IpAddr),
-    /// Anything with one answer.
-    Ask {
-        request: app_request::Request,
-        answer: Asked,
-    },
 }
 
-/// A take that is not answered yet.
-struct Wish {
-    version: u32,
-    deadline: Instant,
-    answer: Answer,
+/// Wants an address.
+#[derive(Debug)]
+pub(super) struct Take {
+    pub(super) version: u32,
+    pub(super) deadline: Instant,
+    pub(super) answer: Answer<Taken>,
+}
+
+/// Anything with one answer.
+#[derive(Debug)]
+pub(super) struct Ask {
+    pub(super) request: app_request::Request,
+    pub(super) deadline: Instant,
+    pub(super) answer: Answer<agent_message::Message>,
+}
+
+/// What is not answered yet; the next agent is asked again.
+enum Wish {
+    Take(Take),
+    Ask(Ask),
+}
+
+impl Wish {
+    fn deadline(&self) -> Instant {
+        match self {
+            Self::Take(take) => take.deadline,
+            Self::Ask(ask) => ask.deadline,
+        }
+    }
+
+    /// Whether nobody waits for the answer.
+    fn is_idle(&self) -> bool {
+        match self {
+            Self::Take(take) => take.answer.is_closed(),
+            Self::Ask(ask) => ask.answer.is_closed(),
+        }
+    }
+
+    fn fail(self) {
+        // Whoever asked may be gone.
+        match self {
+            Self::Take(take) => drop(take.answer.send(Err(AgentError::Gone))),
+            Self::Ask(ask) => drop(ask.answer.send(Err(AgentError::Gone))),
+        }
+    }
 }
 
 /// What the agent answers next.
 enum Pending {
-    Take(Wish),
+    Wish(Wish),
     Return,
     Reclaim(Vec<IpAddr>),
-    Ask(Asked),
 }
 
 /// What is true across connections.
@@ -88,9 +118,9 @@ impl Link {
             }
             self.outage.send_replace(Some(Outage::AgentAway));
             let unanswered = self.pending.drain(..).filter_map(|pending| match pending {
-                Pending::Take(wish) => Some(wish),
+                Pending::Wish(wish) => Some(wish),
                 // The next agent is not told of these.
-                Pending::Return | Pending::Reclaim(_) | Pending::Ask(_) => None,
+                Pending::Return | Pending::Reclaim(_) => None,
             });
             wishes = unanswered.collect();
             let Some(next) = self.reconnect(&mut wishes, &mut orders).await else { return };
@@ -110,16 +140,13 @@ impl Link {
         let mut attempt = Instant::now() + backoff;
         loop {
             let now = Instant::now();
-            for wish in wishes.extract_if(.., |wish| wish.deadline <= now) {
-                let _ = wish.answer.send(Err(AgentError::Gone));
-            }
-            let wake = wishes.iter().map(|wish| wish.deadline).fold(attempt, Instant::min);
+            wishes.extract_if(.., |wish| wish.is_idle() || wish.deadline() <= now).for_each(Wish::fail);
+            let wake = wishes.iter().map(Wish::deadline).fold(attempt, Instant::min);
             tokio::select! {
                 order = orders.recv() => match order? {
-                    Order::Take { version, deadline, answer } => wishes.push(Wish { version, deadline, answer }),
+                    Order::Take(take) => wishes.push(Wish::Take(take)),
+                    Order::Ask(ask) => wishes.push(Wish::Ask(ask)),
                     Order::Return(address) => { self.held.remove(&address); }
-                    // Whoever asked finds that there is no answer.
-                    Order::Ask { .. } => {}
                 },
                 () = tokio::time::sleep_until(wake.into()) => {
                     if attempt <= Instant::now() {
@@ -162,16 +189,14 @@ impl Link {
             self.ask(write, reclaim, Pending::Reclaim(addresses.to_vec())).await?;
         }
         for wish in wishes {
-            self.take(write, wish).await?;
+            self.wish(write, wish).await?;
         }
         loop {
             tokio::select! {
                 order = orders.recv() => match order {
-                    Some(Order::Take { version, deadline, answer }) => {
-                        self.take(write, Wish { version, deadline, answer }).await?;
-                    }
+                    Some(Order::Take(take)) => self.wish(write, Wish::Take(take)).await?,
+                    Some(Order::Ask(ask)) => self.wish(write, Wish::Ask(ask)).await?,
                     Some(Order::Return(address)) => self.give_back(write, address).await?,
-                    Some(Order::Ask { request, answer }) => self.ask(write, request, Pending::Ask(answer)).await?,
                     None => return Ok(()),
                 },
                 message = messages.recv() => match message {
@@ -182,11 +207,16 @@ impl Link {
         }
     }
 
-    async fn take(&mut self, write: &mut OwnedWriteHalf, wish: Wish) -> Result<(), FrameError> {
-        let wait = wish.deadline.saturating_duration_since(Instant::now());
-        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        let take = app_request::Request::Take(Take { ip_version: wish.version, wait_ms });
-        self.ask(write, take, Pending::Take(wish)).await
+    async fn wish(&mut self, write: &mut OwnedWriteHalf, wish: Wish) -> Result<(), FrameError> {
+        let request = match &wish {
+            Wish::Take(take) => {
+                let wait = take.deadline.saturating_duration_since(Instant::now());
+                let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                app_request::Request::Take(local::Take { ip_version: take.version, wait_ms })
+            }
+            Wish::Ask(ask) => ask.request.clone(),
+        };
+        self.ask(write, request, Pending::Wish(wish)).await
     }
 
     async fn give_back(&mut self, write: &mut OwnedWriteHalf, address: IpAddr) -> Result<(), FrameError> {
@@ -221,7 +251,16 @@ impl Link {
             _ => {}
         }
         match (self.pending.pop_front(), message.message) {
-            (Some(Pending::Take(wish)), Some(Taken(taken))) => {
+            (Some(Pending::Wish(Wish::Ask(ask))), Some(message)) => {
+                let message = match message {
+                    Refused(refused) => Err(error(refused)),
+                    other => Ok(other),
+                };
+                // Whoever asked may be gone.
+                let _ = ask.answer.send(message);
+                Ok(())
+            }
+            (Some(Pending::Wish(Wish::Take(take))), Some(Taken(taken))) => {
                 let Some(address) = address::from_bytes(&taken.address) else {
                     return unexpected("taken.address: not 4 or 16 bytes");
                 };
@@ -229,14 +268,14 @@ impl Link {
                 self.held.insert(address, held);
                 let lifetime = Duration::from_millis(taken.lifetime_ms.min(LONGEST_LIFETIME_MS));
                 let taken = super::agent::Taken { address, lifetime, mtu: taken.mtu, expired };
-                match wish.answer.send(Ok(taken)) {
+                match take.answer.send(Ok(taken)) {
                     // Nobody waits for it any more.
                     Err(_) => self.give_back(write, address).await,
                     Ok(()) => Ok(()),
                 }
             }
-            (Some(Pending::Take(wish)), Some(Refused(refused))) => {
-                let _ = wish.answer.send(Err(error(refused)));
+            (Some(Pending::Wish(Wish::Take(take))), Some(Refused(refused))) => {
+                let _ = take.answer.send(Err(error(refused)));
                 Ok(())
             }
             (Some(Pending::Return), Some(Returned(_))) => Ok(()),
@@ -252,15 +291,6 @@ impl Link {
             }
             (Some(Pending::Reclaim(asked)), Some(Refused(_))) => {
                 self.lose(asked.iter());
-                Ok(())
-            }
-            (Some(Pending::Ask(answer)), Some(message)) => {
-                let message = match message {
-                    Refused(refused) => Err(error(refused)),
-                    message => Ok(message),
-                };
-                // Whoever only tells something does not wait.
-                let _ = answer.send(message);
                 Ok(())
             }
             (_, None) => unexpected("message: missing or unknown"),

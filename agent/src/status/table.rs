@@ -12,6 +12,9 @@ const USAGE: [&str; 9] =
     ["application", "policy", "connections", "open", "hops", "hops/s", "refused", "validation", "overhead"];
 
 pub(super) fn write(out: &mut impl Write, status: &Status) -> io::Result<()> {
+    if !status.not_hopping.is_empty() {
+        writeln!(out, "Not hopping: {}; applications keep their addresses.\n", status.not_hopping)?;
+    }
     rows(out, STOCK, status.stocks.iter().map(stock).collect())?;
     writeln!(out)?;
     if status.usage.is_empty() {

@@ -42,10 +42,14 @@ async fn applications_learn_that_the_controller_is_away() {
     let late = Agent::connect(pki.socket()).await.unwrap();
     wait_for(&mut late.outage(), Some(Outage::ControllerAway)).await;
 
+    let status = mimiq_agent::status::get(&pki.socket()).await.unwrap();
+    assert!(status.not_hopping.contains("the controller cannot be reached"), "{status:?}");
+
     allocator.back();
     process.says("hopping again").await;
     wait_for(&mut outage, None).await;
     agent.take(6, Duration::from_secs(5)).await.unwrap();
+    assert_eq!(mimiq_agent::status::get(&pki.socket()).await.unwrap().not_hopping, "");
     drop((held, late, agent));
     process.terminate().await;
 }
