@@ -98,7 +98,7 @@ impl Follower {
     }
 
     fn observe(&mut self, now: Instant) {
-        let seen = self.meter.observe(now, &self.inner.parts.connection.stats());
+        let seen = self.meter.observe(Instant::now(), &self.inner.parts.connection.stats());
         if seen.packets > 0 {
             self.scheduler.event(now, Event::Packets(seen.packets));
         }
