@@ -18,7 +18,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use mimiq_addressing::{Demand, NaiveCodec, Time};
 use mimiq_contract::{Entry, EntryKey, MacAddr, PortId};
-use mimiq_core::{Command, Core, Fault, Location, Operation, PoolSpec, Stored, SwitchId, Ticket, rules};
+use mimiq_core::{Command, Core, Fault, Location, Operation, PoolSpec, StoreVersion, Stored, SwitchId, Ticket, rules};
 use rand::{SeedableRng as _, rngs::StdRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -41,10 +41,19 @@ struct Life<'a> {
     granted: Vec<IpAddr>,
     /// Switches have no room for deliveries.
     full: bool,
+    /// Since it is slow, the store has not said yet that it has the last of `stored`.
+    slow_store: bool,
+    unconfirmed: Option<StoreVersion>,
 }
 
 impl<'a> Life<'a> {
     fn begin(stored: Stored, tables: &'a mut Tables, reachable: &[u16]) -> Self {
+        let mut life = Self::new(stored, tables);
+        life.read(reachable);
+        life
+    }
+
+    fn new(stored: Stored, tables: &'a mut Tables) -> Self {
         let mut settings = settings::settings(&mut ChaCha8Rng::seed_from_u64(1));
         let codec = mimiq_addressing::Codec::Naive(NaiveCodec::new("198.51.100.0/29".parse().unwrap()).unwrap());
         settings.pools = vec![PoolSpec { name: "naive".into(), codec }];
@@ -53,13 +62,16 @@ impl<'a> Life<'a> {
         let add = |n: &u16| (core.add_switch(start, settings::spec(*n)).unwrap(), *n);
         let ids = SWITCHES.iter().map(add).collect();
         core.start(start);
-        let mut life = Self { core, tables, ids, stored: vec![stored], granted: Vec::new(), full: false };
+        let (stored, granted) = (vec![stored], Vec::new());
+        Self { core, tables, ids, stored, granted, full: false, slow_store: false, unconfirmed: None }
+    }
+
+    fn read(&mut self, reachable: &[u16]) {
         for n in reachable {
-            let id = *life.ids.iter().find(|(_, of)| *of == n).unwrap().0;
-            let entries: Vec<Entry> = life.tables.entry(*n).or_default().values().copied().collect();
-            life.tell(0, |core, now| core.switch_read(now, id, 1, &entries));
+            let id = *self.ids.iter().find(|(_, of)| *of == n).unwrap().0;
+            let entries: Vec<Entry> = self.tables.entry(*n).or_default().values().copied().collect();
+            self.tell(0, |core, now| core.switch_read(now, id, 1, &entries));
         }
-        life
     }
 
     fn tell(&mut self, at: u64, tell: impl FnOnce(&mut Core, Time)) {
@@ -89,7 +101,11 @@ impl<'a> Life<'a> {
                     }
                     Command::Store { version, state } => {
                         self.stored.push(state);
-                        self.core.stored(now, version);
+                        if self.slow_store {
+                            self.unconfirmed = Some(version);
+                        } else {
+                            self.core.stored(now, version);
+                        }
                     }
                     Command::Reply { result, .. } => self.granted = result.expect("addresses").addresses,
                     other => panic!("{other:?}"),
@@ -138,6 +154,22 @@ fn what_a_stale_switch_has_does_not_win_over_living_leases() {
             assert_eq!(tables[&4].get(&binding.key()), Some(&binding));
         }
     }
+}
+
+/// Who is told that the server is ready is served.
+#[test]
+fn the_server_is_ready_when_it_is_stored_who_may_have_leases() {
+    let mut tables = Tables::new();
+    let mut life = Life::new(Stored::default(), &mut tables);
+    life.slow_store = true;
+    life.read(&SWITCHES);
+    let waiting = |n| format!("switch {}: it is not stored yet that it may have leases", settings::spec(n).name);
+    assert_eq!(life.core.not_ready(), [waiting(1), waiting(2)]);
+    life.slow_store = false;
+    let stored = life.unconfirmed.take().expect("something to store");
+    life.tell(1, |core, now| core.stored(now, stored));
+    assert_eq!(life.core.not_ready(), [""; 0]);
+    life.take_every_address(10, 1);
 }
 
 /// Open ports tell the next process that a switch has all its leases.
