@@ -286,6 +286,9 @@ impl Core {
             match switch.status {
                 Status::Away => reasons.push(format!("switch {}: not available", switch.name)),
                 Status::Syncing => reasons.push(format!("switch {}: {} updates to go", switch.name, switch.pending())),
+                Status::Synced if switch.sid.is_some_and(|sid| !self.is_stored(sid)) => {
+                    reasons.push(format!("switch {}: it is not stored yet that it may have leases", switch.name));
+                }
                 Status::Synced => {}
             }
             if let Some(sid) = switch.sid
