@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the testbed needs on Debian 12, and only what is missing: Debian packages (as root), a Python environment in
-# target/venv/testbed, and the sources of aioquic, whose HTTP/3 example is the demo's server. Needs no network if all is there.
+# target/venv/testbed, the sources of aioquic, whose HTTP/3 example is the demo's server, and Debian's Caddy, unpacked only: installed
+# it would run as a service. Needs no network if all is there.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -45,5 +46,16 @@ if [ ! -f "$examples/.complete" ]; then
     echo "$AIOQUIC_SHA256  $TESTBED/aioquic-$AIOQUIC.tar.gz" | sha256sum --check --quiet
     tar --extract --gzip --file "$TESTBED/aioquic-$AIOQUIC.tar.gz" --directory "$TESTBED"
     touch "$examples/.complete"
+fi
+caddy="$TESTBED/caddy"
+if [ ! -f "$caddy/.complete" ]; then
+    say "fetching Debian's caddy"
+    rm -rf "$caddy"
+    mkdir -p "$caddy"
+    [ -n "$(apt-cache show caddy 2>/dev/null)" ] || apt-get -qq -o DPkg::Lock::Timeout=300 update
+    # apt checks the package's signature.
+    (cd "$caddy" && apt-get -qq -o APT::Sandbox::User=root download caddy)
+    dpkg-deb --extract "$caddy"/caddy_*.deb "$caddy"
+    touch "$caddy/.complete"
 fi
 say "complete"

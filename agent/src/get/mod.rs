@@ -1,4 +1,4 @@
-//! The HTTP/3 client behind `mimiq-get`: sequential requests on one connection that hops by a policy.
+//! The HTTP/3 client behind `mimiq-get`: sequential requests to one server, with a new address by a policy.
 
 mod report;
 
@@ -8,16 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use bytes::{Buf as _, Bytes};
+use bytes::Buf as _;
 use clap::ValueEnum;
-use h3::client::SendRequest;
-use h3_quinn::OpenStreams;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
 pub use report::{AddressReport, HopReport, Report, RequestReport, Summary, percentile, unix_ns};
 
-use crate::sdk::{Agent, Connector, EARLY, Hopping, Padding};
+use crate::sdk::{Agent, Connector, EARLY, Http3, Moved, Padding, SessionError};
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -99,37 +97,36 @@ pub fn tls(roots: rustls::RootCertStore) -> Result<rustls::ClientConfig, rustls:
 pub async fn run(options: Options) -> anyhow::Result<Report> {
     let agent = Agent::connect(&options.agent).await.with_context(|| options.agent.display().to_string())?;
     let connector = Connector::new(agent, tls(options.roots)?, Padding::Http3)?;
-    let hopping = connector.connect(options.server, &options.server_name).await?;
-    let (mut driver, sender) = h3::client::new(h3_quinn::Connection::new(hopping.connection().clone())).await?;
-    tokio::spawn(async move { std::future::poll_fn(|cx| driver.poll_close(cx)).await });
-
+    let http = Http3::new(connector.session(options.server, &options.server_name).await?);
+    let (source, connection) = {
+        let first = http.session().connection().await?;
+        (first.source(), first.number())
+    };
     let mut client = Client {
-        hopping,
-        sender,
+        http,
+        connection,
         uri: options.uri,
         timeout: options.timeout,
         report: Report { client: options.label, ..Report::default() },
     };
-    client.note_source();
+    client.note(source, connection);
     for number in 0..options.requests {
         if number > 0 {
             tokio::time::sleep(options.interval).await;
         }
         client.request(number, options.requests, options.policy).await;
-        if client.hopping.connection().close_reason().is_some() {
-            break;
-        }
     }
-    let Client { hopping, mut report, .. } = client;
-    report.finish(hopping.stats().links_seen);
+    let Client { http, mut report, .. } = client;
+    report.finish(&http.session().stats());
     // A server that does not answer is not waited for.
-    let _ = tokio::time::timeout(CLOSE_TIMEOUT, hopping.close()).await;
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, http.session().clone().close()).await;
     Ok(report)
 }
 
 struct Client {
-    hopping: Hopping,
-    sender: SendRequest<OpenStreams, Bytes>,
+    http: Http3,
+    /// The number of the one that the last address belongs to.
+    connection: u64,
     uri: http::Uri,
     timeout: Duration,
     report: Report,
@@ -143,27 +140,18 @@ impl Client {
             HopPolicy::Never => (false, false),
         };
         if before {
-            self.hop(number).await;
+            let moved = self.http.session().hop().await;
+            self.moved(moved);
         }
         let started = Instant::now();
         let mut entry = RequestReport { started_unix_ns: unix_ns(), ..RequestReport::default() };
-        let exchange = tokio::time::timeout(self.timeout, exchange(self.sender.clone(), self.uri.clone()));
-        let exchange = async { (exchange.await, started.elapsed()) };
-        tokio::pin!(exchange);
-        let (outcome, latency) = if early {
-            tokio::select! {
-                done = &mut exchange => {
-                    self.hop(number).await;
-                    done
-                }
-                () = tokio::time::sleep(EARLY) => tokio::join!(self.hop(number), exchange).1,
-            }
-        } else {
-            exchange.await
-        };
+        let ((outcome, latency), moved) = self.exchange_and_hop(started, early).await;
         entry.latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         match outcome {
-            Ok(Ok((status, bytes))) => {
+            Ok(Ok(Exchanged { status, bytes, source, connection })) => {
+                // Where a hop or another connection had brought it by then.
+                self.note(source, connection);
+                entry.address = source.map(|source| source.ip());
                 (entry.status, entry.bytes, entry.ok) = (status.as_u16(), bytes, status.is_success());
                 entry.error = (!entry.ok).then(|| format!("status: {status}"));
             }
@@ -171,16 +159,34 @@ impl Client {
             Err(_) => entry.error = Some(format!("no complete reply within {:?}", self.timeout)),
         }
         self.report.requests.push(entry);
-        self.note_source();
+        if let Some(moved) = moved {
+            self.moved(moved);
+        }
     }
 
-    async fn hop(&mut self, request: usize) {
-        match self.hopping.hop().await {
-            Ok(source) => {
-                let (unix_ns, address, port) = (unix_ns(), source.ip(), source.port());
-                self.report.hops.push(HopReport { unix_ns, request, address, port });
-                self.report.moved(source);
+    /// The request, and an early hop.
+    async fn exchange_and_hop(&self, started: Instant, early: bool) -> (Timed, Option<Result<Moved, SessionError>>) {
+        let exchange = tokio::time::timeout(self.timeout, exchange(&self.http, self.uri.clone()));
+        let exchange = async { (exchange.await, started.elapsed()) };
+        tokio::pin!(exchange);
+        let hop = || self.http.session().hop();
+        if !early {
+            return (exchange.await, None);
+        }
+        tokio::select! {
+            done = &mut exchange => (done, Some(hop().await)),
+            () = tokio::time::sleep(EARLY) => {
+                let (moved, done) = tokio::join!(hop(), exchange);
+                (done, Some(moved))
             }
+        }
+    }
+
+    fn moved(&mut self, moved: Result<Moved, SessionError>) {
+        match moved {
+            Ok(Moved::Hopped(source)) => self.note(Some(source), self.connection),
+            Ok(Moved::RolledOver(source)) => self.note(Some(source), self.connection + 1),
+            Ok(Moved::Later) => {}
             Err(error) => {
                 tracing::debug!(%error, "no hop");
                 *self.report.hop_refusals.entry(error.name()).or_default() += 1;
@@ -188,31 +194,41 @@ impl Client {
         }
     }
 
-    /// Hops that the SDK made by itself, because an address ended, are hops too.
-    fn note_source(&mut self) {
-        let Some(source) = self.hopping.source() else { return };
+    /// Takes down an address that is new. Hops that the SDK made by itself, because an address ended, are hops too.
+    fn note(&mut self, source: Option<SocketAddr>, connection: u64) {
+        let Some(source) = source else { return };
         let known = |known: &AddressReport| known.address == source.ip() && known.ports.contains(&source.port());
-        if !self.report.addresses.iter().any(known) {
-            if !self.report.addresses.is_empty() {
-                let (unix_ns, request) = (unix_ns(), self.report.requests.len());
-                let (address, port) = (source.ip(), source.port());
-                self.report.hops.push(HopReport { unix_ns, request, address, port });
-            }
-            self.report.moved(source);
+        if self.report.addresses.iter().any(known) {
+            return;
         }
+        let (unix_ns, request) = (unix_ns(), self.report.requests.len());
+        let hop = HopReport { unix_ns, request, address: source.ip(), port: source.port() };
+        if connection != self.connection {
+            self.report.rollovers.push(hop);
+        } else if !self.report.addresses.is_empty() {
+            self.report.hops.push(hop);
+        }
+        self.connection = connection;
+        self.report.moved(source);
     }
 }
 
-async fn exchange(
-    mut sender: SendRequest<OpenStreams, Bytes>,
-    uri: http::Uri,
-) -> anyhow::Result<(http::StatusCode, u64)> {
-    let mut stream = sender.send_request(http::Request::get(uri).body(())?).await?;
-    stream.finish().await?;
-    let response = stream.recv_response().await?;
+/// The outcome of a request, if it ended in time, and how long it took.
+type Timed = (Result<anyhow::Result<Exchanged>, tokio::time::error::Elapsed>, Duration);
+
+struct Exchanged {
+    status: http::StatusCode,
+    bytes: u64,
+    source: Option<SocketAddr>,
+    connection: u64,
+}
+
+async fn exchange(client: &Http3, uri: http::Uri) -> anyhow::Result<Exchanged> {
+    let mut reply = client.send(http::Request::get(uri).body(())?).await?;
+    let (status, source, connection) = (reply.head().status(), reply.source(), reply.ride().number());
     let mut bytes = 0;
-    while let Some(chunk) = stream.recv_data().await? {
+    while let Some(chunk) = reply.data().await? {
         bytes += chunk.remaining() as u64;
     }
-    Ok((response.status(), bytes))
+    Ok(Exchanged { status, bytes, source, connection })
 }

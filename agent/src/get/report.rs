@@ -6,6 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
+use crate::sdk::SessionStats;
+
 /// The whole report.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
@@ -13,8 +15,10 @@ pub struct Report {
     pub client: String,
     /// Each request, in order.
     pub requests: Vec<RequestReport>,
-    /// Each hop, in order.
+    /// Each hop within a connection, in order.
     pub hops: Vec<HopReport>,
+    /// Each time that a new connection took over, in order.
+    pub rollovers: Vec<HopReport>,
     /// Each address, in the order of first use.
     pub addresses: Vec<AddressReport>,
     /// How many hops did not happen, by reason.
@@ -30,6 +34,8 @@ pub struct RequestReport {
     pub started_unix_ns: u64,
     /// Until the last byte of the reply, microseconds.
     pub latency_us: u64,
+    /// The address that it left from; none if it failed.
+    pub address: Option<IpAddr>,
     /// The HTTP status; 0 if there was none.
     pub status: u16,
     /// The reply's body, bytes.
@@ -40,7 +46,7 @@ pub struct RequestReport {
     pub error: Option<String>,
 }
 
-/// One hop.
+/// One hop, or a new connection's beginning.
 #[derive(Debug, Serialize)]
 pub struct HopReport {
     /// When, nanoseconds since the Unix epoch.
@@ -73,8 +79,15 @@ pub struct Summary {
     pub requests: usize,
     /// Of those, failed.
     pub failed: usize,
+    /// How the client may change its address with the server, as far as it is known: `unknown(N)`, `full`, `forbidding`, or
+    /// `capped(N)` after N hops in a connection.
+    pub class: String,
     /// Hops made.
     pub hops: usize,
+    /// Hops within connections, by the SDK's count.
+    pub migrations: u64,
+    /// Connections that took over from another, by the SDK's count.
+    pub rollovers: u64,
     /// Median latency of those that did not fail, microseconds.
     pub median_us: u64,
     /// 99th percentile (nearest rank), microseconds.
@@ -95,7 +108,7 @@ impl Report {
     }
 
     /// Fills in the summary.
-    pub fn finish(&mut self, links_seen: u64) {
+    pub fn finish(&mut self, stats: &SessionStats) {
         if let Some(last) = self.addresses.last_mut() {
             last.last_unix_ns = unix_ns();
         }
@@ -104,10 +117,13 @@ impl Report {
         self.summary = Summary {
             requests: self.requests.len(),
             failed: self.requests.iter().filter(|request| !request.ok).count(),
+            class: stats.class.to_string(),
             hops: self.hops.len(),
+            migrations: stats.migrations,
+            rollovers: stats.rollovers,
             median_us: percentile(&latencies, 50),
             p99_us: percentile(&latencies, 99),
-            links_seen,
+            links_seen: stats.links_seen,
         };
     }
 }

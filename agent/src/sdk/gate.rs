@@ -15,6 +15,9 @@ pub enum Refusal {
     /// The server has no unused connection ID that the client issued: its packets would carry the old one.
     #[error("no spare connection ID at the server")]
     NoSpareClientId,
+    /// The server is not known to follow once more in this connection.
+    #[error("the server is not known to follow to one more address")]
+    NotProven,
     /// The connection is closed.
     #[error("the connection is closed")]
     Closed,
@@ -29,6 +32,7 @@ impl Refusal {
             Self::MigrationForbidden => "migration_forbidden",
             Self::NoSpareServerId => "no_spare_server_id",
             Self::NoSpareClientId => "no_spare_client_id",
+            Self::NotProven => "not_proven",
             Self::Closed => "closed",
         }
     }
@@ -101,6 +105,8 @@ pub(crate) struct Evidence {
     pub(crate) closed: bool,
     pub(crate) confirmed: bool,
     pub(crate) forbidden: bool,
+    /// Hops that are still known to do no harm.
+    pub(crate) budget: u64,
     /// Unused connection IDs from the server.
     pub(crate) server_ids: u64,
     /// Connection IDs from the client that the server has not used.
@@ -115,6 +121,8 @@ pub(crate) fn check(evidence: &Evidence) -> Result<(), Refusal> {
         Err(Refusal::HandshakeNotConfirmed)
     } else if evidence.forbidden {
         Err(Refusal::MigrationForbidden)
+    } else if evidence.budget == 0 {
+        Err(Refusal::NotProven)
     } else if evidence.server_ids == 0 {
         Err(Refusal::NoSpareServerId)
     } else if evidence.client_ids == 0 {
@@ -132,12 +140,13 @@ mod tests {
 
     #[test]
     fn each_missing_condition_has_its_name() {
-        let good = Evidence { closed: false, confirmed: true, forbidden: false, server_ids: 1, client_ids: 1 };
+        let good = Evidence { closed: false, confirmed: true, forbidden: false, budget: 1, server_ids: 1, client_ids: 1 };
         assert_eq!(check(&good), Ok(()));
         for (evidence, refusal) in [
             (Evidence { closed: true, ..good }, Refusal::Closed),
             (Evidence { confirmed: false, ..good }, Refusal::HandshakeNotConfirmed),
             (Evidence { forbidden: true, ..good }, Refusal::MigrationForbidden),
+            (Evidence { budget: 0, ..good }, Refusal::NotProven),
             (Evidence { server_ids: 0, ..good }, Refusal::NoSpareServerId),
             (Evidence { client_ids: 0, ..good }, Refusal::NoSpareClientId),
         ] {

@@ -1,5 +1,7 @@
 //! A connection that can hop.
 
+mod server;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -81,6 +83,8 @@ struct Inner {
     /// Held during a hop: one at a time.
     turn: Mutex<Turn>,
     hops: AtomicU64,
+    /// How many there may be.
+    budget: AtomicU64,
     hopped: Notify,
 }
 
@@ -98,7 +102,7 @@ impl Hopping {
     pub(crate) fn start(parts: Parts) -> Self {
         let turn =
             Mutex::new(Turn { reserve: Reserve::default(), client_ids: ClientIds::default(), last: Instant::now() });
-        let inner = Arc::new(Inner { parts, turn, hops: AtomicU64::new(0), hopped: Notify::new() });
+        let inner = Arc::new(Inner { parts, turn, hops: AtomicU64::new(0), budget: AtomicU64::new(u64::MAX), hopped: Notify::new() });
         tokio::spawn(inner.clone().maintain());
         Self(inner)
     }
@@ -183,6 +187,7 @@ impl Inner {
             closed: parts.connection.close_reason().is_some(),
             confirmed: frames.handshake_done > 0,
             forbidden: parts.peer.forbids_migration(),
+            budget: self.budget.load(Ordering::Relaxed).saturating_sub(self.hops.load(Ordering::Relaxed)),
             server_ids: turn.reserve.spare(),
             client_ids: turn.client_ids.spare(parts.issued.count(arrived), parts.peer.id_limit(), ids.moves),
         }

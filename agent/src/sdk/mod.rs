@@ -31,20 +31,27 @@
 //! that it did not.
 
 mod agent;
+mod class;
 mod connector;
 mod gate;
 mod hopping;
+mod http3;
 mod ids;
 mod ledger;
 mod padding;
 mod peer;
+mod repeat;
+mod session;
 mod socket;
 
 pub use agent::{Agent, AgentError, Lease};
+pub use class::Class;
 pub use connector::{ConnectError, Connector};
 pub use gate::Refusal;
 pub use hopping::{HopError, Hopping, Stats};
+pub use http3::{Http3, Http3Error, Reply, Sender};
 pub use padding::Padding;
+pub use session::{Moved, Ride, Session, SessionError, SessionStats};
 
 /// When to hop after a request was sent, if the reply is not there before.
 pub const EARLY: std::time::Duration = std::time::Duration::from_millis(3);

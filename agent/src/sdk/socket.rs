@@ -15,6 +15,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::watch;
 
 use super::agent::Lease;
+use super::class::Proof;
 use super::ids::ResetTokens;
 use super::ledger::{Ledger, Route};
 
@@ -37,6 +38,7 @@ struct State {
     members: Vec<Member>,
     ports: HashSet<u16>,
     progress: watch::Sender<Progress>,
+    proof: watch::Sender<Proof>,
 }
 
 /// All sockets of one connection, with the addresses they are bound to.
@@ -62,7 +64,7 @@ pub(crate) struct Ids {
 impl Sockets {
     pub(crate) fn new(resets: ResetTokens) -> Arc<Self> {
         let (progress, _) = watch::channel(Progress::default());
-        let state = State { ledger: Ledger::new(resets), members: Vec::new(), ports: HashSet::new(), progress };
+        let state = State { ledger: Ledger::new(resets), members: Vec::new(), ports: HashSet::new(), progress, proof: watch::Sender::default() };
         Arc::new(Self(Mutex::new(state)))
     }
 
@@ -103,6 +105,11 @@ impl Sockets {
         let state = self.lock();
         let ledger = &state.ledger;
         Ids { server_used: ledger.server_ids_used(), moves: ledger.moves(), links_seen: ledger.links_seen() }
+    }
+
+    /// Follows whether the server follows.
+    pub(crate) fn proof(&self) -> watch::Receiver<Proof> {
+        self.lock().proof.subscribe()
     }
 
     /// Follows the hops.
@@ -180,6 +187,7 @@ impl AsyncUdpSocket for HopSocket {
                     state.progress.send_modify(|progress| progress.sending = newest);
                 }
                 let Some(newest) = state.members.last() else { return Ok(()) };
+                state.proof.send_if_modified(|proof| proof.sends(newest.generation, Instant::now()));
                 newest.socket.try_send(transmit)
             }
             Route::Older(generation) => {
@@ -203,13 +211,14 @@ impl AsyncUdpSocket for HopSocket {
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
         let mut state = self.sockets.lock();
-        let State { ledger, members, .. } = &mut *state;
+        let State { ledger, members, proof, .. } = &mut *state;
         if self.generation != ledger.newest() {
             return Poll::Pending;
         }
         for member in members.iter().rev() {
             match member.socket.poll_recv(cx, bufs, meta) {
                 Poll::Ready(Ok(count)) => {
+                    proof.send_if_modified(|proof| proof.hears(member.generation, Instant::now()));
                     for (buffer, meta) in bufs.iter().zip(meta.iter()).take(count) {
                         ledger.received(member.generation, &buffer[..meta.len.min(buffer.len())]);
                     }

@@ -10,11 +10,14 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+/// The length of the client's connection IDs.
 const ID_LENGTH: usize = 8;
 
 #[derive(Default)]
 pub(crate) struct Sightings {
-    /// Connection IDs of short headers, by direction, and the client addresses they were seen at.
+    /// The length of the server's, from its handshakes.
+    server_id_length: usize,
+    /// Connection IDs, by direction, and the client addresses they were seen at.
     pub(crate) ids: BTreeMap<(bool, Vec<u8>), BTreeSet<SocketAddr>>,
     /// Client addresses that long headers were seen at.
     pub(crate) handshakes: BTreeSet<SocketAddr>,
@@ -35,23 +38,47 @@ impl Sightings {
         }
         if datagram[0] & 0x80 != 0 {
             self.handshakes.insert(client);
-        } else if let Some(id) = datagram.get(1..=ID_LENGTH) {
+            let (to, from) = long_header_ids(datagram);
+            if !up {
+                self.server_id_length = from.len();
+            }
+            self.note_id(up, to, client);
+            self.note_id(!up, from, client);
+        } else if let Some(id) = datagram.get(1..=if up { self.server_id_length } else { ID_LENGTH }) {
+            self.note_id(up, id, client);
+        }
+    }
+
+    fn note_id(&mut self, up: bool, id: &[u8], client: SocketAddr) {
+        if !id.is_empty() {
             self.ids.entry((up, id.to_vec())).or_default().insert(client);
         }
     }
 
-    /// Fails if two addresses can be linked by a connection ID, a port, or a handshake.
+    /// Fails if two addresses of one connection can be linked by a connection ID, a port, or a handshake.
     pub(crate) fn assert_unlinkable(&self) {
+        assert_eq!(self.handshakes.len(), 1, "handshake at {:?}", self.handshakes);
+        assert_eq!(self.late, 0, "an old address sent again");
+        self.assert_unlinked();
+    }
+
+    /// Fails if two addresses of any connections can be linked by a connection ID or a port.
+    pub(crate) fn assert_unlinked(&self) {
         for ((up, id), at) in &self.ids {
             assert_eq!(at.len(), 1, "{} ID {id:02x?} seen at {at:?}", if *up { "server's" } else { "client's" });
         }
-        assert_eq!(self.handshakes.len(), 1, "handshake at {:?}", self.handshakes);
         let ports: BTreeSet<u16> = self.sources.iter().map(SocketAddr::port).collect();
         let addresses: BTreeSet<IpAddr> = self.sources.iter().map(SocketAddr::ip).collect();
         assert_eq!(ports.len(), self.sources.len(), "a port was used twice");
         assert_eq!(addresses.len(), self.sources.len(), "an address was used twice");
-        assert_eq!(self.late, 0, "an old address sent again");
     }
+}
+
+/// Where a packet goes and where it comes from (RFC 9000 §17.2).
+fn long_header_ids(datagram: &[u8]) -> (&[u8], &[u8]) {
+    let to_length = usize::from(datagram[5]);
+    let (to, rest) = datagram[6..].split_at(to_length);
+    (to, &rest[1..][..usize::from(rest[0])])
 }
 
 /// Starts a relay to `server` that delays by `one_way`; `lose` says which datagrams (direction, number) are lost.

@@ -1,0 +1,90 @@
+//! What a connection knows of its server's ways.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::Hopping;
+
+/// A server that follows does so within so many round trips and [`PATIENCE`], also if the first packets are lost: two probe
+/// timeouts and the round trips for the answer and its acknowledgement.
+const ROUND_TRIPS: u32 = 10;
+/// For delayed acknowledgements and timers.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+impl Hopping {
+    /// From now on there may be so many hops in all.
+    pub(crate) fn allow(&self, hops: u64) {
+        self.0.budget.store(hops, Ordering::Relaxed);
+    }
+
+    /// Whether the server sent `disable_active_migration`.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        self.0.parts.peer.forbids_migration()
+    }
+
+    /// Whether the address is at its end.
+    pub(crate) fn has_expired(&self) -> bool {
+        self.0.parts.sockets.current().is_some_and(|(_, expired)| *expired.borrow())
+    }
+
+    /// Names the newest address that was sent from, for [`Self::follows`].
+    pub(crate) fn generation(&self) -> u64 {
+        self.0.parts.sockets.proof().borrow().generation()
+    }
+
+    /// Waits until the server has followed to an address newer than this; false if it does not.
+    pub(crate) async fn follows(&self, after: u64) -> bool {
+        let mut proof = self.0.parts.sockets.proof();
+        // Not while the proof is looked at: quinn holds its own lock when it sends.
+        let round_trip = self.connection().rtt();
+        let followed = proof.wait_for(|proof| proof.followed(after, round_trip));
+        tokio::time::timeout(self.patience(), followed).await.is_ok_and(|followed| followed.is_ok())
+    }
+
+    /// Whether it has.
+    pub(crate) fn follows_now(&self, after: u64) -> bool {
+        let round_trip = self.connection().rtt();
+        self.0.parts.sockets.proof().borrow().followed(after, round_trip)
+    }
+
+    /// Whether the server has been silent at the newest address for longer than there are reasons for.
+    pub(crate) fn is_stalled(&self) -> bool {
+        let silent = self.0.parts.sockets.proof().borrow().silent_since();
+        silent.is_some_and(|since| since.elapsed() >= self.patience())
+    }
+
+    /// Waits until it is, or the connection is closed.
+    pub(crate) async fn stalled(&self) {
+        let mut proof = self.0.parts.sockets.proof();
+        loop {
+            let silent = proof.borrow_and_update().silent_since();
+            let until = async {
+                match silent {
+                    Some(since) => tokio::time::sleep_until((since + self.patience()).into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = self.connection().closed() => return,
+                () = until => return,
+                changed = proof.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// Closes the connection. The future ends when its last packet is out.
+    pub(crate) fn closing(&self) -> impl Future<Output = ()> + use<> {
+        self.connection().close(quinn::VarInt::from_u32(0), b"");
+        let inner = self.0.clone();
+        async move { inner.parts.endpoint.wait_idle().await }
+    }
+
+    fn patience(&self) -> Duration {
+        self.connection().rtt() * ROUND_TRIPS + PATIENCE
+    }
+
+    /// How long a hop may wait for connection IDs: three round trips bring what there is, also if a packet is lost.
+    pub(crate) fn ids_due(&self) -> Instant {
+        Instant::now() + self.connection().rtt() * 3 + PATIENCE
+    }
+}

@@ -1,0 +1,122 @@
+//! A new address for each request, whatever the server's class, as an observer sees it. The servers are unmodified.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use mimiq_agent::get::{self, HopPolicy, Options, Report, Timing};
+use mimiq_agent::sdk::{Agent, Class, Connector, EARLY, Moved, Padding, Session};
+use support::agent::TestAgent;
+use support::caddy::Caddy;
+use support::relay;
+use support::s2n::s2n_server;
+use support::server::{Aioquic, Identity, quinn_server};
+
+const REQUESTS: usize = 1000;
+
+fn nothing_lost(_: bool, _: u64) -> bool {
+    false
+}
+
+/// Requests by HTTP/3, a hop with each.
+async fn thousand_requests(identity: &Identity, server: SocketAddr, timing: Timing) -> Report {
+    let agent = TestAgent::start(Duration::from_secs(600));
+    let (through, seen) = relay::start(server, Duration::from_millis(1), nothing_lost).await;
+    let options = Options {
+        agent: agent.socket.clone(),
+        server: through,
+        server_name: "localhost".into(),
+        uri: "https://localhost/2700".parse().unwrap(),
+        roots: get::roots(&identity.certificate()).unwrap(),
+        requests: REQUESTS,
+        interval: Duration::ZERO,
+        timeout: Duration::from_secs(10),
+        policy: HopPolicy::Every(1, timing),
+        label: "test".into(),
+    };
+    let report = get::run(options).await.unwrap();
+    println!("{:?} {:?}", report.summary, report.hop_refusals);
+    let failed: Vec<_> = report.requests.iter().filter(|request| !request.ok || request.bytes != 2700).collect();
+    assert!(failed.is_empty() && report.requests.len() == REQUESTS, "{failed:?}");
+    let addresses: BTreeSet<_> = report.requests.iter().map(|request| request.address.unwrap()).collect();
+    assert_eq!(addresses.len(), REQUESTS, "every request from another address");
+    assert_eq!(report.summary.links_seen, 0);
+    assert_seen(&seen.lock().unwrap(), &addresses);
+    report
+}
+
+fn assert_seen(seen: &relay::Sightings, addresses: &BTreeSet<IpAddr>) {
+    seen.assert_unlinked();
+    let sources: BTreeSet<_> = seen.sources.iter().map(SocketAddr::ip).collect();
+    assert!(sources.is_superset(addresses));
+    println!("{} handshakes, {} sources", seen.handshakes.len(), sources.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn quinn_is_full() {
+    let identity = Identity::new();
+    let report = thousand_requests(&identity, quinn_server(&identity, true), Timing::Early).await;
+    assert_eq!((report.summary.class.as_str(), report.summary.rollovers), ("full", 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn aioquic_is_full() {
+    let identity = Identity::new();
+    let Some(server) = Aioquic::start(&identity) else { return };
+    let report = thousand_requests(&identity, server.address, Timing::Early).await;
+    assert_eq!((report.summary.class.as_str(), report.summary.rollovers), ("full", 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn caddy_forbids() {
+    let identity = Identity::new();
+    let server = Caddy::start(&identity);
+    let report = thousand_requests(&identity, server.address, Timing::Early).await;
+    assert_eq!((report.summary.class.as_str(), report.summary.migrations), ("forbidding", 0));
+    assert_eq!(report.summary.rollovers, REQUESTS as u64 - 1);
+}
+
+/// A request of s2n-quic's test server.
+async fn ask(connection: &quinn::Connection) -> Vec<u8> {
+    let (mut send, mut receive) = connection.open_bi().await.unwrap();
+    send.write_all(&2700u16.to_be_bytes()).await.unwrap();
+    send.finish().unwrap();
+    receive.read_to_end(65536).await.unwrap()
+}
+
+async fn session(agent: &TestAgent, identity: &Identity, server: SocketAddr) -> Session {
+    let tls = get::tls(get::roots(&identity.certificate()).unwrap()).unwrap();
+    let agent = Agent::connect(&agent.socket).await.unwrap();
+    Connector::new(agent, tls, Padding::None).unwrap().session(server, "localhost").await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s2n_quic_is_capped() {
+    let (agent, identity) = (TestAgent::start(Duration::from_secs(600)), Identity::new());
+    let (through, seen) = relay::start(s2n_server(&identity), Duration::from_millis(1), nothing_lost).await;
+    let session = session(&agent, &identity, through).await;
+    let mut addresses = BTreeSet::new();
+    for number in 0..REQUESTS {
+        let ride = session.connection().await.unwrap();
+        assert!(addresses.insert(ride.source().unwrap().ip()), "every request from another address");
+        let hop = async {
+            tokio::time::sleep(EARLY).await;
+            session.hop().await.unwrap()
+        };
+        let exchange = tokio::time::timeout(Duration::from_secs(10), ask(&ride));
+        let (reply, moved) = tokio::join!(exchange, hop);
+        assert_eq!(reply.expect("stalled").len(), 2700);
+        if number < 8 {
+            println!("{number}: {moved:?} {:?}", session.stats());
+        }
+        assert!(number == 0 || moved != Moved::Later || matches!(session.stats().class, Class::Unknown(_)));
+    }
+    let stats = session.stats();
+    println!("{stats:?}");
+    assert!(matches!(stats.class, Class::Capped(_)), "{stats:?}");
+    assert_eq!(stats.links_seen, 0);
+    assert_seen(&seen.lock().unwrap(), &addresses);
+}
