@@ -108,7 +108,10 @@ async fn s2n_quic_is_capped() {
         };
         let exchange = tokio::time::timeout(Duration::from_secs(10), ask(&ride));
         let (reply, moved) = tokio::join!(exchange, hop);
-        assert_eq!(reply.expect("stalled").len(), 2700);
+        assert_eq!(
+            reply.unwrap_or_else(|_| panic!("{number} {ride:?} {:?} {moved:?} {:?} {:?}", ride.source(), session.stats(), ride.stats())).len(),
+            2700
+        );
         if number < 8 {
             println!("{number}: {moved:?} {:?}", session.stats());
         }

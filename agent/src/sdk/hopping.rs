@@ -5,7 +5,7 @@ mod server;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, Notify};
@@ -85,6 +85,7 @@ struct Inner {
     hops: AtomicU64,
     /// How many there may be.
     budget: AtomicU64,
+    confirmed: AtomicBool,
     hopped: Notify,
 }
 
@@ -102,8 +103,9 @@ impl Hopping {
     pub(crate) fn start(parts: Parts) -> Self {
         let turn =
             Mutex::new(Turn { reserve: Reserve::default(), client_ids: ClientIds::default(), last: Instant::now() });
-        let inner = Arc::new(Inner { parts, turn, hops: AtomicU64::new(0), budget: AtomicU64::new(u64::MAX), hopped: Notify::new() });
+        let inner = Arc::new(Inner { parts, turn, hops: AtomicU64::new(0), budget: AtomicU64::new(u64::MAX), confirmed: AtomicBool::new(false), hopped: Notify::new() });
         tokio::spawn(inner.clone().maintain());
+        tokio::spawn(inner.clone().confirm());
         Self(inner)
     }
 
@@ -185,7 +187,7 @@ impl Inner {
         let arrived = now.checked_sub(parts.connection.rtt()).unwrap_or(now);
         Evidence {
             closed: parts.connection.close_reason().is_some(),
-            confirmed: frames.handshake_done > 0,
+            confirmed: self.confirmed.load(Ordering::Relaxed),
             forbidden: parts.peer.forbids_migration(),
             budget: self.budget.load(Ordering::Relaxed).saturating_sub(self.hops.load(Ordering::Relaxed)),
             server_ids: turn.reserve.spare(),
