@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use mimiq_agent::get::{self, HopPolicy, Options, Report, Timing};
-use mimiq_agent::sdk::{Agent, Class, Connector, EARLY, Moved, Padding, Session};
+use mimiq_agent::sdk::{Agent, Class, Connector, EARLY, Padding, Session};
 use support::agent::TestAgent;
 use support::caddy::Caddy;
 use support::relay;
@@ -103,23 +103,19 @@ async fn s2n_quic_is_capped() {
         let ride = session.connection().await.unwrap();
         assert!(addresses.insert(ride.source().unwrap().ip()), "every request from another address");
         let hop = async {
-            tokio::time::sleep(EARLY).await;
+            // Sometimes a while later, when the connection is old enough to hop.
+            tokio::time::sleep(if number % 20 < 4 { EARLY * 15 } else { EARLY }).await;
             session.hop().await.unwrap()
         };
         let exchange = tokio::time::timeout(Duration::from_secs(10), ask(&ride));
         let (reply, moved) = tokio::join!(exchange, hop);
-        assert_eq!(
-            reply.unwrap_or_else(|_| panic!("{number} {ride:?} {:?} {moved:?} {:?} {:?}", ride.source(), session.stats(), ride.stats())).len(),
-            2700
-        );
-        if number < 8 {
-            println!("{number}: {moved:?} {:?}", session.stats());
-        }
-        assert!(number == 0 || moved != Moved::Later || matches!(session.stats().class, Class::Unknown(_)));
+        let reply = reply.unwrap_or_else(|_| panic!("request {number} stalled: {moved:?} {:?}", session.stats()));
+        assert_eq!(reply.len(), 2700);
     }
     let stats = session.stats();
     println!("{stats:?}");
-    assert!(matches!(stats.class, Class::Capped(_)), "{stats:?}");
+    assert!(matches!(stats.class, Class::Capped(1..)), "{stats:?}");
+    assert!(stats.migrations >= 50 && stats.rollovers >= 500, "{stats:?}");
     assert_eq!(stats.links_seen, 0);
     assert_seen(&seen.lock().unwrap(), &addresses);
 }

@@ -243,13 +243,17 @@ async fn connect(connector: &Connector, key: &Key) -> Result<Hopping, ConnectErr
     Ok(hopping)
 }
 
-/// A hop that waits for the connection IDs or the confirmation of the handshake, if they are on their way.
+/// A hop that waits for the connection IDs or the confirmation of the handshake, if they are on their way, and goes on after a
+/// connection ID that cannot be used.
 async fn hop_with_patience(hopping: &Hopping) -> Result<SocketAddr, HopError> {
     let until = hopping.ids_due();
     loop {
         match hopping.hop().await {
             Err(HopError::Refused(
-                Refusal::HandshakeNotConfirmed | Refusal::NoSpareServerId | Refusal::NoSpareClientId,
+                Refusal::HandshakeNotConfirmed
+                | Refusal::NoSpareServerId
+                | Refusal::NoSpareClientId
+                | Refusal::RepeatedServerId,
             )) if Instant::now() < until => tokio::time::sleep(TICK).await,
             outcome => return outcome,
         }
