@@ -5,7 +5,7 @@ mod server;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, Notify};
@@ -85,7 +85,6 @@ struct Inner {
     hops: AtomicU64,
     /// How many there may be.
     budget: AtomicU64,
-    confirmed: AtomicBool,
     hopped: Notify,
 }
 
@@ -103,9 +102,8 @@ impl Hopping {
     pub(crate) fn start(parts: Parts) -> Self {
         let turn =
             Mutex::new(Turn { reserve: Reserve::default(), client_ids: ClientIds::default(), last: Instant::now() });
-        let inner = Arc::new(Inner { parts, turn, hops: AtomicU64::new(0), budget: AtomicU64::new(u64::MAX), confirmed: AtomicBool::new(false), hopped: Notify::new() });
+        let inner = Arc::new(Inner { parts, turn, hops: AtomicU64::new(0), budget: AtomicU64::new(u64::MAX), hopped: Notify::new() });
         tokio::spawn(inner.clone().maintain());
-        tokio::spawn(inner.clone().confirm());
         Self(inner)
     }
 
@@ -191,7 +189,7 @@ impl Inner {
         let arrived = now.checked_sub(parts.connection.rtt()).unwrap_or(now);
         Evidence {
             closed: parts.connection.close_reason().is_some(),
-            confirmed: self.confirmed.load(Ordering::Relaxed),
+            confirmed: frames.handshake_done > 0,
             forbidden: parts.peer.forbids_migration(),
             budget: self.budget.load(Ordering::Relaxed).saturating_sub(self.hops.load(Ordering::Relaxed)),
             server_ids: turn.reserve.spare(),

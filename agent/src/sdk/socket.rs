@@ -19,10 +19,11 @@ use super::class::Proof;
 use super::ids::ResetTokens;
 use super::ledger::{Ledger, Route};
 
-/// Linux's own range for ephemeral ports, so that the client's do not stand out.
-const PORTS: std::ops::RangeInclusive<u16> = 32768..=60999;
+/// What Linux's own range for ephemeral ports has in common with IANA's dynamic ports, which others use. The client's do not stand
+/// out, and stay in one of IANA's ranges: s2n-quic takes a change between them for an attack.
+const PORTS: std::ops::RangeInclusive<u16> = 49152..=60999;
 /// How many ports one connection avoids at most: after that the oldest are long forgotten.
-const REMEMBERED_PORTS: usize = 20_000;
+const REMEMBERED_PORTS: usize = 8_000;
 const BIND_ATTEMPTS: usize = 16;
 
 struct Member {

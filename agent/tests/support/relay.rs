@@ -123,7 +123,8 @@ fn path(
     let (up, mut upward) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
     let (down, mut downward) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
     tokio::spawn(async move {
-        let back = Arc::new(UdpSocket::bind((client.ip(), 0)).await.unwrap());
+        // The client's own port is taken. This one is of the same of IANA's ranges, which matters to s2n-quic.
+        let back = Arc::new(UdpSocket::bind((client.ip(), client.port() ^ 1)).await.unwrap());
         back.connect(server).await.unwrap();
         let receiving = back.clone();
         tokio::spawn(async move {

@@ -1,10 +1,9 @@
 //! What a connection knows of its server's ways.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::{Hopping, Inner};
+use super::Hopping;
 
 /// A server that follows does so within so many round trips and [`PATIENCE`], also if the first packets are lost: two probe
 /// timeouts and the round trips for the answer and its acknowledgement.
@@ -12,30 +11,7 @@ const ROUND_TRIPS: u32 = 10;
 /// For delayed acknowledgements and timers.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// How long quinn may delay an acknowledgement (`max_ack_delay`).
-const ACKNOWLEDGED: Duration = Duration::from_millis(25);
-/// quinn does not say when HANDSHAKE_DONE arrives.
-const TICK: Duration = Duration::from_millis(2);
-
-impl Inner {
-    /// Waits until the server knows that the handshake is confirmed: s2n-quic takes nothing from a new address before it has the
-    /// acknowledgement of HANDSHAKE_DONE, and never gets it if it was to leave from there.
-    pub(super) async fn confirm(self: Arc<Self>) {
-        let connection = &self.parts.connection;
-        while connection.stats().frame_rx.handshake_done == 0 && connection.close_reason().is_none() {
-            tokio::time::sleep(TICK).await;
-        }
-        tokio::time::sleep(ACKNOWLEDGED + connection.rtt() / 2).await;
-        self.confirmed.store(true, Ordering::Relaxed);
-    }
-}
-
 impl Hopping {
-    /// Whether it may hop, as far as the handshake goes.
-    pub(crate) fn is_confirmed(&self) -> bool {
-        self.0.confirmed.load(Ordering::Relaxed)
-    }
-
     /// From now on there may be so many hops in all.
     pub(crate) fn allow(&self, hops: u64) {
         self.0.budget.store(hops, Ordering::Relaxed);
