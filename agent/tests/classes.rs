@@ -71,11 +71,20 @@ async fn aioquic_is_full() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn caddy_forbids() {
+async fn debians_caddy_forbids() {
     let identity = Identity::new();
-    let server = Caddy::start(&identity);
+    let server = Caddy::debian(&identity);
     let report = thousand_requests(&identity, server.address, Timing::Early).await;
     assert_eq!((report.summary.class.as_str(), report.summary.migrations), ("forbidding", 0));
+    assert_eq!(report.summary.rollovers, REQUESTS as u64 - 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recent_caddy_is_left_each_time() {
+    let identity = Identity::new();
+    let server = Caddy::recent(&identity);
+    let report = thousand_requests(&identity, server.address, Timing::Before).await;
+    assert_eq!((report.summary.class.as_str(), report.summary.migrations), ("capped(0)", 0));
     assert_eq!(report.summary.rollovers, REQUESTS as u64 - 1);
 }
 

@@ -59,6 +59,7 @@ pub(crate) struct Progress {
 /// What is known of connection IDs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ids {
+    pub(crate) server_length: usize,
     pub(crate) server_used: u64,
     pub(crate) moves: u64,
     pub(crate) links_seen: u64,
@@ -107,7 +108,12 @@ impl Sockets {
     pub(crate) fn ids(&self) -> Ids {
         let state = self.lock();
         let ledger = &state.ledger;
-        Ids { server_used: ledger.server_ids_used(), moves: ledger.moves(), links_seen: ledger.links_seen() }
+        Ids {
+            server_length: ledger.id_length(),
+            server_used: ledger.server_ids_used(),
+            moves: ledger.moves(),
+            links_seen: ledger.links_seen(),
+        }
     }
 
     /// Follows whether the server follows.

@@ -1,7 +1,7 @@
-//! Caddy, as Debian has it.
+//! Caddy, as Debian has it, and a recent one: both unmodified, with very different versions of quic-go.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
 use super::server::Identity;
@@ -13,15 +13,20 @@ pub(crate) struct Caddy {
 }
 
 impl Caddy {
-    /// Uses what `scripts/setup.sh` fetched.
-    pub(crate) fn start(identity: &Identity) -> Self {
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/testbed/caddy/usr/bin/caddy");
-        assert!(program.exists(), "{}: not there; run scripts/setup.sh", program.display());
-        Self::run(&program, identity)
+    /// Debian's, which `scripts/setup.sh` fetched.
+    pub(crate) fn debian(identity: &Identity) -> Self {
+        Self::start("caddy/usr/bin/caddy", identity)
+    }
+
+    /// A recent one, which `scripts/setup.sh` fetched.
+    pub(crate) fn recent(identity: &Identity) -> Self {
+        Self::start("caddy-2.11.7/caddy", identity)
     }
 
     /// Serves a file `2700` of as many bytes.
-    pub(crate) fn run(program: &PathBuf, identity: &Identity) -> Self {
+    fn start(program: &str, identity: &Identity) -> Self {
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/testbed").join(program);
+        assert!(program.exists(), "{}: not there; run scripts/setup.sh", program.display());
         let directory = tempfile::tempdir().unwrap();
         let home = directory.path();
         std::fs::write(home.join("2700"), vec![b'Z'; 2700]).unwrap();

@@ -53,6 +53,25 @@ impl fmt::Display for Class {
     }
 }
 
+/// What a server says of itself in a handshake.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said {
+    /// `disable_active_migration`.
+    pub(crate) forbids: bool,
+    /// `active_connection_id_limit`.
+    pub(crate) id_limit: u64,
+    /// Of its connection IDs, bytes.
+    pub(crate) id_length: usize,
+}
+
+impl Said {
+    /// quic-go's default. It follows to a new address with the connection ID of the old one, which links the two: nothing to be
+    /// found out by trying.
+    fn is_quic_go(self) -> bool {
+        (self.id_limit, self.id_length) == (4, 4)
+    }
+}
+
 /// What was seen of a server, over all connections to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Evidence {
@@ -66,14 +85,17 @@ pub(crate) struct Evidence {
 
 /// Whoever follows so often in one connection follows always.
 ///
-/// The counts at which servers were seen to stop are 1 (quiche), 2 to 4 (s2n-quic, quic-go). A server that keeps the state of
+/// The counts at which servers were seen to stop are 0 (quic-go), 1 (quiche), and 2 (s2n-quic). A server that keeps the state of
 /// old addresses does not retire the client's connection IDs either, and keeps at most eight (`ClientIds`): it never gets here.
 const ENOUGH: u64 = 12;
 
 impl Evidence {
-    /// It does, or does not, send `disable_active_migration` in a new connection.
-    pub(crate) fn says(&mut self, forbids: bool) {
-        self.forbids = forbids;
+    /// It said so in a new connection.
+    pub(crate) fn says(&mut self, said: Said) {
+        self.forbids = said.forbids;
+        if said.is_quic_go() {
+            self.stopped(0);
+        }
     }
 
     /// It followed to the address after so many hops in one connection.
@@ -138,10 +160,13 @@ mod tests {
         evidence.stopped(20);
         evidence.stopped(30);
         assert_eq!(evidence.class(), Class::Capped(20), "however full it seemed");
-        evidence.says(true);
+        let said = Said { forbids: true, id_limit: 8, id_length: 8 };
+        evidence.says(said);
         assert_eq!(evidence.class(), Class::Forbidding);
-        evidence.says(false);
+        evidence.says(Said { forbids: false, ..said });
         assert_eq!(evidence.class(), Class::Capped(20));
+        evidence.says(Said { forbids: false, id_limit: 4, id_length: 4 });
+        assert_eq!(evidence.class(), Class::Capped(0));
     }
 
     proptest! {

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::Hopping;
+use crate::sdk::class::Said;
 
 /// A server that follows does so within so many round trips and [`PATIENCE`], also if the first packets are lost: two probe
 /// timeouts and the round trips for the answer and its acknowledgement.
@@ -17,9 +18,10 @@ impl Hopping {
         self.0.budget.store(hops, Ordering::Relaxed);
     }
 
-    /// Whether the server sent `disable_active_migration`.
-    pub(crate) fn is_forbidden(&self) -> bool {
-        self.0.parts.peer.forbids_migration()
+    /// What the server said of itself in the handshake.
+    pub(crate) fn said(&self) -> Said {
+        let (peer, ids) = (&self.0.parts.peer, self.0.parts.sockets.ids());
+        Said { forbids: peer.forbids_migration(), id_limit: peer.id_limit(), id_length: ids.server_length }
     }
 
     /// Whether the address is at its end.

@@ -235,7 +235,7 @@ impl Inner {
 
 async fn connect(connector: &Connector, key: &Key) -> Result<Hopping, ConnectError> {
     let hopping = connector.connect(key.0, &key.1).await?;
-    connector.memory().of(key, Instant::now()).says(hopping.is_forbidden());
+    connector.memory().of(key, Instant::now()).says(hopping.said());
     Ok(hopping)
 }
 
