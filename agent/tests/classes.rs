@@ -1,6 +1,9 @@
 //! A new address for each request, whatever the server's class, as an observer sees it. The servers are unmodified.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[allow(dead_code, reason = "not its main function")]
+#[path = "../examples/quinn_application.rs"]
+mod application;
 mod support;
 
 use std::collections::BTreeSet;
@@ -8,7 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use mimiq_agent::get::{self, HopPolicy, Options, Report, Timing};
-use mimiq_agent::sdk::{Agent, Class, Connector, EARLY, Padding, Session};
+use mimiq_agent::sdk::{Agent, Class, Connector, EARLY, Http3, Http3Error, Moved, Padding, Session};
 use support::agent::TestAgent;
 use support::caddy::Caddy;
 use support::relay;
@@ -88,14 +91,6 @@ async fn a_recent_caddy_is_left_each_time() {
     assert_eq!(report.summary.rollovers, REQUESTS as u64 - 1);
 }
 
-/// A request of s2n-quic's test server.
-async fn ask(connection: &quinn::Connection) -> Vec<u8> {
-    let (mut send, mut receive) = connection.open_bi().await.unwrap();
-    send.write_all(&2700u16.to_be_bytes()).await.unwrap();
-    send.finish().unwrap();
-    receive.read_to_end(65536).await.unwrap()
-}
-
 async fn session(agent: &TestAgent, identity: &Identity, server: SocketAddr) -> Session {
     let tls = get::tls(get::roots(&identity.certificate()).unwrap()).unwrap();
     let agent = Agent::connect(&agent.socket).await.unwrap();
@@ -115,10 +110,11 @@ async fn s2n_quic_is_capped() {
             tokio::time::sleep(EARLY).await;
             session.hop().await.unwrap()
         };
-        let exchange = tokio::time::timeout(Duration::from_secs(10), ask(&ride));
+        let question = 2700u16.to_be_bytes();
+        let exchange = tokio::time::timeout(Duration::from_secs(10), application::ask(&ride, &question));
         let (reply, moved) = tokio::join!(exchange, hop);
         let reply = reply.unwrap_or_else(|_| panic!("request {number} stalled: {moved:?} {:?}", session.stats()));
-        assert_eq!(reply.len(), 2700);
+        assert_eq!(reply.unwrap().len(), 2700);
     }
     let stats = session.stats();
     println!("{stats:?}");
@@ -126,4 +122,62 @@ async fn s2n_quic_is_capped() {
     assert!(stats.migrations >= 500 && stats.rollovers >= 300, "{stats:?}");
     assert_eq!(stats.links_seen, 0);
     assert_seen(&seen.lock().unwrap(), &addresses);
+}
+
+/// A server that follows nowhere, not known before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_does_not_follow_is_found_out_without_a_failure() {
+    let (agent, identity) = (TestAgent::start(Duration::from_secs(600)), Identity::new());
+    let server = quinn_server(&identity, true);
+    let (through, seen) = relay::start(server, Duration::from_millis(1), nothing_lost).await;
+    seen.lock().unwrap().follows_no_more = true;
+    let http = Http3::new(session(&agent, &identity, through).await);
+    let mut addresses = BTreeSet::new();
+    for _ in 0..20 {
+        let reply = tokio::time::timeout(Duration::from_secs(10), get(&http)).await.unwrap().unwrap();
+        assert!(addresses.insert(reply.unwrap()));
+        http.session().hop().await.unwrap();
+    }
+    let stats = http.session().stats();
+    assert_eq!((stats.class, stats.rollovers), (Class::Capped(0), 20), "{stats:?}");
+    seen.lock().unwrap().assert_unlinked();
+}
+
+/// Gets 2,700 bytes; says from which address.
+async fn get(http: &Http3) -> Result<Option<IpAddr>, Http3Error> {
+    let mut reply = http.send(http::Request::get("https://localhost/2700").body(()).unwrap()).await?;
+    let mut bytes = 0;
+    while let Some(chunk) = reply.data().await? {
+        bytes += bytes::Buf::remaining(&chunk);
+    }
+    assert_eq!((reply.head().status().as_u16(), bytes), (200, 2700));
+    Ok(reply.source().map(|source| source.ip()))
+}
+
+/// A server that changes its mind, which nobody can foresee.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_stall_leaves_undone_is_repeated_only_if_that_is_safe() {
+    let (agent, identity) = (TestAgent::start(Duration::from_secs(600)), Identity::new());
+    let server = quinn_server(&identity, true);
+    let (through, seen) = relay::start(server, Duration::from_millis(20), nothing_lost).await;
+    let http = Http3::new(session(&agent, &identity, through).await);
+    while http.session().stats().class != Class::Full {
+        get(&http).await.unwrap();
+        assert!(matches!(http.session().hop().await.unwrap(), Moved::Hopped(_)));
+    }
+    seen.lock().unwrap().follows_no_more = true;
+
+    assert!(matches!(http.session().hop().await.unwrap(), Moved::Hopped(_)));
+    get(&http).await.unwrap();
+    let stats = http.session().stats();
+    let Class::Capped(hops) = stats.class else { panic!("{stats:?}") };
+    assert_eq!((hops, stats.rollovers), (stats.migrations - 1, 1), "{stats:?}");
+
+    assert!(matches!(http.session().hop().await.unwrap(), Moved::Hopped(_)));
+    let post = http::Request::post("https://localhost/2700").body(()).unwrap();
+    let reply = http.send(post).await.map(|_| ());
+    assert!(matches!(reply.unwrap_err(), Http3Error::Stalled), "it may have been done");
+    get(&http).await.unwrap();
+    assert_eq!(http.session().stats().class, Class::Capped(0));
+    seen.lock().unwrap().assert_unlinked();
 }

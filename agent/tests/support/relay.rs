@@ -19,6 +19,10 @@ pub(crate) struct Sightings {
     server_id_length: usize,
     /// Connection IDs, by direction, and the client addresses they were seen at.
     pub(crate) ids: BTreeMap<(bool, Vec<u8>), BTreeSet<SocketAddr>>,
+    /// How many handshakes came with an address validation token (RFC 9000 §8.1): it was given to another address.
+    tokens: usize,
+    /// From now on the server follows to no new address: only a handshake may come from one.
+    pub(crate) follows_no_more: bool,
     /// Client addresses that long headers were seen at.
     pub(crate) handshakes: BTreeSet<SocketAddr>,
     /// Client sources in the order of appearance.
@@ -44,6 +48,10 @@ impl Sightings {
             }
             self.note_id(up, to, client);
             self.note_id(!up, from, client);
+            // An initial packet; its token's length comes after the IDs.
+            if up && datagram[0] & 0x30 == 0 && datagram[7 + to.len() + from.len()] != 0 {
+                self.tokens += 1;
+            }
         } else if let Some(id) = datagram.get(1..=if up { self.server_id_length } else { ID_LENGTH }) {
             self.note_id(up, id, client);
         }
@@ -71,6 +79,7 @@ impl Sightings {
         }
         let addresses: BTreeSet<IpAddr> = self.sources.iter().map(SocketAddr::ip).collect();
         assert_eq!(addresses.len(), self.sources.len(), "an address was used twice");
+        assert_eq!(self.tokens, 0, "handshakes with a token");
     }
 }
 
@@ -100,7 +109,8 @@ pub(crate) async fn start(
             let datagram = buffer[..length].to_vec();
             seen.lock().unwrap().note(true, client, &datagram);
             count += 1;
-            if lose(true, count) {
+            let followed = datagram[0] & 0x80 != 0 || !seen.lock().unwrap().follows_no_more;
+            if lose(true, count) || !(paths.contains_key(&client) || followed) {
                 continue;
             }
             let path =
