@@ -144,7 +144,8 @@ mod tests {
 
     #[test]
     fn each_missing_condition_has_its_name() {
-        let good = Evidence { closed: false, confirmed: true, forbidden: false, budget: 1, server_ids: 1, client_ids: 1 };
+        let good =
+            Evidence { closed: false, confirmed: true, forbidden: false, budget: 1, server_ids: 1, client_ids: 1 };
         assert_eq!(check(&good), Ok(()));
         for (evidence, refusal) in [
             (Evidence { closed: true, ..good }, Refusal::Closed),

@@ -102,7 +102,13 @@ impl Hopping {
     pub(crate) fn start(parts: Parts) -> Self {
         let turn =
             Mutex::new(Turn { reserve: Reserve::default(), client_ids: ClientIds::default(), last: Instant::now() });
-        let inner = Arc::new(Inner { parts, turn, hops: AtomicU64::new(0), budget: AtomicU64::new(u64::MAX), hopped: Notify::new() });
+        let inner = Arc::new(Inner {
+            parts,
+            turn,
+            hops: AtomicU64::new(0),
+            budget: AtomicU64::new(u64::MAX),
+            hopped: Notify::new(),
+        });
         tokio::spawn(inner.clone().maintain());
         Self(inner)
     }

@@ -1,23 +1,28 @@
 //! The SDK: QUIC connections whose client hops from address to address.
 //!
-//! Each connection has a [`quinn::Endpoint`] of its own. A hop changes source address, UDP port and connection ID together,
-//! so that an observer sees unrelated flows; if it cannot, it does not happen and says why ([`Refusal`]).
+//! A [`Session`] is a series of connections to one server, mostly of one: it hops where the server follows ([`Class`]), and lets
+//! another connection take over where it does not. An application that uses quinn changes its constructor:
 //!
 //! ```no_run
 //! # async fn example(tls: rustls::ClientConfig) -> Result<(), Box<dyn std::error::Error>> {
 //! use mimiq_agent::sdk::{Agent, Connector, Padding};
 //!
 //! let agent = Agent::connect("/run/mimiq/agent.sock").await?;
-//! let connector = Connector::new(agent, tls, Padding::Http3)?;
-//! let hopping = connector.connect("[2001:db8::1]:443".parse()?, "example.org").await?;
-//! let (mut send, mut receive) = hopping.connection().open_bi().await?;
+//! let connector = Connector::new(agent, tls, Padding::None)?;
+//! let session = connector.session("[2001:db8::1]:443".parse()?, "example.org").await?;
+//! let connection = session.connection().await?; // a quinn::Connection; keep it until the reply is read
+//! let (mut send, mut receive) = connection.open_bi().await?;
 //! send.write_all(b"question").await?;
 //! send.finish()?;
-//! tokio::time::sleep(mimiq_agent::sdk::EARLY).await; // so that path validation overlaps the reply
-//! println!("now at {}", hopping.hop().await?);
 //! let answer = receive.read_to_end(65536).await?;
+//! drop(connection);
+//! session.hop().await?; // the next request leaves from another address
 //! # Ok(()) }
 //! ```
+//!
+//! [`Http3`] is an HTTP/3 client on a session. [`Hopping`] is a single connection, which hops when it is told to: each has a
+//! [`quinn::Endpoint`] of its own, and a hop changes source address, UDP port and connection ID together, so that an observer sees
+//! unrelated flows; if it cannot, it does not happen and says why ([`Refusal`]).
 //!
 //! # What a hop costs
 //! Until the server has validated the new path it may send three times what it got from there (RFC 9000 §8.1), so a bare hop
@@ -28,7 +33,7 @@
 //! # What it asks of the server
 //! Migration (a server that sends `disable_active_migration` is never migrated), spare connection IDs in both directions,
 //! and that it moves to a fresh connection ID when the client does (RFC 9000 §9.5); [`Stats::links_seen`] counts the times
-//! that it did not.
+//! that it did not. A session finds out what a server puts up with while no request depends on it.
 
 mod agent;
 mod class;

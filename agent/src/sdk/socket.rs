@@ -68,7 +68,13 @@ pub(crate) struct Ids {
 impl Sockets {
     pub(crate) fn new(resets: ResetTokens) -> Arc<Self> {
         let (progress, _) = watch::channel(Progress::default());
-        let state = State { ledger: Ledger::new(resets), members: Vec::new(), ports: HashSet::new(), progress, proof: watch::Sender::default() };
+        let state = State {
+            ledger: Ledger::new(resets),
+            members: Vec::new(),
+            ports: HashSet::new(),
+            progress,
+            proof: watch::Sender::default(),
+        };
         Arc::new(Self(Mutex::new(state)))
     }
 
