@@ -5,15 +5,24 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use mimiq_api::local::{AgentMessage, Expired, Refused, Returned, Taken, agent_message};
+use mimiq_api::local::{AgentMessage, Expired, Reason, Returned, agent_message};
 use tokio::sync::{mpsc, watch};
 
 use crate::address::{self, IpVersion};
+use crate::clock::{Alarm, Clock};
 use crate::config::{Config, StockConfig};
+use crate::journal::Journal;
 use crate::local;
 use crate::netlink::{Netlink, NetlinkError};
+use crate::outage::{self, Outage};
 use crate::session::{self, Request, SessionError};
 use crate::stock::{AppId, Command, Grant, Marks, Stock};
+
+mod messages;
+mod restart;
+mod state;
+
+use messages::{not_hopping, refused, taken};
 
 /// How long the daemon tries to release everything when it stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -24,6 +33,8 @@ const EVENTS: usize = 256;
 pub enum Event {
     /// The session is there (again).
     Connected,
+    /// There is no session at the moment.
+    Disconnected,
     /// The allocation server granted a set.
     Granted(IpVersion, Grant),
     /// It did not.
@@ -51,8 +62,12 @@ pub enum Event {
     Take(AppId, IpVersion, Duration),
     /// An application gives one back.
     Return(AppId, IpAddr),
+    /// An application holds these since before the daemon started.
+    Reclaim(AppId, Vec<IpAddr>),
     /// An application's connection closed.
     Closed(AppId),
+    /// The daemon is to stop, after what happened before.
+    Stop,
 }
 
 /// Why the daemon could not start.
@@ -64,6 +79,9 @@ pub enum DaemonError {
     /// The kernel refused.
     #[error(transparent)]
     Netlink(#[from] NetlinkError),
+    /// The system says too little about itself.
+    #[error("system: {0}")]
+    System(#[from] std::io::Error),
     /// The Unix socket cannot be opened.
     #[error("socket: {path}: {source}")]
     Socket {
@@ -74,33 +92,39 @@ pub enum DaemonError {
     },
 }
 
-/// Runs until `stop` ends, then releases everything.
+/// Runs until `stop` ends, then releases what no application holds.
 ///
 /// # Errors
 /// If something that the configuration names is of no use. Once started, it runs.
 pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), DaemonError> {
     let client = session::client_config(&config.pki)?;
     let netlink = Netlink::open()?;
-    let leftovers = netlink.remove_leftovers().await?;
-    if leftovers > 0 {
-        tracing::info!(leftovers, "removed routes of an earlier agent");
-    }
+    // First of all, as it fails if another agent is at work.
     let listener = local::bind(&config.socket)
         .map_err(|source| DaemonError::Socket { path: config.socket.display().to_string(), source })?;
+    let clock = Clock::start();
+    let journal = Journal::beside(&config.socket, clock)?;
 
     let (events, inbox) = mpsc::channel(EVENTS);
     let (requests, outbox) = mpsc::unbounded_channel();
     let (stopping, stopped) = watch::channel(());
-    let acceptor = tokio::spawn(local::serve(listener, events.clone()));
+    let (acceptor, stops) = (tokio::spawn(local::serve(listener, events.clone())), events.clone());
     let session = tokio::spawn(session::run(config.interface, client, netlink.clone(), outbox, events, stopped));
 
     let marks = |stock: StockConfig| Marks { low: stock.low, high: stock.high };
     let mut stocks = vec![(IpVersion::V6, marks(config.stock))];
     stocks.extend(config.stock_ipv4.map(|stock| (IpVersion::V4, marks(stock))));
     let mut daemon = Daemon::new(&stocks, Some(netlink), requests);
+    daemon.succeed(journal, clock).await?;
+    let told = async {
+        stop.await;
+        let _ = stops.send(Event::Stop).await;
+        std::future::pending().await
+    };
+    // Whoever is told to stop may not be interrupted in the middle of something.
     tokio::select! {
         () = daemon.serve(inbox) => {}
-        () = stop => {}
+        () = told => {}
     }
     acceptor.abort();
     tracing::info!("stopping");
@@ -122,6 +146,9 @@ pub struct Daemon {
     requests: mpsc::UnboundedSender<Request>,
     apps: HashMap<AppId, mpsc::UnboundedSender<AgentMessage>>,
     ready: bool,
+    outage: Outage,
+    clock: Clock,
+    journal: Option<Journal>,
 }
 
 impl Daemon {
@@ -134,47 +161,62 @@ impl Daemon {
         requests: mpsc::UnboundedSender<Request>,
     ) -> Self {
         let stocks = stocks.iter().map(|(version, marks)| (*version, Stock::new(*marks))).collect();
-        Self { stocks, netlink, requests, apps: HashMap::new(), ready: false }
+        Self {
+            stocks,
+            netlink,
+            requests,
+            apps: HashMap::new(),
+            ready: false,
+            outage: Outage::default(),
+            clock: Clock::start(),
+            journal: None,
+        }
     }
 
-    /// Works off events until all senders are gone.
+    /// Works off events until it is told to stop, or all senders are gone.
     pub async fn serve(&mut self, mut inbox: mpsc::Receiver<Event>) {
+        let alarm = match Alarm::new() {
+            Ok(alarm) => alarm,
+            Err(error) => return tracing::error!(%error, "no timer"),
+        };
         loop {
             let wake = self.stocks.iter().filter_map(|(_, stock)| stock.next_wake()).min();
-            let due = async move {
-                match wake {
-                    Some(at) => tokio::time::sleep_until(at.into()).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 event = inbox.recv() => match event {
-                    Some(event) => self.handle(Instant::now(), event).await,
-                    None => return,
+                    Some(Event::Stop) | None => return,
+                    Some(event) => self.handle(self.clock.now(), event).await,
                 },
-                () = due => {
-                    let now = Instant::now();
+                () = alarm.until(wake.map(|at| self.clock.boottime(at))) => {
+                    let now = self.clock.now();
                     self.each(|stock, out| stock.poll(now, out)).await;
                 }
             }
+            self.report();
         }
     }
 
     async fn shut_down(&mut self) {
         self.apps.clear();
-        self.each(Stock::shut_down).await;
+        let now = self.clock.now();
+        self.each(|stock, out| stock.shut_down(now, out)).await;
     }
 
     async fn handle(&mut self, now: Instant, event: Event) {
         match event {
-            Event::Connected => self.each(|stock, out| stock.connected(now, out)).await,
+            Event::Connected => {
+                self.outage.session(true);
+                self.each(|stock, out| stock.connected(now, out)).await;
+            }
+            Event::Disconnected => self.outage.session(false),
             Event::Granted(version, grant) => {
+                self.outage.granted(true);
                 tracing::debug!(count = grant.addresses.len(), lifetime = ?grant.lifetime, "granted");
                 self.one(version, |stock, out| stock.granted(now, &grant, out)).await;
             }
             Event::AcquireFailed { version, asked, retry_after, smaller, reason, message } => {
                 metrics::counter!("mimiq_agent_refusals_total", "reason" => reason).increment(1);
                 tracing::warn!(asked, reason, message, ?retry_after, "no addresses granted");
+                self.outage.granted(false);
                 self.one(version, |stock, _| stock.acquire_failed(now, asked, retry_after, smaller)).await;
             }
             Event::Revoked(addresses) => {
@@ -187,19 +229,24 @@ impl Daemon {
             }
             Event::Opened(app, messages) => {
                 self.apps.insert(app, messages);
+                if let Some(reason) = self.outage.current() {
+                    self.tell(app, not_hopping(Some(reason)));
+                }
             }
             Event::Take(app, version, wait) => {
                 if !self.one(version, |stock, out| stock.take(now, app, wait, out)).await {
                     let message = format!("take.ip_version: {version:?}: no stock of it is configured");
-                    self.tell(app, agent_message::Message::Refused(Refused { message, retry_after_ms: 0 }));
+                    self.tell(app, refused(message, Duration::ZERO, Reason::Unspecified));
                 }
             }
             Event::Return(app, address) => {
                 if !self.one(address.into(), |stock, out| stock.give_back(now, app, address, out)).await {
                     let message = format!("return.address: {address} is not held by this application");
-                    self.tell(app, agent_message::Message::Refused(Refused { message, retry_after_ms: 0 }));
+                    self.tell(app, refused(message, Duration::ZERO, Reason::Unspecified));
                 }
             }
+            Event::Reclaim(app, addresses) => self.reclaim(now, app, &addresses).await,
+            Event::Stop => {}
             Event::Closed(app) => {
                 self.apps.remove(&app);
                 self.each(|stock, out| stock.gone(now, app, out)).await;
@@ -230,9 +277,10 @@ impl Daemon {
             match command {
                 Command::Acquire(count) => self.request(Request::Acquire(version, count)),
                 Command::Release(addresses) => self.request(Request::Release(addresses)),
-                Command::Install(address) => {
+                Command::Record => self.record(),
+                Command::Install(address, limit) => {
                     if let Some(netlink) = &self.netlink
-                        && let Err(error) = netlink.install(address).await
+                        && let Err(error) = netlink.install(address, limit).await
                     {
                         tracing::error!(%error, "an address cannot be made local");
                     }
@@ -246,14 +294,15 @@ impl Daemon {
                 }
                 Command::Give { app, address, lifetime, mtu } => {
                     metrics::counter!("mimiq_agent_addresses_given_total").increment(1);
-                    let lifetime_ms = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX);
-                    let taken = Taken { address: address::to_bytes(address), lifetime_ms, mtu };
-                    self.tell(app, agent_message::Message::Taken(taken));
+                    self.tell(app, agent_message::Message::Taken(taken(address, lifetime, mtu)));
                 }
-                Command::Refuse { app, message, retry_after } => {
+                Command::Refuse { app, mut message, retry_after, empty } => {
                     metrics::counter!("mimiq_agent_refused_takes_total").increment(1);
-                    let retry_after_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
-                    self.tell(app, agent_message::Message::Refused(Refused { message, retry_after_ms }));
+                    let reason = if empty { self.outage.reason() } else { Reason::Unspecified };
+                    if empty {
+                        message = outage::describe(reason).to_owned();
+                    }
+                    self.tell(app, refused(message, retry_after, reason));
                 }
                 Command::Returned(app) => self.tell(app, agent_message::Message::Returned(Returned {})),
                 Command::Expire(app, address) => {
@@ -261,16 +310,6 @@ impl Daemon {
                     self.tell(app, agent_message::Message::Expired(expired));
                 }
             }
-        }
-        let (mut free, mut held) = (0, 0);
-        for (_, stock) in &self.stocks {
-            (free, held) = (free + stock.free(), held + stock.held());
-        }
-        metrics::gauge!("mimiq_agent_stock_free").set(free as f64);
-        metrics::gauge!("mimiq_agent_stock_held").set(held as f64);
-        if !self.ready && self.stocks.iter().all(|(_, stock)| stock.free() > 0) {
-            self.ready = true;
-            tracing::info!("ready");
         }
     }
 

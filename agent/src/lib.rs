@@ -2,11 +2,15 @@
 //! connections from one to the next.
 
 pub mod address;
+pub mod clock;
 pub mod config;
 pub mod daemon;
+pub mod doctor;
 pub mod get;
+pub mod journal;
 pub mod local;
 pub mod netlink;
+pub mod outage;
 pub mod reply;
 pub mod sdk;
 pub mod session;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use mimiq_api::framing::{self, FrameError};
-use mimiq_api::local::{AgentMessage, AppRequest, Refused, agent_message, app_request};
+use mimiq_api::local::{AgentMessage, AppRequest, Reason, Reclaim, Refused, agent_message, app_request};
 use tokio::net::unix::OwnedReadHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
@@ -15,6 +15,8 @@ use crate::address::{self, IpVersion};
 use crate::daemon::Event;
 use crate::stock::AppId;
 
+/// How many addresses one request may reclaim: the answer must fit a frame.
+pub const MOST_RECLAIMED: usize = 1000;
 /// The longest that a take waits.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -97,7 +99,7 @@ async fn converse(
             },
             message = outbox.recv() => match message {
                 Some(message) => {
-                    waiting &= matches!(message.message, Some(agent_message::Message::Expired(_)));
+                    waiting &= is_event(&message);
                     framing::write(&mut write, &message).await?;
                 }
                 // The daemon stops.
@@ -149,8 +151,24 @@ fn event(app: AppId, request: AppRequest) -> Result<Event, String> {
             Some(address) => Ok(Event::Return(app, address)),
             None => Err(format!("return.address: {} bytes, not 4 or 16", back.address.len())),
         },
+        Some(app_request::Request::Reclaim(Reclaim { addresses })) => {
+            if addresses.len() > MOST_RECLAIMED {
+                return Err(format!("reclaim.addresses: {}: more than {MOST_RECLAIMED}", addresses.len()));
+            }
+            let read = |bytes: &Vec<u8>| {
+                let none = || format!("reclaim.addresses: {} bytes, not 4 or 16", bytes.len());
+                address::from_bytes(bytes).ok_or_else(none)
+            };
+            Ok(Event::Reclaim(app, addresses.iter().map(read).collect::<Result<_, _>>()?))
+        }
         None => Err("request: missing or unknown".to_owned()),
     }
+}
+
+/// Whether it came by itself, not as an answer.
+fn is_event(message: &AgentMessage) -> bool {
+    use agent_message::Message::{Expired, NotHopping};
+    matches!(message.message, Some(Expired(_) | NotHopping(_)))
 }
 
 fn wait(ms: u64) -> Duration {
@@ -158,5 +176,11 @@ fn wait(ms: u64) -> Duration {
 }
 
 fn refused(message: String) -> AgentMessage {
-    AgentMessage { message: Some(agent_message::Message::Refused(Refused { message, retry_after_ms: 0 })) }
+    AgentMessage {
+        message: Some(agent_message::Message::Refused(Refused {
+            message,
+            retry_after_ms: 0,
+            reason: Reason::Unspecified.into(),
+        })),
+    }
 }

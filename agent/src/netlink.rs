@@ -2,9 +2,11 @@
 //!
 //! `ip -6 route add local ADDRESS/128 dev lo table local proto 109` lets the kernel accept packets to ADDRESS and
 //! applications bind to it with `IPV6_FREEBIND`, without duplicate address detection and without an entry on any
-//! interface. The protocol number marks the agent's routes, so that a new agent finds the leftovers of a killed one.
+//! interface. The protocol number marks the agent's routes, so that a new agent finds those of a killed one. If there is no new one,
+//! the kernel lets them expire (IPv6).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use futures::TryStreamExt as _;
 use rtnetlink::packet_route::AddressFamily;
@@ -50,6 +52,10 @@ impl Netlink {
         Ok(Self(handle))
     }
 
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.0
+    }
+
     /// The index and the usable link-local address of an interface, as soon as it has one.
     ///
     /// # Errors
@@ -80,12 +86,17 @@ impl Netlink {
         Ok(found)
     }
 
-    /// Makes an address local.
+    /// Makes an address local for so long, rounded up to seconds. Linux has no such limit for IPv4: there it is for good.
     ///
     /// # Errors
     /// If the kernel refuses (the agent needs `CAP_NET_ADMIN`).
-    pub async fn install(&self, address: IpAddr) -> Result<(), NetlinkError> {
-        Ok(self.0.route().add(local_route(address)?).replace().execute().await?)
+    pub async fn install(&self, address: IpAddr, limit: Duration) -> Result<(), NetlinkError> {
+        let mut route = local_route(address)?;
+        if address.is_ipv6() {
+            let seconds = u32::try_from(limit.as_secs() + 1).unwrap_or(u32::MAX);
+            route.attributes.push(RouteAttribute::Expires(seconds));
+        }
+        Ok(self.0.route().add(route).replace().execute().await?)
     }
 
     /// Undoes [`Self::install`].
@@ -96,25 +107,22 @@ impl Netlink {
         Ok(self.0.route().del(local_route(address)?).execute().await?)
     }
 
-    /// Removes what an earlier agent left behind; says how many routes that were.
+    /// The addresses that an agent made local.
     ///
     /// # Errors
     /// If the kernel refuses.
-    pub async fn remove_leftovers(&self) -> Result<usize, NetlinkError> {
+    pub async fn installed(&self) -> Result<Vec<IpAddr>, NetlinkError> {
         let all = [RouteMessageBuilder::<Ipv4Addr>::new().build(), RouteMessageBuilder::<Ipv6Addr>::new().build()];
-        let mut leftovers = Vec::new();
+        let mut found = Vec::new();
         for filter in all {
             let mut routes = self.0.route().get(filter).execute();
             while let Some(route) = routes.try_next().await? {
                 if route.header.protocol == PROTOCOL && route.header.table == TABLE_LOCAL {
-                    leftovers.extend(destination(&route));
+                    found.extend(destination(&route));
                 }
             }
         }
-        for &address in &leftovers {
-            self.remove(address).await?;
-        }
-        Ok(leftovers.len())
+        Ok(found)
     }
 }
 

@@ -147,6 +147,9 @@ pub async fn run(
             }
             Err(error) => tracing::info!(%error, "no session with the allocation server yet"),
         }
+        if events.send(Event::Disconnected).await.is_err() {
+            return;
+        }
         let pause = backoff.mul_f64(rand::rng().random_range(0.5..1.5));
         backoff = (backoff * 2).min(LAST_BACKOFF);
         tokio::select! {
@@ -160,7 +163,8 @@ async fn dropped(stop: &mut watch::Receiver<()>) {
     while stop.changed().await.is_ok() {}
 }
 
-async fn connect(
+/// One attempt to make a session.
+pub(crate) async fn connect(
     interface: &str,
     config: &quinn::ClientConfig,
     netlink: &Netlink,

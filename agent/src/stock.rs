@@ -6,75 +6,18 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-/// An application's connection to the agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AppId(pub u64);
+mod types;
 
-/// What the stock wants done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Ask the allocation server for a set of this many addresses.
-    Acquire(u32),
-    /// Give addresses back to the allocation server.
-    Release(Vec<IpAddr>),
-    /// Make an address local to this host.
-    Install(IpAddr),
-    /// Undo [`Command::Install`].
-    Remove(IpAddr),
-    /// Answer a take.
-    Give {
-        /// Who asked.
-        app: AppId,
-        /// What it gets.
-        address: IpAddr,
-        /// How long it may send from the address.
-        lifetime: Duration,
-        /// The largest packet, bytes.
-        mtu: u32,
-    },
-    /// Answer a take or a return in the negative.
-    Refuse {
-        /// Who asked.
-        app: AppId,
-        /// Why.
-        message: String,
-        /// When a new attempt may succeed; zero if it will not.
-        retry_after: Duration,
-    },
-    /// Answer a return.
-    Returned(AppId),
-    /// Tell an application to stop sending from an address.
-    Expire(AppId, IpAddr),
-}
-
-/// A set of addresses as granted by the allocation server (MIMIQ §3.2).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grant {
-    /// The addresses.
-    pub addresses: Vec<IpAddr>,
-    /// How long they may be sent from (t_ip).
-    pub lifetime: Duration,
-    /// How long after that packets to them are still delivered (t_remove).
-    pub grace: Duration,
-    /// The largest packet, bytes.
-    pub mtu: u32,
-}
-
-/// How many free addresses to keep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Marks {
-    /// With fewer than this, more are acquired.
-    pub low: u32,
-    /// Up to this many.
-    pub high: u32,
-}
+pub use types::{AppId, Command, Grant, Kept, Marks};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Free,
     Held(AppId),
-    /// Its holder was told; the address stays local for packets in flight.
-    Ended,
+    /// Its holder was told, and may have nowhere to go: the address stays local until it is given back.
+    Ended(AppId),
+    /// Of an earlier daemon: whoever holds it has until then to say so.
+    Unclaimed(Instant),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +41,8 @@ struct Waiter {
 
 /// The longest time that a holder is told before its address ends.
 const NOTICE: Duration = Duration::from_secs(2);
+/// How long an address that has ended stays local under its holder, if nothing ever removes it.
+const OVERTIME: Duration = Duration::from_secs(24 * 3600);
 
 /// The state of the stock.
 pub struct Stock {
@@ -147,6 +92,7 @@ impl Stock {
         self.largest = u32::MAX;
         self.not_before = None;
         let notice = NOTICE.min(grant.lifetime / 4);
+        out.push(Command::Record);
         for &address in &grant.addresses {
             if self.entries.contains_key(&address) {
                 tracing::warn!("the allocation server granted an address that is already here");
@@ -163,9 +109,37 @@ impl Stock {
             };
             self.entries.insert(address, entry);
             self.free.push_back(address);
-            out.push(Command::Install(address));
+            out.push(Command::Install(address, grant.lifetime + grant.grace));
         }
         self.poll(now, out);
+    }
+
+    /// What an earlier daemon left: it is given to nobody, and released at `deadline` unless it is reclaimed before.
+    pub fn adopt(&mut self, lease: Kept, deadline: Instant) {
+        let (end, grace_end, mtu) = (lease.end, lease.grace_end, lease.mtu);
+        let notice = end.checked_sub(NOTICE).unwrap_or(end);
+        let entry = Entry { state: State::Unclaimed(deadline), stale: notice, notice, end, grace_end, mtu };
+        self.entries.entry(lease.address).or_insert(entry);
+    }
+
+    /// An application holds an address since an earlier daemon. If so, says how long it may send from it and how large packets.
+    pub fn reclaim(&mut self, now: Instant, app: AppId, address: IpAddr) -> Option<(Duration, u32)> {
+        let entry = self.entries.get_mut(&address)?;
+        if !matches!(entry.state, State::Unclaimed(_)) {
+            return None;
+        }
+        entry.state = State::Held(app);
+        Some((entry.notice.saturating_duration_since(now), entry.mtu))
+    }
+
+    /// What a later daemon should know: all that has not been removed.
+    pub fn leases(&self) -> impl Iterator<Item = Kept> {
+        self.entries.iter().map(|(&address, entry)| Kept {
+            address,
+            end: entry.end,
+            grace_end: entry.grace_end,
+            mtu: entry.mtu,
+        })
     }
 
     /// The allocation server refused, or could not be asked. With `smaller`, half as many are asked for next time.
@@ -198,16 +172,15 @@ impl Stock {
     /// An application gives an address back.
     pub fn give_back(&mut self, now: Instant, app: AppId, address: IpAddr, out: &mut Vec<Command>) {
         match self.entries.get(&address).map(|entry| entry.state) {
-            Some(State::Held(holder)) if holder == app => {
-                self.entries.remove(&address);
-                out.extend([Command::Remove(address), Command::Release(vec![address]), Command::Returned(app)]);
+            Some(State::Held(holder) | State::Ended(holder)) if holder == app => {
+                self.release_where(now, |of, _| of == address, out);
+                out.push(Command::Returned(app));
             }
-            // Its holder may not have seen the end yet.
-            Some(State::Ended) => out.push(Command::Returned(app)),
             _ => out.push(Command::Refuse {
                 app,
                 message: format!("address: {address} is not held by this application"),
                 retry_after: Duration::ZERO,
+                empty: false,
             }),
         }
         self.poll(now, out);
@@ -216,12 +189,13 @@ impl Stock {
     /// An application's connection closed: what it held is released.
     pub fn gone(&mut self, now: Instant, app: AppId, out: &mut Vec<Command>) {
         self.waiters.retain(|waiter| waiter.app != app);
-        self.release_where(|entry| entry.state == State::Held(app), out);
+        self.release_where(now, |_, entry| matches!(entry.state, State::Held(of) | State::Ended(of) if of == app), out);
         self.poll(now, out);
     }
 
     /// The allocation server took addresses away: their lifetime ends now, their grace begins.
     pub fn revoked(&mut self, now: Instant, addresses: &[IpAddr], out: &mut Vec<Command>) {
+        out.push(Command::Record);
         for address in addresses {
             if let Some(entry) = self.entries.get_mut(address) {
                 let grace = entry.grace_end.saturating_duration_since(entry.end);
@@ -232,11 +206,13 @@ impl Stock {
         self.poll(now, out);
     }
 
-    /// The agent stops: everything is released.
-    pub fn shut_down(&mut self, out: &mut Vec<Command>) {
+    /// The agent stops: what nobody holds is released. The rest stays local under its holders and is left to the next agent, or to
+    /// the kernel's clock.
+    pub fn shut_down(&mut self, now: Instant, out: &mut Vec<Command>) {
         self.draining = true;
         self.waiters.clear();
-        self.release_where(|_| true, out);
+        self.release_where(now, |_, entry| matches!(entry.state, State::Free | State::Unclaimed(_)), out);
+        out.push(Command::Record);
     }
 
     /// Does what is due: ends lifetimes, serves and refuses takers, acquires.
@@ -255,10 +231,11 @@ impl Stock {
     /// When [`Self::poll`] has something to do next.
     #[must_use]
     pub fn next_wake(&self) -> Option<Instant> {
-        let entries = self.entries.values().map(|entry| match entry.state {
-            State::Free => entry.stale,
-            State::Held(_) => entry.notice,
-            State::Ended => entry.grace_end,
+        let entries = self.entries.values().filter_map(|entry| match entry.state {
+            State::Free => Some(entry.stale),
+            State::Held(_) => Some(entry.notice),
+            State::Ended(_) => None,
+            State::Unclaimed(deadline) => Some(deadline),
         });
         let waiters = self.waiters.iter().map(|waiter| waiter.deadline);
         let retry = self.not_before.filter(|_| !self.acquiring && !self.draining && self.wants_more());
@@ -270,30 +247,20 @@ impl Stock {
     }
 
     fn end_lifetimes(&mut self, now: Instant, out: &mut Vec<Command>) {
-        let mut unused = Vec::new();
-        self.entries.retain(|&address, entry| match entry.state {
-            State::Free if entry.stale <= now => {
-                out.push(Command::Remove(address));
-                if entry.end > now {
-                    unused.push(address);
-                }
-                false
+        for (&address, entry) in &mut self.entries {
+            if let State::Held(app) = entry.state
+                && entry.notice <= now
+            {
+                out.extend([Command::Install(address, OVERTIME), Command::Expire(app, address)]);
+                entry.state = State::Ended(app);
             }
-            State::Held(app) if entry.notice <= now => {
-                out.push(Command::Expire(app, address));
-                entry.state = State::Ended;
-                true
-            }
-            State::Ended if entry.grace_end <= now => {
-                out.push(Command::Remove(address));
-                false
-            }
-            _ => true,
-        });
-        self.free.retain(|address| self.entries.contains_key(address));
-        if !unused.is_empty() {
-            out.push(Command::Release(unused));
         }
+        let over = |entry: &Entry| match entry.state {
+            State::Free => entry.stale <= now,
+            State::Unclaimed(deadline) => deadline <= now,
+            State::Held(_) | State::Ended(_) => false,
+        };
+        self.release_where(now, |_, entry| over(entry), out);
     }
 
     fn serve(&mut self, now: Instant, out: &mut Vec<Command>) {
@@ -312,20 +279,20 @@ impl Stock {
             let waits = waiter.deadline > now;
             if !waits {
                 let message = "stock: empty".to_owned();
-                out.push(Command::Refuse { app: waiter.app, message, retry_after });
+                out.push(Command::Refuse { app: waiter.app, message, retry_after, empty: true });
             }
             waits
         });
     }
 
-    fn release_where(&mut self, released: impl Fn(&Entry) -> bool, out: &mut Vec<Command>) {
+    fn release_where(&mut self, now: Instant, chosen: impl Fn(IpAddr, &Entry) -> bool, out: &mut Vec<Command>) {
         let mut addresses = Vec::new();
         self.entries.retain(|&address, entry| {
-            if !released(entry) {
+            if !chosen(address, entry) {
                 return true;
             }
             out.push(Command::Remove(address));
-            if entry.state != State::Ended {
+            if entry.end > now {
                 addresses.push(address);
             }
             false

@@ -13,7 +13,9 @@ pub fn serve(address: SocketAddr) -> Result<(), BuildError> {
     PrometheusBuilder::new().with_http_listener(address).install()?;
     describe_gauge!("mimiq_agent_stock_free", "Addresses that nobody has taken");
     describe_gauge!("mimiq_agent_stock_held", "Addresses that applications hold");
+    describe_gauge!("mimiq_agent_not_hopping", "1 while there is nothing to hop to: applications keep their addresses");
     for (name, text) in [
+        ("mimiq_agent_reclaimed_total", "Addresses that applications went on using after a restart of the agent"),
         ("mimiq_agent_sessions_total", "Sessions with the allocation server; more than one: it was lost"),
         ("mimiq_agent_acquires_total", "Sets of addresses asked for"),
         ("mimiq_agent_refusals_total", "Sets not granted, and messages not understood, by reason"),

@@ -11,7 +11,7 @@ use agent::TestAgent;
 use mimiq_agent::local;
 use mimiq_agent::sdk::{Agent, AgentError};
 use mimiq_api::framing;
-use mimiq_api::local::{AgentMessage, AppRequest, Return, Take, agent_message, app_request};
+use mimiq_api::local::{AgentMessage, AppRequest, Reclaim, Return, Take, agent_message, app_request};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -58,6 +58,8 @@ async fn requests_that_make_no_sense_are_refused_by_field_and_value() {
         (app_request::Request::Return(Return { address: vec![1, 2] }), "return.address: 2 bytes"),
         (app_request::Request::Return(Return { address: vec![127, 0, 0, 1] }), "127.0.0.1 is not held"),
         (app_request::Request::Return(Return { address: vec![0; 16] }), ":: is not held"),
+        (app_request::Request::Reclaim(Reclaim { addresses: vec![vec![0; 4], vec![1]] }), "reclaim.addresses: 1 bytes"),
+        (app_request::Request::Reclaim(Reclaim { addresses: vec![vec![0; 4]; 1001] }), "reclaim.addresses: 1001"),
     ] {
         send(&mut stream, request).await;
         let refused = refusal(&mut stream).await;

@@ -12,14 +12,16 @@ from .server import NAME
 class Running:
     """One `mimiq-get` under way."""
 
-    def __init__(self, testbed, client, *, requests, size, hop_every=None, name=None, extra=()):
-        """`hop_every`: hop once in so many requests, None for never; `name` tells several fetches of one client apart."""
+    def __init__(self, testbed, client, *, requests, size, hop_every=None, name=None, server=p.SERVER, extra=()):
+        """`hop_every`: hop once in so many requests, None for never; `name` tells several fetches of one client apart;
+        `server`: one of the server's addresses."""
         self.hopping = hop_every is not None
         name = name or f"fetch-{client}"
         self.report = testbed.directory / f"{name}.json"
         self.report.unlink(missing_ok=True)
         command = [binary("mimiq-get"), "--agent", testbed.socket(client), "--ca", testbed.certificate]
-        command += ["--connect", f"[{p.SERVER}]:{p.SERVER_PORT}", "--label", client, "--report", self.report]
+        where = f"[{server}]" if ":" in server else server
+        command += ["--connect", f"{where}:{p.SERVER_PORT}", "--label", client, "--report", self.report]
         command += ["--requests", requests, *(["--hop-every", hop_every] if self.hopping else ["--no-hop"])]
         command += [*extra, f"https://{NAME}:{p.SERVER_PORT}/{size}"]
         self.process = testbed[client].spawn(f"mimiq-get on {client}", command, testbed.directory / f"{name}.log")

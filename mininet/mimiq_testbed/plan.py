@@ -12,6 +12,9 @@ POOL = "2001:db8:6d00::/48"
 UPSTREAM = "2001:db8:ff::1"
 SERVER = "2001:db8:ff::2"
 SERVER_PORT = 4433
+POOL_V4 = "198.18.0.0/22"
+UPSTREAM_V4 = "203.0.113.1"
+SERVER_V4 = "203.0.113.2"
 INSIDE = "fd00:6d69::/32"
 CONTROLLER = "fd00:6d69:c::2"
 ROUTER = "fd00:6d69:c::1"
@@ -73,6 +76,10 @@ class Plan:
     rtt_ms: float = 20.0
     # The largest IP packet in the fabric, bytes: a client's full-size packet and 40 bytes of outer header.
     fabric_mtu: int = CLIENT_MTU + 40
+    # Whether clients and the server have IPv4 as well, over the same fabric.
+    ipv4: bool = False
+    # How many free addresses each agent keeps, of either family.
+    stock: tuple[int, int] = (16, 48)
     # Lifetimes, in the controller's words.
     timing: dict = field(
         default_factory=lambda: {

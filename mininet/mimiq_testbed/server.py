@@ -20,7 +20,8 @@ def write_certificate(directory):
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
     now = datetime.datetime.now(datetime.UTC)
-    names = [x509.DNSName(NAME), x509.IPAddress(ipaddress.ip_address(p.SERVER))]
+    addresses = (p.SERVER, p.SERVER_V4)
+    names = [x509.DNSName(NAME), *(x509.IPAddress(ipaddress.ip_address(address)) for address in addresses)]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -40,20 +41,22 @@ def write_certificate(directory):
     return certificate_path, key_path
 
 
-def start(node, examples, directory):
-    """Starts it in `node` from aioquic's `examples` folder. Returns the daemon and the certificate's path."""
+def start(node, examples, directory, hosts):
+    """Starts one for each of `hosts`, addresses of `node`, from aioquic's `examples` folder. Returns the certificate's path."""
     certificate, key = write_certificate(directory)
-    command = [sys.executable, "http3_server.py", "--certificate", certificate, "--private-key", key]
-    command += ["--host", p.SERVER, "--port", p.SERVER_PORT, "demo:app"]
-    daemon = node.spawn("http3-server", command, directory / "http3-server.log", cwd=examples)
-    _wait_listening(node, daemon)
-    return daemon, certificate
+    for number, host in enumerate(hosts):
+        command = [sys.executable, "http3_server.py", "--certificate", certificate, "--private-key", key]
+        command += ["--host", host, "--port", p.SERVER_PORT, "demo:app"]
+        log = directory / f"http3-server{number or ''}.log"
+        _wait_listening(node, host, node.spawn("http3-server", command, log, cwd=examples))
+    return certificate
 
 
-def _wait_listening(node, daemon, timeout=20.0):
+def _wait_listening(node, host, daemon, timeout=20.0):
     """Its log says nothing when it is ready, and the kernel has no event for a bound UDP socket: so this looks."""
     deadline = time.monotonic() + timeout
-    while not node.run("ss", "-Hlun", f"sport = :{p.SERVER_PORT}").strip():
+    where = f"[{host}]" if ":" in host else host
+    while not node.run("ss", "-Hlun", f"src {where}:{p.SERVER_PORT}").strip():
         if not daemon.alive() or time.monotonic() > deadline:
             raise TestbedError(f"the HTTP/3 server does not listen; the end of {daemon.log}:\n{daemon.log_tail()}")
         time.sleep(0.05)

@@ -31,7 +31,8 @@ def controller(plan, pki, state, device_config):
         "state_file": str(state),
         "pki": {"ca": str(pki / "ca.pem"), "certificate": str(pki / "controller.pem"), "key": str(pki / "controller.key")},
         "http": f"[::1]:{p.METRICS_PORT}",
-        "pools": [{"name": "demo", "prefix": p.POOL, "codec": "alias", "alias_bits": 16}],
+        "pools": [{"name": "demo", "prefix": p.POOL, "codec": "alias", "alias_bits": 16}]
+        + ([{"name": "legacy", "prefix": p.POOL_V4, "codec": "naive"}] if plan.ipv4 else []),
         "aliases_per_sid": 16,
         "timing": plan.timing,
         "limits": {"addresses_per_client": 256},
@@ -40,6 +41,7 @@ def controller(plan, pki, state, device_config):
 
 
 def _controlled(plan, switch):
+    everywhere = ["::/0"] + (["0.0.0.0/0"] if plan.ipv4 else [])
     to_router = {"port": 1, "next_hop_mac": p.mac("r1", switch.name)}
     document = {
         "name": switch.name,
@@ -54,21 +56,23 @@ def _controlled(plan, switch):
         "ports": [{"id": number, "role": role} for number, _, role in switch.ports],
     }
     if not switch.edge:
-        return document | {"sid": switch.device_id, "routes": [{"prefix": "::/0"} | to_router]}
+        return document | {"sid": switch.device_id, "routes": [{"prefix": prefix} | to_router for prefix in everywhere]}
     to_server = {"port": 2, "next_hop_mac": p.mac("srv", "wan")}
+    upstream = [p.UPSTREAM] + ([p.UPSTREAM_V4] if plan.ipv4 else [])
     return document | {
-        "gateways": [{"role": "upstream", "address": p.UPSTREAM}],
-        "routes": [{"prefix": p.INSIDE} | to_router, {"prefix": "::/0"} | to_server],
+        "gateways": [{"role": "upstream", "address": address} for address in upstream],
+        "routes": [{"prefix": p.INSIDE} | to_router] + [{"prefix": prefix} | to_server for prefix in everywhere],
         "denied_sources": [p.INSIDE],
     }
 
 
-def agent(interface, pki, client, socket):
+def agent(plan, interface, pki, client, socket):
     """Of one `mimiq-agent`; `pki` is the folder in which `mimiqctl pki enrol` put the client's certificate."""
+    stock = dict(zip(("low", "high"), plan.stock, strict=True))
     return {
         "interface": interface,
         "socket": str(socket),
         "pki": {"ca": str(pki / "ca.pem"), "certificate": str(pki / f"{client}.pem"), "key": str(pki / f"{client}.key")},
-        "stock": {"low": 16, "high": 48},
+        "stock": stock,
         "metrics": f"[::1]:{p.METRICS_PORT}",
-    }
+    } | ({"stock_ipv4": stock} if plan.ipv4 else {})

@@ -111,8 +111,9 @@ class Testbed:
         """The HTTP/3 server outside."""
         if not (EXAMPLES / "http3_server.py").exists():
             raise TestbedError(f"{EXAMPLES} is missing: run scripts/setup.sh")
-        _, self.certificate = server.start(self.net["srv"], EXAMPLES, self.directory)
-        self.say(f"HTTP/3 server of aioquic on [{p.SERVER}]:{p.SERVER_PORT}")
+        hosts = [p.SERVER] + ([p.SERVER_V4] if self.plan.ipv4 else [])
+        self.certificate = server.start(self.net["srv"], EXAMPLES, self.directory, hosts)
+        self.say(f"HTTP/3 server of aioquic on {', '.join(hosts)}, port {p.SERVER_PORT}")
 
     def start_control_plane(self):
         """The switches and their controller."""
@@ -135,8 +136,12 @@ class Testbed:
         self._controller = self._daemon(self.net["c0"], "mimiq-controller", self._controller_config)
         self._controller.wait_ready()
 
+    def kill_controller(self):
+        """Kills the controller without a warning."""
+        self._controller.kill()
+
     def restart_controller(self):
-        """Kills the controller without a warning and starts it again; returns when it is ready."""
+        """Kills the controller without a warning, if it lives, and starts it again; returns when it is ready."""
         self._controller.kill()
         self._start_controller()
 
@@ -154,16 +159,19 @@ class Testbed:
 
     def start_agents(self):
         """One agent for each client, enrolled by the controller's authority."""
-        started = []
         for switch in self.plan.switches:
             for client in switch.clients:
                 self.net["c0"].run(binary("mimiqctl"), "pki", "enrol", self.pki, client)
-                document = settings.agent(f"{client}-{switch.name}", self.pki, client, self.socket(client))
-                config = settings.write(self.directory / f"{client}.yaml", document)
-                started.append(self._daemon(self.net[client], "mimiq-agent", config))
-        for daemon in started:
+                interface = f"{client}-{switch.name}"
+                document = settings.agent(self.plan, interface, self.pki, client, self.socket(client))
+                settings.write(self.directory / f"{client}.yaml", document)
+        for daemon in [self.start_agent(client) for client in self.plan.clients]:
             daemon.wait_ready()
         self.say(f"agents on {', '.join(self.plan.clients)}")
+
+    def start_agent(self, client):
+        """Starts the agent of a client whose configuration is written."""
+        return self._daemon(self.net[client], "mimiq-agent", self.directory / f"{client}.yaml")
 
     def socket(self, client):
         """The path of an agent's local interface."""

@@ -45,6 +45,23 @@ def configure(net, plan):
         *(f"route add {switch.tunnel} via {p.ROUTER}" for switch in plan.switches),
     )
     net["srv"].ip(f"addr add {p.SERVER}/64 dev srv-wan", f"route add {p.POOL} via {p.UPSTREAM}")
+    if plan.ipv4:
+        _ipv4(net, plan)
+
+
+def _ipv4(net, plan):
+    """Inside there are no IPv4 addresses: next hops are IPv6 ones."""
+    for switch in plan.switches:
+        for client in switch.clients:
+            net[client].run(*f"ip -4 route add default via inet6 {p.GATEWAY} dev {client}-{switch.name}".split())
+    edge = plan.edge
+    for name in ("all", "default", *(f"r1-{switch.name}" for switch in plan.switches)):
+        # What clients send comes in where no route leads back.
+        net["r1"].sysctl(f"net.ipv4.conf.{name}.rp_filter=0")
+    net["r1"].sysctl("net.ipv4.ip_forward=1")
+    net["r1"].run(*f"ip -4 route add default via inet6 {edge.tunnel} dev r1-{edge.name}".split())
+    net["srv"].run(*f"ip addr add {p.SERVER_V4}/24 dev srv-wan".split())
+    net["srv"].run(*f"ip route add {p.POOL_V4} via {p.UPSTREAM_V4}".split())
 
 
 def _switch(net, switch):

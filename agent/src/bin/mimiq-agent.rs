@@ -1,10 +1,11 @@
 //! The daemon that keeps a stock of addresses for the applications of one host.
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Parser;
-use mimiq_agent::{config::Config, daemon, session, telemetry};
+use clap::{Parser, Subcommand};
+use mimiq_agent::{config::Config, daemon, doctor, session, telemetry};
 use mimiq_daemon::{Command, ConfigCommand, Logs};
 
 /// Keeps a stock of addresses and gives them to the applications of this host. Needs CAP_NET_ADMIN for local routes.
@@ -12,26 +13,39 @@ use mimiq_daemon::{Command, ConfigCommand, Logs};
 #[command(version)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Order,
     #[command(flatten)]
     logs: Logs,
 }
 
+#[derive(Subcommand)]
+enum Order {
+    #[command(flatten)]
+    Daemon(Command),
+    /// Look at each thing that the agent needs, and say what to do; the exit status is 1 if there is a problem.
+    Doctor(doctor::Arguments),
+}
+
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     match arguments.command {
-        Command::Run { config } => {
+        Order::Daemon(Command::Run { config }) => {
             arguments.logs.start()?;
-            run(&config).await
+            run(&config).await?;
         }
-        Command::Config(ConfigCommand::Check { file }) => {
+        Order::Daemon(Command::Config(ConfigCommand::Check { file })) => {
             let config = Config::load(&file)?;
             session::client_config(&config.pki)?;
             println!("{}: valid", file.display());
-            Ok(())
+        }
+        Order::Doctor(arguments) => {
+            if !doctor::run(&arguments).await? {
+                return Ok(ExitCode::FAILURE);
+            }
         }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn run(path: &Path) -> anyhow::Result<()> {

@@ -1,18 +1,37 @@
 //! The application's end of the agent's Unix socket.
 
-use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use mimiq_api::framing::{self, FrameError};
-use mimiq_api::local::{AgentMessage, AppRequest, Return, Take, agent_message, app_request};
 use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::address;
+use super::link::{Link, Order};
+
+/// Why there is nothing to hop to; connections keep their addresses meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outage {
+    /// The agent is not there: it was stopped, or is being restarted.
+    AgentAway,
+    /// The agent's stock is used up and the controller cannot be reached.
+    ControllerAway,
+    /// The agent's stock is used up and the controller grants no more.
+    NoAddress,
+}
+
+impl Outage {
+    /// The reason's name in metrics and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AgentAway => "agent_away",
+            Self::ControllerAway => "controller_away",
+            Self::NoAddress => "no_address",
+        }
+    }
+}
 
 /// Why the agent gave no address.
 #[derive(Debug, thiserror::Error)]
@@ -27,16 +46,32 @@ pub enum AgentError {
         message: String,
         /// When a new attempt may succeed; zero if it will not.
         retry_after: Duration,
+        /// Whether that is because there is nothing to hop to.
+        outage: Option<Outage>,
     },
     /// It went away or speaks another protocol.
     #[error("agent: the connection ended")]
     Gone,
 }
 
+impl AgentError {
+    /// The reason's name in metrics and reports.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Io(_) | Self::Gone => Outage::AgentAway.name(),
+            Self::Refused { outage, .. } => outage.unwrap_or(Outage::NoAddress).name(),
+        }
+    }
+}
+
 /// A connection to the agent; clones share it. What was taken through it goes back when it closes.
+///
+/// If the agent is stopped or killed, what was taken stays; the connection waits for the next agent, and goes on there.
 #[derive(Clone, Debug)]
 pub struct Agent {
     orders: mpsc::UnboundedSender<Order>,
+    outage: watch::Receiver<Option<Outage>>,
 }
 
 /// An address that is this application's alone. Dropping it gives it back: it is released, never reused.
@@ -77,23 +112,18 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        // If the agent is gone, so is the address.
+        // Without an agent the next one will not be told of the address.
         let _ = self.orders.send(Order::Return(self.address));
     }
 }
 
+/// What a take is answered with.
 #[derive(Debug)]
-enum Order {
-    Take { version: u32, wait: Duration, answer: oneshot::Sender<Result<Taken, AgentError>> },
-    Return(IpAddr),
-}
-
-#[derive(Debug)]
-struct Taken {
-    address: IpAddr,
-    lifetime: Duration,
-    mtu: u32,
-    expired: watch::Receiver<bool>,
+pub(super) struct Taken {
+    pub(super) address: IpAddr,
+    pub(super) lifetime: Duration,
+    pub(super) mtu: u32,
+    pub(super) expired: watch::Receiver<bool>,
 }
 
 impl Agent {
@@ -102,26 +132,27 @@ impl Agent {
     /// # Errors
     /// If nobody listens there.
     pub async fn connect(path: impl AsRef<Path>) -> Result<Self, AgentError> {
-        let (read, write) = UnixStream::connect(path).await?.into_split();
+        let stream = UnixStream::connect(&path).await?;
         let (orders, inbox) = mpsc::unbounded_channel();
-        let (frames, messages) = mpsc::channel(1);
-        tokio::spawn(read_frames(read, frames));
-        tokio::spawn(async move {
-            let mut client = Client { write, pending: VecDeque::new(), held: HashMap::new() };
-            if let Err(error) = client.run(inbox, messages).await {
-                tracing::warn!(%error, "the connection to the agent ended");
-            }
-        });
-        Ok(Self { orders })
+        let (said, outage) = watch::channel(None);
+        tokio::spawn(Link::new(path.as_ref().to_owned(), said).run(stream, inbox));
+        Ok(Self { orders, outage })
     }
 
-    /// Takes an address of IP version 4 or 6, waiting for it up to `wait` if the stock is empty.
+    /// Says why there is nothing to hop to, while that is so.
+    #[must_use]
+    pub fn outage(&self) -> watch::Receiver<Option<Outage>> {
+        self.outage.clone()
+    }
+
+    /// Takes an address of IP version 4 or 6, waiting for it up to `wait` if the stock is empty or the agent is away.
     ///
     /// # Errors
     /// If the agent is gone or refuses.
     pub async fn take(&self, version: u32, wait: Duration) -> Result<Lease, AgentError> {
         let (answer, taken) = oneshot::channel();
-        self.orders.send(Order::Take { version, wait, answer }).map_err(|_| AgentError::Gone)?;
+        let deadline = Instant::now() + wait;
+        self.orders.send(Order::Take { version, deadline, answer }).map_err(|_| AgentError::Gone)?;
         let taken = taken.await.map_err(|_| AgentError::Gone)??;
         Ok(Lease {
             address: taken.address,
@@ -130,103 +161,5 @@ impl Agent {
             expired: taken.expired,
             orders: self.orders.clone(),
         })
-    }
-}
-
-async fn read_frames(mut read: OwnedReadHalf, frames: mpsc::Sender<Result<AgentMessage, FrameError>>) {
-    while let Some(frame) = framing::read(&mut read).await.transpose() {
-        let last = frame.is_err();
-        if frames.send(frame).await.is_err() || last {
-            return;
-        }
-    }
-}
-
-/// What the agent answers next.
-enum Pending {
-    Take(oneshot::Sender<Result<Taken, AgentError>>),
-    Return,
-}
-
-struct Client {
-    write: OwnedWriteHalf,
-    pending: VecDeque<Pending>,
-    held: HashMap<IpAddr, watch::Sender<bool>>,
-}
-
-impl Client {
-    async fn run(
-        &mut self,
-        mut orders: mpsc::UnboundedReceiver<Order>,
-        mut messages: mpsc::Receiver<Result<AgentMessage, FrameError>>,
-    ) -> Result<(), FrameError> {
-        loop {
-            tokio::select! {
-                order = orders.recv() => match order {
-                    Some(order) => self.send(order).await?,
-                    None => return Ok(()),
-                },
-                message = messages.recv() => match message {
-                    Some(message) => self.receive(message?).await?,
-                    None => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
-                },
-            }
-        }
-    }
-
-    async fn send(&mut self, order: Order) -> Result<(), FrameError> {
-        let (request, pending) = match order {
-            Order::Take { version, wait, answer } => {
-                let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-                (app_request::Request::Take(Take { ip_version: version, wait_ms }), Pending::Take(answer))
-            }
-            Order::Return(address) => {
-                self.held.remove(&address);
-                (app_request::Request::Return(Return { address: address::to_bytes(address) }), Pending::Return)
-            }
-        };
-        self.pending.push_back(pending);
-        framing::write(&mut self.write, &AppRequest { request: Some(request) }).await
-    }
-
-    async fn receive(&mut self, message: AgentMessage) -> Result<(), FrameError> {
-        let unexpected = |what| Err(io::Error::new(io::ErrorKind::InvalidData, what).into());
-        let answer = match message.message {
-            Some(agent_message::Message::Expired(expired)) => {
-                if let Some(held) = address::from_bytes(&expired.address).and_then(|address| self.held.get(&address)) {
-                    held.send_replace(true);
-                }
-                return Ok(());
-            }
-            Some(agent_message::Message::Taken(taken)) => {
-                let Some(address) = address::from_bytes(&taken.address) else {
-                    return unexpected("taken.address: not 4 or 16 bytes");
-                };
-                let (held, expired) = watch::channel(false);
-                self.held.insert(address, held);
-                // A day is longer than any lease; more would overflow a deadline.
-                let lifetime = Duration::from_millis(taken.lifetime_ms.min(24 * 3600 * 1000));
-                Some(Ok(Taken { address, lifetime, mtu: taken.mtu, expired }))
-            }
-            Some(agent_message::Message::Refused(refused)) => Some(Err(AgentError::Refused {
-                message: refused.message,
-                retry_after: Duration::from_millis(refused.retry_after_ms),
-            })),
-            Some(agent_message::Message::Returned(_)) => None,
-            None => return unexpected("message: missing or unknown"),
-        };
-        match (self.pending.pop_front(), answer) {
-            (Some(Pending::Take(sender)), Some(answer)) => match sender.send(answer) {
-                // Nobody waits for it any more.
-                Err(Ok(taken)) => self.send(Order::Return(taken.address)).await,
-                _ => Ok(()),
-            },
-            (Some(Pending::Return), None) => Ok(()),
-            (Some(Pending::Return), Some(Err(error))) => {
-                tracing::debug!(%error, "a return was refused");
-                Ok(())
-            }
-            _ => unexpected("an answer that was not asked for"),
-        }
     }
 }

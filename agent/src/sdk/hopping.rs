@@ -19,6 +19,8 @@ use super::socket::Sockets;
 
 /// How long a hop waits for an address.
 const ADDRESS_WAIT: Duration = Duration::from_millis(100);
+/// How long a connection whose address ended waits if there is none to go to.
+const OUTAGE_PAUSE: Duration = Duration::from_millis(500);
 /// How long a hop waits for its first packet to leave.
 const LEAVE_TIMEOUT: Duration = Duration::from_millis(20);
 /// After so many round trips and [`REST`] without a hop, all used connection IDs are replaced.
@@ -50,7 +52,7 @@ impl HopError {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Refused(refusal) => refusal.name(),
-            Self::NoAddress(_) => "no_address",
+            Self::NoAddress(error) => error.name(),
             Self::Socket(_) => "socket",
         }
     }
@@ -207,6 +209,7 @@ impl Inner {
     /// connection is closed and its last packet sent.
     async fn maintain(self: Arc<Self>) {
         let connection = &self.parts.connection;
+        let mut trouble = None;
         let mut progress = self.parts.sockets.progress();
         loop {
             let keep = (connection.rtt() * KEPT_ROUND_TRIPS).max(SHORTEST_KEPT);
@@ -232,13 +235,22 @@ impl Inner {
                 () = expired => {}
                 () = cannot_send => {}
             }
-            if let Err(error) = self.hop().await {
-                tracing::warn!(%error, "the address is to be left and the connection stays");
-            }
             // The first packet from the new address, or a spare ID, takes at most this long.
+            let mut pause = connection.rtt().max(Duration::from_millis(10));
+            let error = self.hop().await.err();
+            if let Some(error) = &error {
+                // Said once, not at each attempt.
+                if trouble != Some(error.name()) {
+                    tracing::warn!(%error, "the address is to be left and the connection stays");
+                }
+                if matches!(error, HopError::NoAddress(_)) {
+                    pause = OUTAGE_PAUSE;
+                }
+            }
+            trouble = error.map(|error| error.name());
             tokio::select! {
                 _ = connection.closed() => break,
-                () = tokio::time::sleep(connection.rtt().max(Duration::from_millis(10))) => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
         self.parts.endpoint.wait_idle().await;

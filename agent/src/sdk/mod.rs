@@ -43,13 +43,14 @@ mod hopping;
 mod http3;
 mod ids;
 mod ledger;
+mod link;
 mod padding;
 mod peer;
 mod repeat;
 mod session;
 mod socket;
 
-pub use agent::{Agent, AgentError, Lease};
+pub use agent::{Agent, AgentError, Lease, Outage};
 pub use class::Class;
 pub use connector::{ConnectError, Connector};
 pub use gate::Refusal;

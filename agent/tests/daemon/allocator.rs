@@ -81,9 +81,18 @@ async fn session(
             stream = connection.accept_bi() => {
                 let Ok((mut send, mut receive)) = stream else { return };
                 let bytes = receive.read_to_end(allocation::MAX_MESSAGE).await.unwrap();
-                let request = ClientRequest::decode(bytes.as_slice()).unwrap().request.unwrap();
-                let reply = answer(&request, &next);
-                let _ = shown.send(request);
+                let reply = match ClientRequest::decode(bytes.as_slice()).unwrap().request {
+                    Some(request) => {
+                        let reply = answer(&request, &next);
+                        let _ = shown.send(request);
+                        reply
+                    }
+                    // As the doctor asks.
+                    None => server_reply::Reply::Refused(Refused {
+                        reason: RefusalReason::Invalid.into(),
+                        ..Refused::default()
+                    }),
+                };
                 send.write_all(&ServerReply { reply: Some(reply) }.encode_to_vec()).await.unwrap();
                 send.finish().unwrap();
             }

@@ -2,10 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod allocator;
+mod away;
+mod doctor;
 mod namespace;
+mod ordinary_user;
 mod pki;
 mod process;
 mod quiet_logs;
+mod restart;
 
 use std::net::Ipv6Addr;
 use std::path::Path;
@@ -64,42 +68,26 @@ async fn from_the_first_address_to_the_last() {
     let taken: AgentMessage = framing::read(&mut application).await.unwrap().unwrap();
     let Some(agent_message::Message::Taken(taken)) = taken.message else { panic!("{taken:?}") };
     allocator.back();
-    process.says("session with the allocation server").await;
+    process.says("session: session with the allocation server").await;
 
     // When an application closes, all that it held goes back.
     let held = address::from_bytes(&taken.address).unwrap();
     let bystander = Agent::connect(pki.socket()).await.unwrap();
     let kept = bystander.take(6, Duration::from_secs(5)).await.unwrap();
+    let kept_at = kept.address();
     drop(application);
     while !allocator.released().await.contains(&held) {}
 
+    drop((kept, bystander, agent, first));
+    while !allocator.released().await.contains(&kept_at) {}
+    let free = namespace.local_routes();
     process.terminate().await;
     let mut last = Vec::new();
-    while !last.contains(&kept.address()) {
+    while !free.iter().all(|address| last.contains(&(*address).into())) {
         last.extend(allocator.released().await);
     }
     assert_eq!(namespace.local_routes(), Vec::<Ipv6Addr>::new());
-    assert!(!pki.socket().exists());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn leftovers_of_a_killed_agent_are_removed() {
-    let Some(namespace) = Namespace::new("b") else { return };
-    let pki = Pki::new();
-    namespace.up();
-    let configuration = pki.configuration(&namespace.inside);
-    let _allocator = Allocator::start(&namespace, &pki);
-    let mut process = Process::start(&namespace, &configuration);
-    process.says("ready").await;
-    let old = namespace.local_routes();
-    process.kill().await;
-    assert_eq!(namespace.local_routes().len(), 2);
-    let mut process = Process::start(&namespace, &configuration);
-    process.says("leftovers=2").await;
-    process.says("ready").await;
-    let new = namespace.local_routes();
-    assert!(new.len() == 2 && new.iter().all(|address| !old.contains(address)), "{old:?} {new:?}");
-    process.terminate().await;
+    assert!(!pki.socket().exists() && !pki.leases().exists());
 }
 
 #[test]

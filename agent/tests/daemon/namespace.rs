@@ -57,6 +57,16 @@ impl Namespace {
         rest.split_whitespace().next().unwrap().to_owned()
     }
 
+    /// As `ip -n NAME ...`, words separated by spaces; must work.
+    pub(crate) fn ip(&self, arguments: &str) {
+        ip_ok(&format!("-n {} {arguments}", self.name));
+    }
+
+    /// A command in the namespace.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        Command::new("ip").args(["netns", "exec", &self.name]).args(arguments).output().unwrap()
+    }
+
     /// Removes a local route behind the agent's back.
     pub(crate) fn forget(&self, address: IpAddr) {
         ip_ok(&format!("-n {} -6 route del local {address} dev lo table local", self.name));

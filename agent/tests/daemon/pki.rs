@@ -1,5 +1,6 @@
 //! An operator's authority and what it signed.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use h3_quinn::quinn;
 use mimiq_agent::session::SERVER_NAME;
 use mimiq_api::allocation;
 use rustls_pki_types::PrivateKeyDer;
+use time::OffsetDateTime;
 
 /// A CA and what it signed.
 pub(crate) struct Pki {
@@ -16,15 +18,22 @@ pub(crate) struct Pki {
 
 impl Pki {
     pub(crate) fn new() -> Self {
+        Self::valid((rcgen::date_time_ymd(2025, 1, 1), rcgen::date_time_ymd(2125, 1, 1)))
+    }
+
+    /// All its certificates are valid from the first date to the second.
+    pub(crate) fn valid(validity: (OffsetDateTime, OffsetDateTime)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let ca_key = rcgen::KeyPair::generate().unwrap();
         let mut ca = rcgen::CertificateParams::new([]).unwrap();
         ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        (ca.not_before, ca.not_after) = validity;
         let ca_certificate = ca.self_signed(&ca_key).unwrap();
         let issuer = rcgen::Issuer::new(ca, ca_key);
         let sign = |name: &str| {
             let key = rcgen::KeyPair::generate().unwrap();
-            let parameters = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+            let mut parameters = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+            (parameters.not_before, parameters.not_after) = validity;
             (parameters.signed_by(&key, &issuer).unwrap(), key)
         };
         let (client, client_key) = sign("client-1");
@@ -33,6 +42,8 @@ impl Pki {
         write("ca.pem", ca_certificate.pem());
         write("client.pem", client.pem());
         write("client.key", client_key.serialize_pem());
+        let key = directory.path().join("client.key");
+        std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o640)).unwrap();
 
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut roots = rustls::RootCertStore::empty();
@@ -58,6 +69,11 @@ impl Pki {
         );
         std::fs::write(path.join("agent.yaml"), text).unwrap();
         path.join("agent.yaml")
+    }
+
+    /// What the agent writes down for the next one.
+    pub(crate) fn leases(&self) -> PathBuf {
+        self.directory.path().join("agent.sock.leases")
     }
 
     pub(crate) fn socket(&self) -> PathBuf {

@@ -16,8 +16,20 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(namespace: &Namespace, configuration: &Path) -> Self {
+        Self::start_by(namespace, &[], configuration)
+    }
+
+    /// Started by another program: its name and arguments.
+    pub(crate) fn start_by(namespace: &Namespace, by: &[&str], configuration: &Path) -> Self {
+        Self::start_program(namespace, by, env!("CARGO_BIN_EXE_mimiq-agent"), configuration)
+    }
+
+    /// The daemon's program may be a copy.
+    pub(crate) fn start_program(namespace: &Namespace, by: &[&str], program: &str, configuration: &Path) -> Self {
         let mut child = tokio::process::Command::new("ip")
-            .args(["netns", "exec", &namespace.name, env!("CARGO_BIN_EXE_mimiq-agent"), "run", "--config"])
+            .args(["netns", "exec", &namespace.name])
+            .args(by)
+            .args([program, "run", "--config"])
             .arg(configuration)
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -25,6 +37,10 @@ impl Process {
             .unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         Self { child, lines, log: String::new() }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().unwrap()
     }
 
     pub(crate) async fn says(&mut self, what: &str) {

@@ -29,7 +29,7 @@ async fn answer(mut stream: UnixStream, addresses: &mut impl Iterator<Item = Ipv
                 Message::Taken(Taken { address, lifetime_ms: 3_600_000, mtu: 1500 })
             }),
             Some(Request::Return(_)) => Some(Message::Returned(Returned {})),
-            None => None,
+            Some(Request::Reclaim(_)) | None => None,
         };
         framing::write(&mut stream, &AgentMessage { message }).await?;
     }

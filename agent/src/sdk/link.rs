@@ -1,0 +1,282 @@
+//! The connection to the agent, which is made anew when the agent was restarted.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use mimiq_api::framing::{self, FrameError};
+use mimiq_api::local::{AgentMessage, AppRequest, Reason, Reclaim, Refused, Return, Take, agent_message, app_request};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::agent::{AgentError, Outage, Taken};
+use crate::address;
+use crate::local::MOST_RECLAIMED;
+
+/// How soon after a loss a new connection is tried, doubled up to [`LAST_BACKOFF`].
+const FIRST_BACKOFF: Duration = Duration::from_millis(20);
+const LAST_BACKOFF: Duration = Duration::from_millis(500);
+/// A day is longer than any lease; more would overflow a deadline.
+const LONGEST_LIFETIME_MS: u64 = 24 * 3600 * 1000;
+
+type Answer = oneshot::Sender<Result<Taken, AgentError>>;
+
+/// What the application wants.
+#[derive(Debug)]
+pub(super) enum Order {
+    Take { version: u32, deadline: Instant, answer: Answer },
+    Return(IpAddr),
+}
+
+/// A take that is not answered yet.
+struct Wish {
+    version: u32,
+    deadline: Instant,
+    answer: Answer,
+}
+
+/// What the agent answers next.
+enum Pending {
+    Take(Wish),
+    Return,
+    Reclaim(Vec<IpAddr>),
+}
+
+/// What is true across connections.
+pub(super) struct Link {
+    path: PathBuf,
+    outage: watch::Sender<Option<Outage>>,
+    /// What changes to true when an address ends.
+    held: HashMap<IpAddr, watch::Sender<bool>>,
+    pending: VecDeque<Pending>,
+}
+
+/// How a connection ended.
+enum End {
+    /// The application needs it no more.
+    Unneeded,
+    Lost(FrameError),
+}
+
+impl Link {
+    pub(super) fn new(path: PathBuf, outage: watch::Sender<Option<Outage>>) -> Self {
+        Self { path, outage, held: HashMap::new(), pending: VecDeque::new() }
+    }
+
+    /// Carries out orders until nobody can give any.
+    pub(super) async fn run(mut self, first: UnixStream, mut orders: mpsc::UnboundedReceiver<Order>) {
+        let mut stream = first;
+        let mut wishes = Vec::new();
+        loop {
+            match self.converse(stream, wishes, &mut orders).await {
+                End::Unneeded => return,
+                End::Lost(error) => tracing::warn!(%error, "the agent is away; connections keep their addresses"),
+            }
+            self.outage.send_replace(Some(Outage::AgentAway));
+            let unanswered = self.pending.drain(..).filter_map(|pending| match pending {
+                Pending::Take(wish) => Some(wish),
+                // The next agent is not told of these.
+                Pending::Return | Pending::Reclaim(_) => None,
+            });
+            wishes = unanswered.collect();
+            let Some(next) = self.reconnect(&mut wishes, &mut orders).await else { return };
+            tracing::info!("the agent is back");
+            self.outage.send_replace(None);
+            stream = next;
+        }
+    }
+
+    /// Waits for the next agent; `None` if the application needs none any more.
+    async fn reconnect(
+        &mut self,
+        wishes: &mut Vec<Wish>,
+        orders: &mut mpsc::UnboundedReceiver<Order>,
+    ) -> Option<UnixStream> {
+        let mut backoff = FIRST_BACKOFF;
+        let mut attempt = Instant::now() + backoff;
+        loop {
+            let now = Instant::now();
+            for wish in wishes.extract_if(.., |wish| wish.deadline <= now) {
+                let _ = wish.answer.send(Err(AgentError::Gone));
+            }
+            let wake = wishes.iter().map(|wish| wish.deadline).fold(attempt, Instant::min);
+            tokio::select! {
+                order = orders.recv() => match order? {
+                    Order::Take { version, deadline, answer } => wishes.push(Wish { version, deadline, answer }),
+                    Order::Return(address) => { self.held.remove(&address); }
+                },
+                () = tokio::time::sleep_until(wake.into()) => {
+                    if attempt <= Instant::now() {
+                        if let Ok(stream) = UnixStream::connect(&self.path).await {
+                            return Some(stream);
+                        }
+                        backoff = (backoff * 2).min(LAST_BACKOFF);
+                        attempt = Instant::now() + backoff;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn converse(
+        &mut self,
+        stream: UnixStream,
+        wishes: Vec<Wish>,
+        orders: &mut mpsc::UnboundedReceiver<Order>,
+    ) -> End {
+        let (read, mut write) = stream.into_split();
+        let (frames, messages) = mpsc::channel(1);
+        let reader = tokio::spawn(read_frames(read, frames));
+        let end = self.exchange(&mut write, wishes, orders, messages).await;
+        reader.abort();
+        end.map_or_else(End::Lost, |()| End::Unneeded)
+    }
+
+    async fn exchange(
+        &mut self,
+        write: &mut OwnedWriteHalf,
+        wishes: Vec<Wish>,
+        orders: &mut mpsc::UnboundedReceiver<Order>,
+        mut messages: mpsc::Receiver<Result<AgentMessage, FrameError>>,
+    ) -> Result<(), FrameError> {
+        let held: Vec<IpAddr> = self.held.keys().copied().collect();
+        for addresses in held.chunks(MOST_RECLAIMED) {
+            let bytes = addresses.iter().map(|address| address::to_bytes(*address)).collect();
+            let reclaim = app_request::Request::Reclaim(Reclaim { addresses: bytes });
+            self.ask(write, reclaim, Pending::Reclaim(addresses.to_vec())).await?;
+        }
+        for wish in wishes {
+            self.take(write, wish).await?;
+        }
+        loop {
+            tokio::select! {
+                order = orders.recv() => match order {
+                    Some(Order::Take { version, deadline, answer }) => {
+                        self.take(write, Wish { version, deadline, answer }).await?;
+                    }
+                    Some(Order::Return(address)) => self.give_back(write, address).await?,
+                    None => return Ok(()),
+                },
+                message = messages.recv() => match message {
+                    Some(message) => self.receive(write, message?).await?,
+                    None => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+                },
+            }
+        }
+    }
+
+    async fn take(&mut self, write: &mut OwnedWriteHalf, wish: Wish) -> Result<(), FrameError> {
+        let wait = wish.deadline.saturating_duration_since(Instant::now());
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        let take = app_request::Request::Take(Take { ip_version: wish.version, wait_ms });
+        self.ask(write, take, Pending::Take(wish)).await
+    }
+
+    async fn give_back(&mut self, write: &mut OwnedWriteHalf, address: IpAddr) -> Result<(), FrameError> {
+        self.held.remove(&address);
+        let back = app_request::Request::Return(Return { address: address::to_bytes(address) });
+        self.ask(write, back, Pending::Return).await
+    }
+
+    async fn ask(
+        &mut self,
+        write: &mut OwnedWriteHalf,
+        request: app_request::Request,
+        pending: Pending,
+    ) -> Result<(), FrameError> {
+        self.pending.push_back(pending);
+        framing::write(write, &AppRequest { request: Some(request) }).await
+    }
+
+    async fn receive(&mut self, write: &mut OwnedWriteHalf, message: AgentMessage) -> Result<(), FrameError> {
+        use agent_message::Message::{Expired, NotHopping, Reclaimed, Refused, Returned, Taken};
+        match message.message {
+            Some(Expired(expired)) => {
+                if let Some(held) = address::from_bytes(&expired.address).and_then(|address| self.held.get(&address)) {
+                    held.send_replace(true);
+                }
+                return Ok(());
+            }
+            Some(NotHopping(not_hopping)) => {
+                self.outage.send_replace(outage(not_hopping.reason()));
+                return Ok(());
+            }
+            _ => {}
+        }
+        match (self.pending.pop_front(), message.message) {
+            (Some(Pending::Take(wish)), Some(Taken(taken))) => {
+                let Some(address) = address::from_bytes(&taken.address) else {
+                    return unexpected("taken.address: not 4 or 16 bytes");
+                };
+                let (held, expired) = watch::channel(false);
+                self.held.insert(address, held);
+                let lifetime = Duration::from_millis(taken.lifetime_ms.min(LONGEST_LIFETIME_MS));
+                let taken = super::agent::Taken { address, lifetime, mtu: taken.mtu, expired };
+                match wish.answer.send(Ok(taken)) {
+                    // Nobody waits for it any more.
+                    Err(_) => self.give_back(write, address).await,
+                    Ok(()) => Ok(()),
+                }
+            }
+            (Some(Pending::Take(wish)), Some(Refused(refused))) => {
+                let _ = wish.answer.send(Err(error(refused)));
+                Ok(())
+            }
+            (Some(Pending::Return), Some(Returned(_))) => Ok(()),
+            (Some(Pending::Return), Some(Refused(refused))) => {
+                tracing::debug!(refused.message, "a return was refused");
+                Ok(())
+            }
+            (Some(Pending::Reclaim(asked)), Some(Reclaimed(reclaimed))) => {
+                let vouched: Vec<_> =
+                    reclaimed.addresses.iter().filter_map(|taken| address::from_bytes(&taken.address)).collect();
+                self.lose(asked.iter().filter(|address| !vouched.contains(address)));
+                Ok(())
+            }
+            (Some(Pending::Reclaim(asked)), Some(Refused(_))) => {
+                self.lose(asked.iter());
+                Ok(())
+            }
+            (_, None) => unexpected("message: missing or unknown"),
+            _ => unexpected("an answer that was not asked for"),
+        }
+    }
+
+    /// Addresses that the agent does not vouch for have ended.
+    fn lose<'a>(&self, addresses: impl Iterator<Item = &'a IpAddr>) {
+        for address in addresses {
+            if let Some(held) = self.held.get(address) {
+                held.send_replace(true);
+            }
+        }
+    }
+}
+
+async fn read_frames(mut read: OwnedReadHalf, frames: mpsc::Sender<Result<AgentMessage, FrameError>>) {
+    while let Some(frame) = framing::read(&mut read).await.transpose() {
+        let last = frame.is_err();
+        if frames.send(frame).await.is_err() || last {
+            return;
+        }
+    }
+}
+
+fn unexpected(what: &str) -> Result<(), FrameError> {
+    Err(io::Error::new(io::ErrorKind::InvalidData, what).into())
+}
+
+fn error(refused: Refused) -> AgentError {
+    let (outage, retry_after) = (outage(refused.reason()), Duration::from_millis(refused.retry_after_ms));
+    AgentError::Refused { message: refused.message, retry_after, outage }
+}
+
+fn outage(reason: Reason) -> Option<Outage> {
+    match reason {
+        Reason::Unspecified => None,
+        Reason::Empty => Some(Outage::NoAddress),
+        Reason::ControllerAway => Some(Outage::ControllerAway),
+    }
+}
