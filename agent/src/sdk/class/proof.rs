@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 pub(crate) struct Proof {
     generation: u64,
     sent: Option<Instant>,
+    /// From the first packet to the first that came.
+    took: Option<Duration>,
     heard: Option<Instant>,
     answered: Option<Instant>,
 }
@@ -33,6 +35,7 @@ impl Proof {
     pub(crate) fn hears(&mut self, generation: u64, now: Instant) -> bool {
         let newest = generation == self.generation;
         if newest {
+            self.took = self.took.or_else(|| self.sent.map(|sent| now.saturating_duration_since(sent)));
             self.heard = Some(now);
         }
         newest
@@ -43,9 +46,10 @@ impl Proof {
         self.generation
     }
 
-    /// The server is at an address newer than the one after so many hops.
+    /// The server is at an address newer than the one after so many hops; with the least round trip seen so far.
     pub(crate) fn followed(&self, after: u64, round_trip: Duration) -> bool {
-        // Half of it, as estimates vary. What left the server before the answer came to it is earlier than that.
+        // Half of it, as round trips vary. What left the server before the answer came to it is earlier than that.
+        let round_trip = self.took.map_or(round_trip, |took| took.min(round_trip));
         let answers = self.answered.zip(self.heard);
         self.generation > after && answers.is_some_and(|(answered, heard)| heard >= answered + round_trip / 2)
     }
@@ -77,6 +81,7 @@ mod tests {
         assert!(!proof.followed(0, rtt), "was on its way before the answer");
         proof.hears(1, at(20));
         assert!(proof.followed(0, rtt));
+        assert!(proof.followed(0, rtt * 50), "the path's own round trip counts");
         assert!(!proof.followed(1, rtt));
         proof.sends(2, at(30));
         assert!(!proof.followed(1, rtt));

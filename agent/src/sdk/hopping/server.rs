@@ -38,14 +38,14 @@ impl Hopping {
     pub(crate) async fn follows(&self, after: u64) -> bool {
         let mut proof = self.0.parts.sockets.proof();
         // Not while the proof is looked at: quinn holds its own lock when it sends.
-        let round_trip = self.connection().rtt();
+        let round_trip = self.connection().stats().path.min_rtt;
         let followed = proof.wait_for(|proof| proof.followed(after, round_trip));
         tokio::time::timeout(self.patience(), followed).await.is_ok_and(|followed| followed.is_ok())
     }
 
     /// Whether it has.
     pub(crate) fn follows_now(&self, after: u64) -> bool {
-        let round_trip = self.connection().rtt();
+        let round_trip = self.connection().stats().path.min_rtt;
         self.0.parts.sockets.proof().borrow().followed(after, round_trip)
     }
 
