@@ -107,7 +107,8 @@ async fn s2n_quic_is_capped() {
         let ride = session.connection().await.unwrap();
         assert!(addresses.insert(ride.source().unwrap().ip()), "every request from another address");
         let hop = async {
-            tokio::time::sleep(EARLY).await;
+            // Now and then so late that the connection IDs are replaced by then, and it hops.
+            tokio::time::sleep(if number % 50 < 2 { EARLY * 50 } else { EARLY }).await;
             session.hop().await.unwrap()
         };
         let question = 2700u16.to_be_bytes();
@@ -119,7 +120,7 @@ async fn s2n_quic_is_capped() {
     let stats = session.stats();
     println!("{stats:?}");
     assert!(matches!(stats.class, Class::Capped(1..)), "{stats:?}");
-    assert!(stats.migrations >= 500 && stats.rollovers >= 300, "{stats:?}");
+    assert!(stats.migrations >= 20 && stats.rollovers >= 500, "{stats:?}");
     assert_eq!(stats.links_seen, 0);
     assert_seen(&seen.lock().unwrap(), &addresses);
 }
@@ -173,6 +174,8 @@ async fn what_a_stall_leaves_undone_is_repeated_only_if_that_is_safe() {
     let Class::Capped(hops) = stats.class else { panic!("{stats:?}") };
     assert_eq!((hops, stats.rollovers), (stats.migrations - 1, 1), "{stats:?}");
 
+    // A pause, or it would rather change connections.
+    tokio::time::sleep(Duration::from_millis(600)).await;
     assert!(matches!(http.session().hop().await.unwrap(), Moved::Hopped(_)));
     let post = http::Request::post("https://localhost/2700").body(()).unwrap();
     let reply = http.send(post).await.map(|_| ());

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::Hopping;
+use super::{Hopping, REST, REST_ROUND_TRIPS};
 use crate::sdk::class::Said;
 
 /// A server that follows does so within so many round trips and [`PATIENCE`], also if the first packets are lost: two probe
@@ -32,6 +32,13 @@ impl Hopping {
     /// Names the newest address that was sent from, for [`Self::follows`].
     pub(crate) fn generation(&self) -> u64 {
         self.0.parts.sockets.proof().borrow().generation()
+    }
+
+    /// Whether there was time enough since the handshake and the last hop for both sides to replace the connection IDs that
+    /// they used.
+    pub(crate) fn is_rested(&self) -> bool {
+        let last = self.0.turn.try_lock().map(|turn| turn.last);
+        last.is_ok_and(|last| last.elapsed() > self.connection().rtt() * REST_ROUND_TRIPS + REST)
     }
 
     /// Waits until the server has followed to an address newer than this; false if it does not.

@@ -155,6 +155,11 @@ impl Inner {
         let hops = state.current.hopping.stats().hops;
         let moved = match class::step(self.class(), hops, state.current.is_idle()) {
             _ if state.current.is_over() => Ok(Moved::RolledOver(self.roll_over(state).await?)),
+            // Servers that stop soon have few connection IDs, and use the last one again rather than tell: with another connection
+            // at hand there is no need to count them in a hurry.
+            Step::Hop if state.standby.is_some() && !state.current.hopping.is_rested() => {
+                Ok(Moved::RolledOver(self.roll_over(state).await?))
+            }
             Step::Hop => self.hop(state).await,
             Step::Try => self.try_hop(state, hops).await,
             Step::Later if !now => {
@@ -222,11 +227,11 @@ impl Inner {
         source.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotConnected).into())
     }
 
-    /// Bounds the connection's own hops, and opens the next connection if this one has none left.
+    /// Bounds the connection's own hops, and opens the next connection if this one will have to be left.
     fn prepare(&self, state: &mut State) {
-        let (class, hopping) = (self.class(), &state.current.hopping);
-        hopping.allow(class.budget());
-        if class::step(class, hopping.stats().hops, true) == Step::RollOver {
+        let class = self.class();
+        state.current.hopping.allow(class.budget());
+        if matches!(class, Class::Forbidding | Class::Capped(_)) {
             let (connector, key) = (self.connector.clone(), self.key.clone());
             state.standby.get_or_insert_with(|| Standby::open(async move { connect(&connector, &key).await }));
         }
