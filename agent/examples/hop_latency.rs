@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use h3_quinn::quinn;
 use mimiq_agent::get::{self, HopPolicy, Options, Timing, percentile};
+use mimiq_agent::policy::Policy;
 
 #[derive(Parser)]
 struct Arguments {
@@ -64,13 +65,15 @@ async fn main() -> anyhow::Result<()> {
         interval: Duration::ZERO,
         timeout: Duration::from_secs(10),
         policy: HopPolicy::Never,
-        label: String::new(),
+        label: "hop_latency".into(),
     };
     let mut results = serde_json::Map::new();
     for (name, policy) in [
         ("none", HopPolicy::Never),
         ("early", HopPolicy::Every(1, Timing::Early)),
         ("before", HopPolicy::Every(1, Timing::Before)),
+        ("every_packets: 2", HopPolicy::Follow(Some(Policy::EveryPackets(2)))),
+        ("every_packets: 25", HopPolicy::Follow(Some(Policy::EveryPackets(25)))),
     ] {
         let report = get::run(Options { policy, ..options.clone() }).await?;
         let latencies = report.requests.iter().skip(1).filter(|request| request.ok).map(|r| r.latency_us).collect();

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::policy;
+
 /// The largest stock worth configuring: more would only expire.
 const LARGEST_STOCK: u32 = 4096;
 
@@ -26,6 +28,9 @@ pub struct Config {
     /// Where Prometheus may scrape; nowhere if absent.
     #[serde(default)]
     pub metrics: Option<SocketAddr>,
+    /// When whose connections hop.
+    #[serde(default)]
+    pub policies: policy::Rules,
 }
 
 /// PEM files.
@@ -74,6 +79,9 @@ pub enum ConfigError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A policy or its rule makes no sense.
+    #[error(transparent)]
+    Policy(#[from] policy::Problem),
 }
 
 impl Config {
@@ -121,7 +129,7 @@ impl Config {
                 return refuse(high, &stock.high, &format!("at most {LARGEST_STOCK}"));
             }
         }
-        Ok(())
+        Ok(self.policies.check("policies")?)
     }
 }
 
@@ -149,6 +157,8 @@ mod tests {
             ("interface: eth0", "interface: a-name-that-is-too-long", "a-name-that-is-too-long"),
             ("socket: /run", "socket: run", "socket: run"),
             ("metrics: 127.0.0.1:9641", "metrics: here", "metrics"),
+            ("every_packets: 25", "every_packets: 0", "policies[0].policy.every_packets: 0"),
+            ("every_packets: 25", "evry_packets: 25", "policies[0].policy: unknown variant `evry_packets`"),
         ] {
             assert!(EXAMPLE.contains(from), "{from}");
             let error = Config::parse(&EXAMPLE.replace(from, to)).unwrap_err().to_string();

@@ -1,11 +1,13 @@
 //! The daemon: one task that owns the [`Stock`] and carries out what it wants done.
 
+mod reports;
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use mimiq_api::local::{AgentMessage, Expired, Reason, Returned, agent_message};
+use mimiq_api::local::{AgentMessage, Choose, Expired, Reason, Report, Returned, agent_message};
 use tokio::sync::{mpsc, watch};
 
 use crate::address::{self, IpVersion};
@@ -15,8 +17,10 @@ use crate::journal::Journal;
 use crate::local;
 use crate::netlink::{Netlink, NetlinkError};
 use crate::outage::{self, Outage};
+use crate::policy::Rules;
 use crate::session::{self, Request, SessionError};
 use crate::stock::{AppId, Command, Grant, Marks, Stock};
+use reports::Reports;
 
 mod messages;
 mod restart;
@@ -64,6 +68,12 @@ pub enum Event {
     Return(AppId, IpAddr),
     /// An application holds these since before the daemon started.
     Reclaim(AppId, Vec<IpAddr>),
+    /// An application asks for a policy.
+    Choose(AppId, Choose),
+    /// An application says what happened to a connection.
+    Report(AppId, Report),
+    /// Somebody wants to know how the agent is.
+    GetStatus(AppId),
     /// An application's connection closed.
     Closed(AppId),
     /// The daemon is to stop, after what happened before.
@@ -114,7 +124,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), D
     let marks = |stock: StockConfig| Marks { low: stock.low, high: stock.high };
     let mut stocks = vec![(IpVersion::V6, marks(config.stock))];
     stocks.extend(config.stock_ipv4.map(|stock| (IpVersion::V4, marks(stock))));
-    let mut daemon = Daemon::new(&stocks, Some(netlink), requests);
+    let mut daemon = Daemon::new(&stocks, Some(netlink), requests).with_rules(config.policies);
     daemon.succeed(journal, clock).await?;
     let told = async {
         stop.await;
@@ -145,6 +155,7 @@ pub struct Daemon {
     netlink: Option<Netlink>,
     requests: mpsc::UnboundedSender<Request>,
     apps: HashMap<AppId, mpsc::UnboundedSender<AgentMessage>>,
+    reports: Reports,
     ready: bool,
     outage: Outage,
     clock: Clock,
@@ -166,11 +177,19 @@ impl Daemon {
             netlink,
             requests,
             apps: HashMap::new(),
+            reports: Reports::default(),
             ready: false,
             outage: Outage::default(),
             clock: Clock::start(),
             journal: None,
         }
+    }
+
+    /// By which applications' connections get their policies.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Rules) -> Self {
+        self.reports.rules = rules;
+        self
     }
 
     /// Works off events until it is told to stop, or all senders are gone.
@@ -247,8 +266,15 @@ impl Daemon {
             }
             Event::Reclaim(app, addresses) => self.reclaim(now, app, &addresses).await,
             Event::Stop => {}
+            Event::Choose(app, choose) => self.answer(app, self.reports.choose(&choose)),
+            Event::Report(app, report) => {
+                let answer = self.reports.report(now, app, report);
+                self.answer(app, answer);
+            }
+            Event::GetStatus(app) => self.tell(app, self.reports.status(now, &self.stocks)),
             Event::Closed(app) => {
                 self.apps.remove(&app);
+                self.reports.gone(now, app);
                 self.each(|stock, out| stock.gone(now, app, out)).await;
             }
         }
@@ -316,6 +342,11 @@ impl Daemon {
     fn request(&self, request: Request) {
         // The session's task ends only after the daemon.
         let _ = self.requests.send(request);
+    }
+
+    fn answer(&self, app: AppId, answer: Result<agent_message::Message, String>) {
+        let refused = |message| refused(message, Duration::ZERO, Reason::Unspecified);
+        self.tell(app, answer.unwrap_or_else(refused));
     }
 
     fn tell(&self, app: AppId, message: agent_message::Message) {

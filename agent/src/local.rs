@@ -161,6 +161,9 @@ fn event(app: AppId, request: AppRequest) -> Result<Event, String> {
             };
             Ok(Event::Reclaim(app, addresses.iter().map(read).collect::<Result<_, _>>()?))
         }
+        Some(app_request::Request::Choose(choose)) => Ok(Event::Choose(app, choose)),
+        Some(app_request::Request::Report(report)) => Ok(Event::Report(app, report)),
+        Some(app_request::Request::GetStatus(_)) => Ok(Event::GetStatus(app)),
         None => Err("request: missing or unknown".to_owned()),
     }
 }

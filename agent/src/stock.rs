@@ -2,6 +2,8 @@
 //!
 //! An address is given out once. What comes back is released to the allocation server, never given again.
 
+mod counts;
+
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};

@@ -21,6 +21,7 @@ pub fn serve(address: SocketAddr) -> Result<(), BuildError> {
         ("mimiq_agent_refusals_total", "Sets not granted, and messages not understood, by reason"),
         ("mimiq_agent_addresses_given_total", "Addresses given to applications"),
         ("mimiq_agent_refused_takes_total", "Requests of applications for an address that were refused"),
+        ("mimiq_agent_hops_total", "Hops that applications reported"),
         ("mimiq_agent_local_errors_total", "Connections of applications that ended with an error"),
     ] {
         describe_counter!(name, text);

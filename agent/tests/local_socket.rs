@@ -11,7 +11,9 @@ use agent::TestAgent;
 use mimiq_agent::local;
 use mimiq_agent::sdk::{Agent, AgentError};
 use mimiq_api::framing;
-use mimiq_api::local::{AgentMessage, AppRequest, Reclaim, Return, Take, agent_message, app_request};
+use mimiq_api::local::{
+    AgentMessage, AppRequest, Choose, GetStatus, Reclaim, Report, Return, Take, agent_message, app_request,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -65,6 +67,31 @@ async fn requests_that_make_no_sense_are_refused_by_field_and_value() {
         let refused = refusal(&mut stream).await;
         assert!(refused.contains(expected), "{refused}");
     }
+    let choose =
+        Choose { application: "a".into(), address: vec![127, 0, 0, 1], port: 443, server_name: "localhost".into() };
+    let report = Report { application: "a".into(), policy: "never".into(), ..Report::default() };
+    for (request, expected) in [
+        (
+            app_request::Request::Choose(Choose { application: String::new(), ..choose.clone() }),
+            "choose.application: 0 characters",
+        ),
+        (app_request::Request::Choose(Choose { address: vec![1], ..choose.clone() }), "choose.address: 1 bytes"),
+        (app_request::Request::Choose(Choose { port: 65_536, ..choose.clone() }), "choose.port: 65536"),
+        (
+            app_request::Request::Report(Report { policy: "every_packets: 0".into(), ..report }),
+            "report.policy.every_packets: 0: at least 1",
+        ),
+    ] {
+        send(&mut stream, request).await;
+        let refused = refusal(&mut stream).await;
+        assert!(refused.contains(expected), "{refused}");
+    }
+    send(&mut stream, app_request::Request::Choose(choose)).await;
+    assert!(
+        matches!(message(&mut stream).await, agent_message::Message::Chosen(chosen) if chosen.policy == "per_connection")
+    );
+    send(&mut stream, app_request::Request::GetStatus(GetStatus {})).await;
+    assert!(matches!(message(&mut stream).await, agent_message::Message::Status(status) if status.usage.is_empty()));
     framing::write(&mut stream, &AppRequest { request: None }).await.unwrap();
     assert!(refusal(&mut stream).await.contains("request: missing"));
     send(&mut stream, app_request::Request::Take(Take { ip_version: 4, wait_ms: 5000 })).await;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use mimiq_agent::{config::Config, daemon, doctor, session, telemetry};
+use mimiq_agent::{config::Config, daemon, doctor, session, status, telemetry};
 use mimiq_daemon::{Command, ConfigCommand, Logs};
 
 /// Keeps a stock of addresses and gives them to the applications of this host. Needs CAP_NET_ADMIN for local routes.
@@ -24,6 +24,8 @@ enum Order {
     Daemon(Command),
     /// Look at each thing that the agent needs, and say what to do; the exit status is 1 if there is a problem.
     Doctor(doctor::Arguments),
+    /// Show what the running agent has, and what its applications' policies cost.
+    Status(status::Arguments),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -44,6 +46,7 @@ async fn main() -> anyhow::Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
+        Order::Status(arguments) => status::run(&arguments).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -12,6 +12,8 @@ use mimiq_agent::get::{self, HopPolicy, Options, Timing};
 
 /// Asks an HTTP/3 server again and again on one connection, hopping between addresses that the agent gives.
 ///
+/// Hops by requests (`--hop-every`, `--no-hop`), or, as other applications, by a policy.
+///
 /// Exits with 1 if a request failed, with 2 if it could not start.
 #[derive(Parser)]
 #[command(version)]
@@ -36,9 +38,15 @@ struct Arguments {
     /// Hop once in so many requests.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "no_hop")]
     hop_every: u32,
+    /// Change connections where the server does not allow a hop, or would stall.
+    #[arg(long, conflicts_with_all = ["no_hop", "policy"])]
+    rollover: bool,
     /// Stay at the first address.
     #[arg(long)]
     no_hop: bool,
+    /// The policy to follow, as in the agent's configuration, such as `every_packets: 25`; `agent` for what that says.
+    #[arg(long, value_parser = followed, conflicts_with_all = ["no_hop", "hop_every", "hop_timing"])]
+    policy: Option<HopPolicy>,
     /// Whether to hop shortly after a request was sent or right before the next.
     #[arg(long, value_enum, default_value = "early")]
     hop_timing: Timing,
@@ -48,12 +56,16 @@ struct Arguments {
     /// How long a request may take, milliseconds.
     #[arg(long, default_value_t = 10_000)]
     timeout_ms: u64,
-    /// Who reports.
+    /// Who reports, and which application this is towards the agent.
     #[arg(long, default_value = "mimiq-get")]
     label: String,
     /// Where to write the report (JSON); standard output if absent.
     #[arg(long)]
     report: Option<PathBuf>,
+}
+
+fn followed(text: &str) -> Result<HopPolicy, String> {
+    if text == "agent" { Ok(HopPolicy::Follow(None)) } else { text.parse().map(Some).map(HopPolicy::Follow) }
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -82,10 +94,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<bool> {
             found.find(SocketAddr::is_ipv6).with_context(|| format!("url: {host}: no IPv6 address"))?
         }
     };
-    let policy = match usize::try_from(arguments.hop_every) {
-        _ if arguments.no_hop => HopPolicy::Never,
-        Ok(every) => HopPolicy::Every(every, arguments.hop_timing),
-        Err(_) => HopPolicy::Never,
+    let policy = match (arguments.policy, usize::try_from(arguments.hop_every)) {
+        (Some(policy), _) => policy,
+        (None, Ok(every)) if !arguments.no_hop => HopPolicy::Every(every, arguments.hop_timing),
+        _ => HopPolicy::Never,
     };
     let options = Options {
         agent: arguments.agent,
@@ -99,7 +111,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<bool> {
         policy,
         label: arguments.label,
     };
-    let report = get::run(options).await?;
+    let report = if arguments.rollover { get::over_session::run(options).await? } else { get::run(options).await? };
     let json = serde_json::to_string_pretty(&report)?;
     match arguments.report {
         Some(path) => std::fs::write(&path, json).with_context(|| format!("report: {}", path.display()))?,

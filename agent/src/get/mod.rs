@@ -1,5 +1,6 @@
-//! The HTTP/3 client behind `mimiq-get`: sequential requests to one server, with a new address by a policy.
+//! The HTTP/3 client behind `mimiq-get`: sequential requests on one connection that hops by a policy.
 
+pub mod over_session;
 mod report;
 
 use std::net::SocketAddr;
@@ -8,14 +9,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use bytes::Buf as _;
+use bytes::{Buf as _, Bytes};
 use clap::ValueEnum;
+use h3::client::SendRequest;
+use h3_quinn::OpenStreams;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
+use tokio::sync::watch;
 
 pub use report::{AddressReport, HopReport, Report, RequestReport, Summary, percentile, unix_ns};
 
-use crate::sdk::{Agent, Connector, EARLY, Http3, Moved, Padding, SessionError};
+use crate::policy::Policy;
+use crate::sdk::{Agent, Connector, EARLY, Hopping, Padding, Progress};
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -35,6 +40,8 @@ pub enum HopPolicy {
     Never,
     /// Once in so many requests.
     Every(usize, Timing),
+    /// As this policy says, or, without one, as the agent does.
+    Follow(Option<Policy>),
 }
 
 /// What to do.
@@ -96,37 +103,49 @@ pub fn tls(roots: rustls::RootCertStore) -> Result<rustls::ClientConfig, rustls:
 /// If there is no connection to speak of.
 pub async fn run(options: Options) -> anyhow::Result<Report> {
     let agent = Agent::connect(&options.agent).await.with_context(|| options.agent.display().to_string())?;
-    let connector = Connector::new(agent, tls(options.roots)?, Padding::Http3)?;
-    let http = Http3::new(connector.session(options.server, &options.server_name).await?);
-    let (source, connection) = {
-        let first = http.session().connection().await?;
-        (first.source(), first.number())
+    let connector = Connector::new(agent, tls(options.roots)?, Padding::Http3)?.application(&options.label);
+    let connector = match options.policy {
+        HopPolicy::Follow(None) => connector,
+        HopPolicy::Follow(Some(policy)) => connector.policy(policy),
+        HopPolicy::Never | HopPolicy::Every(..) => connector.policy(Policy::PerConnection),
     };
+    let hopping = connector.connect(options.server, &options.server_name).await?;
+    let (mut driver, sender) = h3::client::new(h3_quinn::Connection::new(hopping.connection().clone())).await?;
+    tokio::spawn(async move { std::future::poll_fn(|cx| driver.poll_close(cx)).await });
+
     let mut client = Client {
-        http,
-        connection,
+        progress: hopping.progress(),
+        noted: None,
+        hopping,
+        sender,
         uri: options.uri,
         timeout: options.timeout,
         report: Report { client: options.label, ..Report::default() },
     };
-    client.note(source, connection);
+    client.note_hops();
     for number in 0..options.requests {
         if number > 0 {
-            tokio::time::sleep(options.interval).await;
+            client.noting_hops(tokio::time::sleep(options.interval)).await;
         }
         client.request(number, options.requests, options.policy).await;
+        if client.hopping.connection().close_reason().is_some() {
+            break;
+        }
     }
-    let Client { http, mut report, .. } = client;
-    report.finish(&http.session().stats());
     // A server that does not answer is not waited for.
-    let _ = tokio::time::timeout(CLOSE_TIMEOUT, http.session().clone().close()).await;
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, client.hopping.close()).await;
+    client.note_hops();
+    let Client { hopping, mut report, .. } = client;
+    report.finish(hopping.stats().links_seen);
     Ok(report)
 }
 
 struct Client {
-    http: Http3,
-    /// The number of the one that the last address belongs to.
-    connection: u64,
+    progress: watch::Receiver<Progress>,
+    /// The last hop that is in the report.
+    noted: Option<u64>,
+    hopping: Hopping,
+    sender: SendRequest<OpenStreams, Bytes>,
     uri: http::Uri,
     timeout: Duration,
     report: Report,
@@ -137,21 +156,30 @@ impl Client {
         let (before, early) = match policy {
             HopPolicy::Every(every, Timing::Before) => (number > 0 && number.is_multiple_of(every), false),
             HopPolicy::Every(every, Timing::Early) => (false, (number + 1).is_multiple_of(every) && number + 1 < count),
-            HopPolicy::Never => (false, false),
+            HopPolicy::Never | HopPolicy::Follow(_) => (false, false),
         };
         if before {
-            let moved = self.http.session().hop().await;
-            self.moved(moved);
+            self.hop().await;
         }
         let started = Instant::now();
         let mut entry = RequestReport { started_unix_ns: unix_ns(), ..RequestReport::default() };
-        let ((outcome, latency), moved) = self.exchange_and_hop(started, early).await;
+        let exchange = tokio::time::timeout(self.timeout, exchange(self.sender.clone(), self.uri.clone()));
+        let exchange = async { (exchange.await, started.elapsed()) };
+        let mut exchange = std::pin::pin!(exchange);
+        let (outcome, latency) = if early {
+            tokio::select! {
+                done = &mut exchange => {
+                    self.hop().await;
+                    done
+                }
+                () = tokio::time::sleep(EARLY) => tokio::join!(self.hop(), exchange).1,
+            }
+        } else {
+            self.noting_hops(exchange).await
+        };
         entry.latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         match outcome {
-            Ok(Ok(Exchanged { status, bytes, source, connection })) => {
-                // Where a hop or another connection had brought it by then.
-                self.note(source, connection);
-                entry.address = source.map(|source| source.ip());
+            Ok(Ok((status, bytes))) => {
                 (entry.status, entry.bytes, entry.ok) = (status.as_u16(), bytes, status.is_success());
                 entry.error = (!entry.ok).then(|| format!("status: {status}"));
             }
@@ -159,76 +187,51 @@ impl Client {
             Err(_) => entry.error = Some(format!("no complete reply within {:?}", self.timeout)),
         }
         self.report.requests.push(entry);
-        if let Some(moved) = moved {
-            self.moved(moved);
-        }
+        self.note_hops();
     }
 
-    /// The request, and an early hop.
-    async fn exchange_and_hop(&self, started: Instant, early: bool) -> (Timed, Option<Result<Moved, SessionError>>) {
-        let exchange = tokio::time::timeout(self.timeout, exchange(&self.http, self.uri.clone()));
-        let exchange = async { (exchange.await, started.elapsed()) };
-        tokio::pin!(exchange);
-        let hop = || self.http.session().hop();
-        if !early {
-            return (exchange.await, None);
+    async fn hop(&mut self) {
+        if let Err(error) = self.hopping.hop().await {
+            tracing::debug!(%error, "no hop");
+            *self.report.hop_refusals.entry(error.name()).or_default() += 1;
         }
-        tokio::select! {
-            done = &mut exchange => (done, Some(hop().await)),
-            () = tokio::time::sleep(EARLY) => {
-                let (moved, done) = tokio::join!(hop(), exchange);
-                (done, Some(moved))
+        self.note_hops();
+    }
+
+    /// Waits, and notes each hop that the SDK makes meanwhile.
+    async fn noting_hops<T>(&mut self, wait: impl Future<Output = T>) -> T {
+        let mut wait = std::pin::pin!(wait);
+        loop {
+            tokio::select! {
+                done = &mut wait => return done,
+                Ok(()) = self.progress.changed() => self.note_hops(),
             }
         }
     }
 
-    fn moved(&mut self, moved: Result<Moved, SessionError>) {
-        match moved {
-            Ok(Moved::Hopped(source)) => self.note(Some(source), self.connection),
-            Ok(Moved::RolledOver(source)) => self.note(Some(source), self.connection + 1),
-            Ok(Moved::Later) => {}
-            Err(error) => {
-                tracing::debug!(%error, "no hop");
-                *self.report.hop_refusals.entry(error.name()).or_default() += 1;
+    /// Notes the first address, and all hops since it was called last: also those that the SDK made by itself, because the policy
+    /// says so or an address ended.
+    fn note_hops(&mut self) {
+        for (hop, source) in self.hopping.sources_after(self.noted) {
+            if self.noted.replace(hop).is_some() {
+                let (unix_ns, request) = (unix_ns(), self.report.requests.len());
+                self.report.hops.push(HopReport { unix_ns, request, address: source.ip(), port: source.port() });
             }
+            self.report.moved(source);
         }
-    }
-
-    /// Takes down an address that is new. Hops that the SDK made by itself, because an address ended, are hops too.
-    fn note(&mut self, source: Option<SocketAddr>, connection: u64) {
-        let Some(source) = source else { return };
-        let known = |known: &AddressReport| known.address == source.ip() && known.ports.contains(&source.port());
-        if self.report.addresses.iter().any(known) {
-            return;
-        }
-        let (unix_ns, request) = (unix_ns(), self.report.requests.len());
-        let hop = HopReport { unix_ns, request, address: source.ip(), port: source.port() };
-        if connection != self.connection {
-            self.report.rollovers.push(hop);
-        } else if !self.report.addresses.is_empty() {
-            self.report.hops.push(hop);
-        }
-        self.connection = connection;
-        self.report.moved(source);
     }
 }
 
-/// The outcome of a request, if it ended in time, and how long it took.
-type Timed = (Result<anyhow::Result<Exchanged>, tokio::time::error::Elapsed>, Duration);
-
-struct Exchanged {
-    status: http::StatusCode,
-    bytes: u64,
-    source: Option<SocketAddr>,
-    connection: u64,
-}
-
-async fn exchange(client: &Http3, uri: http::Uri) -> anyhow::Result<Exchanged> {
-    let mut reply = client.send(http::Request::get(uri).body(())?).await?;
-    let (status, source, connection) = (reply.head().status(), reply.source(), reply.ride().number());
+async fn exchange(
+    mut sender: SendRequest<OpenStreams, Bytes>,
+    uri: http::Uri,
+) -> anyhow::Result<(http::StatusCode, u64)> {
+    let mut stream = sender.send_request(http::Request::get(uri).body(())?).await?;
+    stream.finish().await?;
+    let response = stream.recv_response().await?;
     let mut bytes = 0;
-    while let Some(chunk) = reply.data().await? {
+    while let Some(chunk) = stream.recv_data().await? {
         bytes += chunk.remaining() as u64;
     }
-    Ok(Exchanged { status, bytes, source, connection })
+    Ok((response.status(), bytes))
 }

@@ -6,8 +6,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use crate::sdk::SessionStats;
-
 /// The whole report.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
@@ -80,8 +78,8 @@ pub struct Summary {
     /// Of those, failed.
     pub failed: usize,
     /// How the client may change its address with the server, as far as it is known: `unknown(N)`, `full`, `forbidding`, or
-    /// `capped(N)` after N hops in a connection.
-    pub class: String,
+    /// `capped(N)` after N hops in a connection; absent for a single connection.
+    pub class: Option<String>,
     /// Hops made.
     pub hops: usize,
     /// Hops within connections, by the SDK's count.
@@ -108,7 +106,7 @@ impl Report {
     }
 
     /// Fills in the summary.
-    pub fn finish(&mut self, stats: &SessionStats) {
+    pub fn finish(&mut self, links_seen: u64) {
         if let Some(last) = self.addresses.last_mut() {
             last.last_unix_ns = unix_ns();
         }
@@ -117,13 +115,13 @@ impl Report {
         self.summary = Summary {
             requests: self.requests.len(),
             failed: self.requests.iter().filter(|request| !request.ok).count(),
-            class: stats.class.to_string(),
+            class: None,
             hops: self.hops.len(),
-            migrations: stats.migrations,
-            rollovers: stats.rollovers,
+            migrations: self.hops.len() as u64,
+            rollovers: self.rollovers.len() as u64,
             median_us: percentile(&latencies, 50),
             p99_us: percentile(&latencies, 99),
-            links_seen: stats.links_seen,
+            links_seen,
         };
     }
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use mimiq_api::local::{agent_message, app_request};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -143,6 +144,20 @@ impl Agent {
     #[must_use]
     pub fn outage(&self) -> watch::Receiver<Option<Outage>> {
         self.outage.clone()
+    }
+
+    /// Asks something that is answered by one message.
+    pub(crate) async fn ask(&self, request: app_request::Request) -> Result<agent_message::Message, AgentError> {
+        let (answer, answered) = oneshot::channel();
+        self.orders.send(Order::Ask { request, answer }).map_err(|_| AgentError::Gone)?;
+        answered.await.map_err(|_| AgentError::Gone)?
+    }
+
+    /// Says something; that there is an answer, and what, does not matter.
+    pub(crate) fn tell(&self, request: app_request::Request) {
+        let (answer, _) = oneshot::channel();
+        // If the agent is gone, there is nobody to tell.
+        let _ = self.orders.send(Order::Ask { request, answer });
     }
 
     /// Takes an address of IP version 4 or 6, waiting for it up to `wait` if the stock is empty or the agent is away.

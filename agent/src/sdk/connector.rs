@@ -8,13 +8,16 @@ use std::time::Duration;
 use quinn::crypto::rustls::{NoInitialCipherSuite, QuicClientConfig};
 
 use super::agent::{Agent, AgentError};
+use super::choice::{self, Homes};
 use super::class::Memory;
+use super::follow::Following;
 use super::hopping::{Hopping, Parts};
 use super::ids::{Issued, ResetTokens};
 use super::padding::Padding;
 use super::peer::Peer;
 use super::session::Session;
 use super::socket::Sockets;
+use crate::policy::Policy;
 
 /// How long a new connection waits for its first address.
 const FIRST_ADDRESS_WAIT: Duration = Duration::from_secs(5);
@@ -27,6 +30,9 @@ pub enum ConnectError {
     /// No address to start from.
     #[error(transparent)]
     Agent(#[from] AgentError),
+    /// The agent named a policy that this SDK does not know.
+    #[error("agent: {0}")]
+    Policy(String),
     /// The address cannot be bound.
     #[error("socket: {0}")]
     Socket(#[from] io::Error),
@@ -45,6 +51,9 @@ pub struct Connector {
     memory: Arc<Mutex<Memory>>,
     tls: Arc<QuicClientConfig>,
     padding: Padding,
+    application: String,
+    policy: Option<Policy>,
+    homes: Homes,
 }
 
 impl Connector {
@@ -55,7 +64,9 @@ impl Connector {
     /// If the TLS settings lack the cipher suite of QUIC's initial packets.
     pub fn new(agent: Agent, mut tls: rustls::ClientConfig, padding: Padding) -> Result<Self, NoInitialCipherSuite> {
         tls.resumption = rustls::client::Resumption::disabled();
-        Ok(Self { agent, memory: Arc::default(), tls: Arc::new(QuicClientConfig::try_from(tls)?), padding })
+        let tls = Arc::new(QuicClientConfig::try_from(tls)?);
+        let (memory, application, homes) = (Arc::default(), choice::program(), Homes::default());
+        Ok(Self { agent, memory, tls, padding, application, policy: None, homes })
     }
 
     /// Connects from a fresh address; the session changes addresses as the server allows.
@@ -71,13 +82,36 @@ impl Connector {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Connects from a fresh address of the server's IP version.
+    /// What the application calls itself towards the agent, whose configuration may give it a policy of its own, and whose
+    /// status shows it: 1 to 64 characters. Without this it is the program's name.
+    #[must_use]
+    pub fn application(mut self, name: impl Into<String>) -> Self {
+        self.application = name.into();
+        self
+    }
+
+    /// Connections will follow this policy. Without this the agent is asked for one whenever a connection is opened.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// Connects from a fresh address of the server's IP version, or, if the policy is [`Policy::Never`], from the one that the
+    /// connector has already.
     ///
     /// # Errors
-    /// If there is no address, or the server cannot be reached or does not prove its name.
+    /// If the agent does not say which policy to follow, there is no address, or the server cannot be reached or does not prove its name.
     pub async fn connect(&self, server: SocketAddr, server_name: &str) -> Result<Hopping, ConnectError> {
         let version = if server.is_ipv6() { 6 } else { 4 };
-        let lease = self.agent.take(version, FIRST_ADDRESS_WAIT).await?;
+        let policy = match self.policy {
+            Some(policy) => policy,
+            None => choice::ask(&self.agent, &self.application, server, server_name).await?,
+        };
+        let lease = match policy {
+            Policy::Never => self.homes.take(&self.agent, version, FIRST_ADDRESS_WAIT).await?,
+            _ => self.agent.take(version, FIRST_ADDRESS_WAIT).await?.into(),
+        };
         let mut transport = quinn::TransportConfig::default();
         let room = u16::try_from(lease.mtu()).unwrap_or(u16::MAX).saturating_sub(HEADERS[usize::from(version == 6)]);
         let mut discovery = quinn::MtuDiscoveryConfig::default();
@@ -100,6 +134,7 @@ impl Connector {
         config.transport_config(Arc::new(transport));
         let connection = endpoint.connect_with(config, server, server_name)?.await?;
         let (agent, padding) = (self.agent.clone(), self.padding);
-        Ok(Hopping::start(Parts { agent, padding, version, connection, endpoint, sockets, issued, peer }))
+        let following = Following { application: self.application.clone(), policy };
+        Ok(Hopping::start(Parts { agent, padding, version, connection, endpoint, sockets, issued, peer }, following))
     }
 }

@@ -8,14 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, watch};
 
 use super::agent::{Agent, AgentError};
+use super::follow::{self, Following};
 use super::gate::{self, ClientIds, Evidence, Refusal, Reserve};
 use super::ids::Issued;
 use super::padding::Padding;
 use super::peer::Peer;
-use super::socket::Sockets;
+use super::socket::{Progress, Sockets};
+use super::tally::Tally;
 
 /// How long a hop waits for an address.
 const ADDRESS_WAIT: Duration = Duration::from_millis(100);
@@ -80,14 +82,17 @@ pub(crate) struct Parts {
     pub(crate) peer: Peer,
 }
 
-struct Inner {
-    parts: Parts,
+pub(super) struct Inner {
+    pub(super) parts: Parts,
     /// Held during a hop: one at a time.
     turn: Mutex<Turn>,
-    hops: AtomicU64,
+    pub(super) hops: AtomicU64,
     /// How many there may be.
     budget: AtomicU64,
     hopped: Notify,
+    pub(super) tally: Tally,
+    /// The connection is closed, and its policy no longer followed.
+    pub(super) unfollowed: Notify,
 }
 
 struct Turn {
@@ -101,7 +106,7 @@ struct Turn {
 pub struct Hopping(Arc<Inner>);
 
 impl Hopping {
-    pub(crate) fn start(parts: Parts) -> Self {
+    pub(super) fn start(parts: Parts, following: Following) -> Self {
         let turn =
             Mutex::new(Turn { reserve: Reserve::default(), client_ids: ClientIds::default(), last: Instant::now() });
         let inner = Arc::new(Inner {
@@ -110,8 +115,11 @@ impl Hopping {
             hops: AtomicU64::new(0),
             budget: AtomicU64::new(u64::MAX),
             hopped: Notify::new(),
+            tally: Tally::default(),
+            unfollowed: Notify::new(),
         });
         tokio::spawn(inner.clone().maintain());
+        tokio::spawn(follow::follow(inner.clone(), following));
         Self(inner)
     }
 
@@ -130,15 +138,25 @@ impl Hopping {
     }
 
     /// Closes the connection and waits until its last packet is out and late ones are answered: three probe timeouts.
-    pub async fn close(self) {
+    pub async fn close(&self) {
         self.0.parts.connection.close(quinn::VarInt::from_u32(0), b"");
-        self.0.parts.endpoint.wait_idle().await;
+        tokio::join!(self.0.parts.endpoint.wait_idle(), self.0.unfollowed.notified());
     }
 
     /// Where packets leave from.
     #[must_use]
     pub fn source(&self) -> Option<SocketAddr> {
         self.0.parts.sockets.current().map(|(source, _)| source)
+    }
+
+    /// Where packets left from after this hop, from the first on if there is none, and the hops' numbers.
+    pub(crate) fn sources_after(&self, hop: Option<u64>) -> Vec<(u64, SocketAddr)> {
+        self.0.parts.sockets.sources_after(hop)
+    }
+
+    /// Changes when packets begin to leave from another address, and may do so otherwise.
+    pub(crate) fn progress(&self) -> watch::Receiver<Progress> {
+        self.0.parts.sockets.progress()
     }
 
     /// What happened so far.
@@ -156,7 +174,15 @@ impl Drop for Hopping {
 }
 
 impl Inner {
-    async fn hop(&self) -> Result<SocketAddr, HopError> {
+    pub(super) async fn hop(&self) -> Result<SocketAddr, HopError> {
+        let outcome = self.try_hop().await;
+        if let Err(error) = &outcome {
+            self.tally.refused(error.name());
+        }
+        outcome
+    }
+
+    async fn try_hop(&self) -> Result<SocketAddr, HopError> {
         let mut turn = self.turn.lock().await;
         gate::check(&self.evidence(&mut turn))?;
         let parts = &self.parts;
@@ -166,7 +192,7 @@ impl Inner {
         let mut progress = parts.sockets.progress();
         let kept = progress.borrow().kept;
         parts.endpoint.rebind_abstract(Arc::new(socket))?;
-        parts.padding.send(&parts.connection);
+        self.tally.padded(parts.padding.send(&parts.connection));
         turn.last = Instant::now();
         let left = progress.wait_for(|progress| {
             progress.sending == generation || progress.kept > kept || progress.repeated == generation

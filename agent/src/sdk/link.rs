@@ -23,12 +23,22 @@ const LAST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_LIFETIME_MS: u64 = 24 * 3600 * 1000;
 
 type Answer = oneshot::Sender<Result<Taken, AgentError>>;
+type Asked = oneshot::Sender<Result<agent_message::Message, AgentError>>;
 
 /// What the application wants.
 #[derive(Debug)]
 pub(super) enum Order {
-    Take { version: u32, deadline: Instant, answer: Answer },
+    Take {
+        version: u32,
+        deadline: Instant,
+        answer: Answer,
+    },
     Return(IpAddr),
+    /// Anything with one answer.
+    Ask {
+        request: app_request::Request,
+        answer: Asked,
+    },
 }
 
 /// A take that is not answered yet.
@@ -43,6 +53,7 @@ enum Pending {
     Take(Wish),
     Return,
     Reclaim(Vec<IpAddr>),
+    Ask(Asked),
 }
 
 /// What is true across connections.
@@ -79,7 +90,7 @@ impl Link {
             let unanswered = self.pending.drain(..).filter_map(|pending| match pending {
                 Pending::Take(wish) => Some(wish),
                 // The next agent is not told of these.
-                Pending::Return | Pending::Reclaim(_) => None,
+                Pending::Return | Pending::Reclaim(_) | Pending::Ask(_) => None,
             });
             wishes = unanswered.collect();
             let Some(next) = self.reconnect(&mut wishes, &mut orders).await else { return };
@@ -107,6 +118,8 @@ impl Link {
                 order = orders.recv() => match order? {
                     Order::Take { version, deadline, answer } => wishes.push(Wish { version, deadline, answer }),
                     Order::Return(address) => { self.held.remove(&address); }
+                    // Whoever asked finds that there is no answer.
+                    Order::Ask { .. } => {}
                 },
                 () = tokio::time::sleep_until(wake.into()) => {
                     if attempt <= Instant::now() {
@@ -158,6 +171,7 @@ impl Link {
                         self.take(write, Wish { version, deadline, answer }).await?;
                     }
                     Some(Order::Return(address)) => self.give_back(write, address).await?,
+                    Some(Order::Ask { request, answer }) => self.ask(write, request, Pending::Ask(answer)).await?,
                     None => return Ok(()),
                 },
                 message = messages.recv() => match message {
@@ -238,6 +252,15 @@ impl Link {
             }
             (Some(Pending::Reclaim(asked)), Some(Refused(_))) => {
                 self.lose(asked.iter());
+                Ok(())
+            }
+            (Some(Pending::Ask(answer)), Some(message)) => {
+                let message = match message {
+                    Refused(refused) => Err(error(refused)),
+                    message => Ok(message),
+                };
+                // Whoever only tells something does not wait.
+                let _ = answer.send(message);
                 Ok(())
             }
             (_, None) => unexpected("message: missing or unknown"),

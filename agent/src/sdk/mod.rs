@@ -24,6 +24,10 @@
 //! [`quinn::Endpoint`] of its own, and a hop changes source address, UDP port and connection ID together, so that an observer sees
 //! unrelated flows; if it cannot, it does not happen and says why ([`Refusal`]).
 //!
+//! # When it hops
+//! A session when it is told to. A single connection when its [`Policy`](crate::policy::Policy) says so: the one that the agent's configuration has for this application and server, or
+//! [`Connector::policy`]. By default that is never, and [`Hopping::hop`] may be called at any time, as above.
+//!
 //! # What a hop costs
 //! Until the server has validated the new path it may send three times what it got from there (RFC 9000 §8.1), so a bare hop
 //! delays the next reply by one round trip. [`Padding`] buys that credit with two full-size packets; hopping [`EARLY`] after
@@ -36,19 +40,23 @@
 //! that it did not. A session finds out what a server puts up with while no request depends on it.
 
 mod agent;
+mod choice;
 mod class;
 mod connector;
+mod follow;
 mod gate;
 mod hopping;
 mod http3;
 mod ids;
 mod ledger;
 mod link;
+mod meter;
 mod padding;
 mod peer;
 mod repeat;
 mod session;
 mod socket;
+mod tally;
 
 pub use agent::{Agent, AgentError, Lease, Outage};
 pub use class::Class;
@@ -58,6 +66,7 @@ pub use hopping::{HopError, Hopping, Stats};
 pub use http3::{Http3, Http3Error, Reply, Sender};
 pub use padding::Padding;
 pub use session::{Moved, Ride, Session, SessionError, SessionStats};
+pub(crate) use socket::Progress;
 
 /// When to hop after a request was sent, if the reply is not there before.
 pub const EARLY: std::time::Duration = std::time::Duration::from_millis(3);

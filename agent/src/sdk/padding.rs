@@ -15,12 +15,12 @@ pub enum Padding {
 }
 
 impl Padding {
-    /// Queues padding. Without stream or flow-control credit there is none.
-    pub(crate) fn send(self, connection: &quinn::Connection) {
+    /// Queues padding, and says how many bytes. Without stream or flow-control credit there is none.
+    pub(crate) fn send(self, connection: &quinn::Connection) -> usize {
         if self == Self::None {
-            return;
+            return 0;
         }
-        let Some(Ok(mut stream)) = connection.open_uni().now_or_never() else { return };
+        let Some(Ok(mut stream)) = connection.open_uni().now_or_never() else { return 0 };
         let mut bytes = vec![0; AMOUNT];
         rand::fill(bytes.as_mut_slice());
         // 0x1f × N + 0x21 as a varint of four bytes.
@@ -28,7 +28,8 @@ impl Padding {
         bytes[..4].copy_from_slice(&(kind | 0x8000_0000).to_be_bytes());
         // Urgent data goes first.
         let _ = stream.set_priority(-1);
-        let _ = stream.write(&bytes).now_or_never();
+        let written = stream.write(&bytes).now_or_never();
         let _ = stream.finish();
+        written.and_then(Result::ok).unwrap_or(0)
     }
 }

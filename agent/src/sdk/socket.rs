@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, Runtime as _, UdpPoller};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::agent::Lease;
 use super::class::Proof;
@@ -29,7 +29,9 @@ const BIND_ATTEMPTS: usize = 16;
 struct Member {
     generation: u64,
     socket: Arc<dyn AsyncUdpSocket>,
-    lease: Lease,
+    lease: Arc<Lease>,
+    /// Something left from it, or nothing was to leave from another before.
+    sent: bool,
     /// When a newer socket sent first.
     left: Option<Instant>,
 }
@@ -40,6 +42,8 @@ struct State {
     ports: HashSet<u16>,
     progress: watch::Sender<Progress>,
     proof: watch::Sender<Proof>,
+    traffic: Arc<Notify>,
+    duplicate_bytes: u64,
 }
 
 /// All sockets of one connection, with the addresses they are bound to.
@@ -74,6 +78,8 @@ impl Sockets {
             ports: HashSet::new(),
             progress,
             proof: watch::Sender::default(),
+            traffic: Arc::default(),
+            duplicate_bytes: 0,
         };
         Arc::new(Self(Mutex::new(state)))
     }
@@ -83,7 +89,8 @@ impl Sockets {
     }
 
     /// Binds a socket to the address and a port not used before; new connection IDs will leave from it.
-    pub(crate) fn add(self: &Arc<Self>, lease: Lease) -> io::Result<HopSocket> {
+    pub(crate) fn add(self: &Arc<Self>, lease: impl Into<Arc<Lease>>) -> io::Result<HopSocket> {
+        let lease = lease.into();
         let mut state = self.lock();
         if state.ports.len() >= REMEMBERED_PORTS {
             state.ports.clear();
@@ -91,7 +98,7 @@ impl Sockets {
         let (socket, local) = bind(lease.address(), &mut state.ports)?;
         let socket = quinn::TokioRuntime.wrap_udp_socket(socket)?;
         let generation = if state.members.is_empty() { 0 } else { state.ledger.hop() };
-        state.members.push(Member { generation, socket: socket.clone(), lease, left: None });
+        state.members.push(Member { generation, socket: socket.clone(), lease, sent: generation == 0, left: None });
         Ok(HopSocket { sockets: self.clone(), own: socket, generation, local })
     }
 
@@ -111,6 +118,15 @@ impl Sockets {
         Some((member.socket.local_addr().ok()?, member.lease.expired()))
     }
 
+    /// The addresses that packets left from after those of this generation, and their generations, as far as they are still kept.
+    pub(crate) fn sources_after(&self, generation: Option<u64>) -> Vec<(u64, SocketAddr)> {
+        let state = self.lock();
+        let younger =
+            |member: &&Member| member.sent && generation.is_none_or(|generation| member.generation > generation);
+        let source = |member: &Member| Some((member.generation, member.socket.local_addr().ok()?));
+        state.members.iter().filter(younger).filter_map(source).collect()
+    }
+
     pub(crate) fn ids(&self) -> Ids {
         let state = self.lock();
         let ledger = &state.ledger;
@@ -125,6 +141,16 @@ impl Sockets {
     /// Follows whether the server follows.
     pub(crate) fn proof(&self) -> watch::Receiver<Proof> {
         self.lock().proof.subscribe()
+    }
+
+    /// What was sent a second time in case the first is lost, bytes.
+    pub(crate) fn duplicate_bytes(&self) -> u64 {
+        self.lock().duplicate_bytes
+    }
+
+    /// Notified when datagrams go out or come in.
+    pub(crate) fn traffic(&self) -> Arc<Notify> {
+        self.lock().traffic.clone()
     }
 
     /// Follows the hops.
@@ -191,6 +217,7 @@ impl AsyncUdpSocket for HopSocket {
     fn try_send(&self, transmit: &Transmit) -> io::Result<()> {
         let mut state = self.sockets.lock();
         let state = &mut *state;
+        state.traffic.notify_one();
         match state.ledger.route(transmit.contents) {
             Route::Newest { first, twice } => {
                 if first {
@@ -199,13 +226,16 @@ impl AsyncUdpSocket for HopSocket {
                     for member in state.members.iter_mut().filter(|member| member.generation < newest) {
                         member.left.get_or_insert(now);
                     }
+                    if let Some(newest) = state.members.last_mut() {
+                        newest.sent = true;
+                    }
                     state.progress.send_modify(|progress| progress.sending = newest);
                 }
                 let Some(newest) = state.members.last() else { return Ok(()) };
                 state.proof.send_if_modified(|proof| proof.sends(newest.generation, Instant::now()));
                 newest.socket.try_send(transmit)?;
-                if twice {
-                    let _ = newest.socket.try_send(transmit);
+                if twice && newest.socket.try_send(transmit).is_ok() {
+                    state.duplicate_bytes += transmit.contents.len() as u64;
                 }
                 Ok(())
             }
@@ -235,7 +265,7 @@ impl AsyncUdpSocket for HopSocket {
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
         let mut state = self.sockets.lock();
-        let State { ledger, members, proof, .. } = &mut *state;
+        let State { ledger, members, proof, traffic, .. } = &mut *state;
         if self.generation != ledger.newest() {
             return Poll::Pending;
         }
@@ -243,6 +273,7 @@ impl AsyncUdpSocket for HopSocket {
             match member.socket.poll_recv(cx, bufs, meta) {
                 Poll::Ready(Ok(count)) => {
                     proof.send_if_modified(|proof| proof.hears(member.generation, Instant::now()));
+                    traffic.notify_one();
                     for (buffer, meta) in bufs.iter().zip(meta.iter()).take(count) {
                         ledger.received(member.generation, &buffer[..meta.len.min(buffer.len())]);
                     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use mimiq_agent::address::IpVersion;
 use mimiq_agent::daemon::{Daemon, Event};
 use mimiq_agent::local;
+use mimiq_agent::policy::Rules;
 use mimiq_agent::session::Request;
 use mimiq_agent::stock::{Grant, Marks};
 use tokio::sync::{Notify, mpsc};
@@ -25,12 +26,16 @@ pub(crate) struct TestAgent {
 impl TestAgent {
     /// With addresses of 127.0.0.0/8, not the same ones in two runs.
     pub(crate) fn start(lifetime: Duration) -> Self {
-        let first = Ipv4Addr::from_bits(u32::from(Ipv4Addr::new(127, 1, 0, 0)) + rand::random_range(0..0x40_0000));
-        Self::start_at(first.into(), lifetime)
+        Self::start_at(somewhere(), lifetime)
     }
 
     /// With addresses from `first` on.
     pub(crate) fn start_at(first: IpAddr, lifetime: Duration) -> Self {
+        Self::start_with(first, lifetime, Rules::default())
+    }
+
+    /// With rules for policies, too.
+    pub(crate) fn start_with(first: IpAddr, lifetime: Duration, rules: Rules) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("agent.sock");
         let listener = local::bind(&socket).unwrap();
@@ -61,8 +66,8 @@ impl TestAgent {
             }
         });
         tokio::spawn(async move {
-            let mut daemon = Daemon::new(&[(IpVersion::from(first), Marks { low: 8, high: 32 })], None, requests);
-            daemon.serve(inbox).await;
+            let stocks = [(IpVersion::from(first), Marks { low: 8, high: 32 })];
+            Daemon::new(&stocks, None, requests).with_rules(rules).serve(inbox).await;
         });
         let connected = events.clone();
         tokio::spawn(async move { connected.send(Event::Connected).await });
@@ -73,6 +78,11 @@ impl TestAgent {
     pub(crate) async fn back(&self) {
         self.came_back.notified().await;
     }
+}
+
+/// An address of 127.0.0.0/8 with many after it.
+pub(crate) fn somewhere() -> IpAddr {
+    Ipv4Addr::from_bits(u32::from(Ipv4Addr::new(127, 1, 0, 0)) + rand::random_range(0..0x40_0000)).into()
 }
 
 fn after(address: IpAddr) -> IpAddr {

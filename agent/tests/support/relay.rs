@@ -27,12 +27,15 @@ pub(crate) struct Sightings {
     pub(crate) handshakes: BTreeSet<SocketAddr>,
     /// Client sources in the order of appearance.
     pub(crate) sources: Vec<SocketAddr>,
+    /// How many datagrams each of them sent and got.
+    pub(crate) packets: HashMap<SocketAddr, u64>,
     /// Datagrams from a source after a later one appeared.
     pub(crate) late: usize,
 }
 
 impl Sightings {
     fn note(&mut self, up: bool, client: SocketAddr, datagram: &[u8]) {
+        *self.packets.entry(client).or_default() += 1;
         if up && self.sources.last() != Some(&client) {
             if self.sources.contains(&client) {
                 self.late += 1;

@@ -4,7 +4,9 @@ use std::{net::Ipv6Addr, path::Path};
 
 use mimiq_api::{
     framing,
-    local::{AgentMessage, AppRequest, Returned, Taken, agent_message::Message, app_request::Request},
+    local::{
+        AgentMessage, AppRequest, Chosen, Reported, Returned, Taken, agent_message::Message, app_request::Request,
+    },
 };
 use tokio::net::{UnixListener, UnixStream};
 
@@ -29,7 +31,9 @@ async fn answer(mut stream: UnixStream, addresses: &mut impl Iterator<Item = Ipv
                 Message::Taken(Taken { address, lifetime_ms: 3_600_000, mtu: 1500 })
             }),
             Some(Request::Return(_)) => Some(Message::Returned(Returned {})),
-            Some(Request::Reclaim(_)) | None => None,
+            Some(Request::Choose(_)) => Some(Message::Chosen(Chosen { policy: "per_connection".into() })),
+            Some(Request::Report(_)) => Some(Message::Reported(Reported {})),
+            Some(Request::GetStatus(_) | Request::Reclaim(_)) | None => None,
         };
         framing::write(&mut stream, &AgentMessage { message }).await?;
     }

@@ -34,7 +34,7 @@ impl Client {
     /// Writes a batch; an error if anything is refused.
     pub(super) async fn write(&mut self, operations: &[Operation]) -> anyhow::Result<()> {
         match self {
-            Self::Own(connection) => match connection.write(operations).await?.into_iter().flatten().next() {
+            Self::Own(connection) => match connection.writer().write(operations).await?.into_iter().flatten().next() {
                 Some((code, message)) => Err(anyhow!("{code:?}: {message}")),
                 None => Ok(()),
             },

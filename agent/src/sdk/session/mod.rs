@@ -16,6 +16,7 @@ use super::class::{self, Class, Key, Step};
 use super::connector::{ConnectError, Connector};
 use super::gate::Refusal;
 use super::hopping::{HopError, Hopping};
+use crate::policy::Policy;
 
 pub use slot::Ride;
 
@@ -90,6 +91,8 @@ struct State {
 impl Session {
     pub(crate) async fn open(connector: Connector, server: SocketAddr, name: &str) -> Result<Self, ConnectError> {
         let key = (server, name.to_owned());
+        // The session hops, not its connections.
+        let connector = connector.policy(Policy::PerConnection);
         let first = connect(&connector, &key).await?;
         let slots = Arc::new(Slots::default());
         let state = Mutex::new(State { current: slots.add(first), standby: None, due: false });
