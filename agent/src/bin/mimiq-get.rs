@@ -38,6 +38,9 @@ struct Arguments {
     /// Hop once in so many requests.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "no_hop")]
     hop_every: u32,
+    /// Change connections where the server does not allow a hop, or would stall.
+    #[arg(long, conflicts_with_all = ["no_hop", "policy"])]
+    rollover: bool,
     /// Stay at the first address.
     #[arg(long)]
     no_hop: bool,
@@ -108,7 +111,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<bool> {
         policy,
         label: arguments.label,
     };
-    let report = get::run(options).await?;
+    let report = if arguments.rollover { get::over_session::run(options).await? } else { get::run(options).await? };
     let json = serde_json::to_string_pretty(&report)?;
     match arguments.report {
         Some(path) => std::fs::write(&path, json).with_context(|| format!("report: {}", path.display()))?,

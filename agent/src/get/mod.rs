@@ -1,5 +1,6 @@
 //! The HTTP/3 client behind `mimiq-get`: sequential requests on one connection that hops by a policy.
 
+pub mod over_session;
 mod report;
 
 use std::net::SocketAddr;

@@ -13,8 +13,10 @@ pub struct Report {
     pub client: String,
     /// Each request, in order.
     pub requests: Vec<RequestReport>,
-    /// Each hop, in order.
+    /// Each hop within a connection, in order.
     pub hops: Vec<HopReport>,
+    /// Each time that a new connection took over, in order.
+    pub rollovers: Vec<HopReport>,
     /// Each address, in the order of first use.
     pub addresses: Vec<AddressReport>,
     /// How many hops did not happen, by reason.
@@ -30,6 +32,8 @@ pub struct RequestReport {
     pub started_unix_ns: u64,
     /// Until the last byte of the reply, microseconds.
     pub latency_us: u64,
+    /// The address that it left from; none if it failed.
+    pub address: Option<IpAddr>,
     /// The HTTP status; 0 if there was none.
     pub status: u16,
     /// The reply's body, bytes.
@@ -40,7 +44,7 @@ pub struct RequestReport {
     pub error: Option<String>,
 }
 
-/// One hop.
+/// One hop, or a new connection's beginning.
 #[derive(Debug, Serialize)]
 pub struct HopReport {
     /// When, nanoseconds since the Unix epoch.
@@ -73,8 +77,15 @@ pub struct Summary {
     pub requests: usize,
     /// Of those, failed.
     pub failed: usize,
+    /// How the client may change its address with the server, as far as it is known: `unknown(N)`, `full`, `forbidding`, or
+    /// `capped(N)` after N hops in a connection; absent for a single connection.
+    pub class: Option<String>,
     /// Hops made.
     pub hops: usize,
+    /// Hops within connections, by the SDK's count.
+    pub migrations: u64,
+    /// Connections that took over from another, by the SDK's count.
+    pub rollovers: u64,
     /// Median latency of those that did not fail, microseconds.
     pub median_us: u64,
     /// 99th percentile (nearest rank), microseconds.
@@ -104,7 +115,10 @@ impl Report {
         self.summary = Summary {
             requests: self.requests.len(),
             failed: self.requests.iter().filter(|request| !request.ok).count(),
+            class: None,
             hops: self.hops.len(),
+            migrations: self.hops.len() as u64,
+            rollovers: self.rollovers.len() as u64,
             median_us: percentile(&latencies, 50),
             p99_us: percentile(&latencies, 99),
             links_seen,

@@ -2,18 +2,20 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use quinn::crypto::rustls::{NoInitialCipherSuite, QuicClientConfig};
 
 use super::agent::{Agent, AgentError};
 use super::choice::{self, Homes};
+use super::class::Memory;
 use super::follow::Following;
 use super::hopping::{Hopping, Parts};
 use super::ids::{Issued, ResetTokens};
 use super::padding::Padding;
 use super::peer::Peer;
+use super::session::Session;
 use super::socket::Sockets;
 use crate::policy::Policy;
 
@@ -42,10 +44,11 @@ pub enum ConnectError {
     Connection(#[from] quinn::ConnectionError),
 }
 
-/// Opens connections; each has its own endpoint and starts from an address of its own.
+/// Opens connections; each has its own endpoint and starts from an address of its own. Clones share what they learn of servers.
 #[derive(Clone)]
 pub struct Connector {
     agent: Agent,
+    memory: Arc<Mutex<Memory>>,
     tls: Arc<QuicClientConfig>,
     padding: Padding,
     application: String,
@@ -54,13 +57,29 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Connections will use these TLS settings (with ALPN).
+    /// Connections will use these TLS settings (with ALPN), but resume no TLS session: a ticket that was given to one address
+    /// and comes back from another links the two.
     ///
     /// # Errors
     /// If the TLS settings lack the cipher suite of QUIC's initial packets.
-    pub fn new(agent: Agent, tls: rustls::ClientConfig, padding: Padding) -> Result<Self, NoInitialCipherSuite> {
+    pub fn new(agent: Agent, mut tls: rustls::ClientConfig, padding: Padding) -> Result<Self, NoInitialCipherSuite> {
+        tls.resumption = rustls::client::Resumption::disabled();
         let tls = Arc::new(QuicClientConfig::try_from(tls)?);
-        Ok(Self { agent, tls, padding, application: choice::program(), policy: None, homes: Homes::default() })
+        let (memory, application, homes) = (Arc::default(), choice::program(), Homes::default());
+        Ok(Self { agent, memory, tls, padding, application, policy: None, homes })
+    }
+
+    /// Connects from a fresh address; the session changes addresses as the server allows.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn session(&self, server: SocketAddr, server_name: &str) -> Result<Session, ConnectError> {
+        Session::open(self.clone(), server, server_name).await
+    }
+
+    /// What is known of servers.
+    pub(crate) fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the application calls itself towards the agent, whose configuration may give it a policy of its own, and whose
@@ -110,6 +129,7 @@ impl Connector {
         let endpoint = quinn::Endpoint::new_with_abstract_socket(endpoint_config, None, Arc::new(socket), runtime)?;
 
         let peer = Peer::default();
+        // Its store of address validation tokens (RFC 9000 §8.1.3) is its own, so that none is used for another connection.
         let mut config = quinn::ClientConfig::new(peer.watch(self.tls.clone()));
         config.transport_config(Arc::new(transport));
         let connection = endpoint.connect_with(config, server, server_name)?.await?;

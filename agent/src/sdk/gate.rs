@@ -18,6 +18,9 @@ pub enum Refusal {
     /// The server issued a connection ID that it had issued before: nothing leaves with it, and another hop follows.
     #[error("the server repeated a connection ID")]
     RepeatedServerId,
+    /// The server is not known to follow once more in this connection.
+    #[error("the server is not known to follow to one more address")]
+    NotProven,
     /// The connection is closed.
     #[error("the connection is closed")]
     Closed,
@@ -33,6 +36,7 @@ impl Refusal {
             Self::NoSpareServerId => "no_spare_server_id",
             Self::NoSpareClientId => "no_spare_client_id",
             Self::RepeatedServerId => "repeated_server_id",
+            Self::NotProven => "not_proven",
             Self::Closed => "closed",
         }
     }
@@ -105,6 +109,8 @@ pub(crate) struct Evidence {
     pub(crate) closed: bool,
     pub(crate) confirmed: bool,
     pub(crate) forbidden: bool,
+    /// Hops that are still known to do no harm.
+    pub(crate) budget: u64,
     /// Unused connection IDs from the server.
     pub(crate) server_ids: u64,
     /// Connection IDs from the client that the server has not used.
@@ -119,6 +125,8 @@ pub(crate) fn check(evidence: &Evidence) -> Result<(), Refusal> {
         Err(Refusal::HandshakeNotConfirmed)
     } else if evidence.forbidden {
         Err(Refusal::MigrationForbidden)
+    } else if evidence.budget == 0 {
+        Err(Refusal::NotProven)
     } else if evidence.server_ids == 0 {
         Err(Refusal::NoSpareServerId)
     } else if evidence.client_ids == 0 {
@@ -136,12 +144,14 @@ mod tests {
 
     #[test]
     fn each_missing_condition_has_its_name() {
-        let good = Evidence { closed: false, confirmed: true, forbidden: false, server_ids: 1, client_ids: 1 };
+        let good =
+            Evidence { closed: false, confirmed: true, forbidden: false, budget: 1, server_ids: 1, client_ids: 1 };
         assert_eq!(check(&good), Ok(()));
         for (evidence, refusal) in [
             (Evidence { closed: true, ..good }, Refusal::Closed),
             (Evidence { confirmed: false, ..good }, Refusal::HandshakeNotConfirmed),
             (Evidence { forbidden: true, ..good }, Refusal::MigrationForbidden),
+            (Evidence { budget: 0, ..good }, Refusal::NotProven),
             (Evidence { server_ids: 0, ..good }, Refusal::NoSpareServerId),
             (Evidence { client_ids: 0, ..good }, Refusal::NoSpareClientId),
         ] {

@@ -1,5 +1,7 @@
 //! A connection that can hop.
 
+mod server;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -85,6 +87,8 @@ pub(super) struct Inner {
     /// Held during a hop: one at a time.
     turn: Mutex<Turn>,
     pub(super) hops: AtomicU64,
+    /// How many there may be.
+    budget: AtomicU64,
     hopped: Notify,
     pub(super) tally: Tally,
     /// The connection is closed, and its policy no longer followed.
@@ -109,6 +113,7 @@ impl Hopping {
             parts,
             turn,
             hops: AtomicU64::new(0),
+            budget: AtomicU64::new(u64::MAX),
             hopped: Notify::new(),
             tally: Tally::default(),
             unfollowed: Notify::new(),
@@ -220,6 +225,7 @@ impl Inner {
             closed: parts.connection.close_reason().is_some(),
             confirmed: frames.handshake_done > 0,
             forbidden: parts.peer.forbids_migration(),
+            budget: self.budget.load(Ordering::Relaxed).saturating_sub(self.hops.load(Ordering::Relaxed)),
             server_ids: turn.reserve.spare(),
             client_ids: turn.client_ids.spare(parts.issued.count(arrived), parts.peer.id_limit(), ids.moves),
         }

@@ -82,6 +82,11 @@ impl Ledger {
         self.sending
     }
 
+    /// The length of the server's connection IDs.
+    pub(crate) fn id_length(&self) -> usize {
+        self.id_length
+    }
+
     /// How many of the server's connection IDs were sent to after the handshake's.
     pub(crate) fn server_ids_used(&self) -> u64 {
         self.server_ids_used

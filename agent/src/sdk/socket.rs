@@ -15,13 +15,15 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::{Notify, watch};
 
 use super::agent::Lease;
+use super::class::Proof;
 use super::ids::ResetTokens;
 use super::ledger::{Ledger, Route};
 
-/// Linux's own range for ephemeral ports, so that the client's do not stand out.
-const PORTS: std::ops::RangeInclusive<u16> = 32768..=60999;
+/// What Linux's own range for ephemeral ports has in common with IANA's dynamic ports, which others use. The client's do not stand
+/// out, and stay in one of IANA's ranges: s2n-quic takes a change between them for an attack.
+const PORTS: std::ops::RangeInclusive<u16> = 49152..=60999;
 /// How many ports one connection avoids at most: after that the oldest are long forgotten.
-const REMEMBERED_PORTS: usize = 20_000;
+const REMEMBERED_PORTS: usize = 8_000;
 const BIND_ATTEMPTS: usize = 16;
 
 struct Member {
@@ -39,6 +41,7 @@ struct State {
     members: Vec<Member>,
     ports: HashSet<u16>,
     progress: watch::Sender<Progress>,
+    proof: watch::Sender<Proof>,
     traffic: Arc<Notify>,
     duplicate_bytes: u64,
 }
@@ -60,6 +63,7 @@ pub(crate) struct Progress {
 /// What is known of connection IDs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ids {
+    pub(crate) server_length: usize,
     pub(crate) server_used: u64,
     pub(crate) moves: u64,
     pub(crate) links_seen: u64,
@@ -68,8 +72,15 @@ pub(crate) struct Ids {
 impl Sockets {
     pub(crate) fn new(resets: ResetTokens) -> Arc<Self> {
         let (progress, _) = watch::channel(Progress::default());
-        let (ledger, traffic) = (Ledger::new(resets), Arc::default());
-        let state = State { ledger, members: Vec::new(), ports: HashSet::new(), progress, traffic, duplicate_bytes: 0 };
+        let state = State {
+            ledger: Ledger::new(resets),
+            members: Vec::new(),
+            ports: HashSet::new(),
+            progress,
+            proof: watch::Sender::default(),
+            traffic: Arc::default(),
+            duplicate_bytes: 0,
+        };
         Arc::new(Self(Mutex::new(state)))
     }
 
@@ -119,7 +130,17 @@ impl Sockets {
     pub(crate) fn ids(&self) -> Ids {
         let state = self.lock();
         let ledger = &state.ledger;
-        Ids { server_used: ledger.server_ids_used(), moves: ledger.moves(), links_seen: ledger.links_seen() }
+        Ids {
+            server_length: ledger.id_length(),
+            server_used: ledger.server_ids_used(),
+            moves: ledger.moves(),
+            links_seen: ledger.links_seen(),
+        }
+    }
+
+    /// Follows whether the server follows.
+    pub(crate) fn proof(&self) -> watch::Receiver<Proof> {
+        self.lock().proof.subscribe()
     }
 
     /// What was sent a second time in case the first is lost, bytes.
@@ -211,6 +232,7 @@ impl AsyncUdpSocket for HopSocket {
                     state.progress.send_modify(|progress| progress.sending = newest);
                 }
                 let Some(newest) = state.members.last() else { return Ok(()) };
+                state.proof.send_if_modified(|proof| proof.sends(newest.generation, Instant::now()));
                 newest.socket.try_send(transmit)?;
                 if twice && newest.socket.try_send(transmit).is_ok() {
                     state.duplicate_bytes += transmit.contents.len() as u64;
@@ -243,13 +265,14 @@ impl AsyncUdpSocket for HopSocket {
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
         let mut state = self.sockets.lock();
-        let State { ledger, members, traffic, .. } = &mut *state;
+        let State { ledger, members, proof, traffic, .. } = &mut *state;
         if self.generation != ledger.newest() {
             return Poll::Pending;
         }
         for member in members.iter().rev() {
             match member.socket.poll_recv(cx, bufs, meta) {
                 Poll::Ready(Ok(count)) => {
+                    proof.send_if_modified(|proof| proof.hears(member.generation, Instant::now()));
                     traffic.notify_one();
                     for (buffer, meta) in bufs.iter().zip(meta.iter()).take(count) {
                         ledger.received(member.generation, &buffer[..meta.len.min(buffer.len())]);

@@ -3,5 +3,7 @@
 #![allow(dead_code, reason = "each test uses some of it")]
 
 pub(crate) mod agent;
+pub(crate) mod caddy;
 pub(crate) mod relay;
+pub(crate) mod s2n;
 pub(crate) mod server;

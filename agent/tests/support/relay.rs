@@ -10,12 +10,19 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+/// The length of the client's connection IDs.
 const ID_LENGTH: usize = 8;
 
 #[derive(Default)]
 pub(crate) struct Sightings {
-    /// Connection IDs of short headers, by direction, and the client addresses they were seen at.
+    /// The length of the server's, from its handshakes.
+    server_id_length: usize,
+    /// Connection IDs, by direction, and the client addresses they were seen at.
     pub(crate) ids: BTreeMap<(bool, Vec<u8>), BTreeSet<SocketAddr>>,
+    /// How many handshakes came with an address validation token (RFC 9000 §8.1): it was given to another address.
+    tokens: usize,
+    /// From now on the server follows to no new address: only a handshake may come from one.
+    pub(crate) follows_no_more: bool,
     /// Client addresses that long headers were seen at.
     pub(crate) handshakes: BTreeSet<SocketAddr>,
     /// Client sources in the order of appearance.
@@ -38,23 +45,52 @@ impl Sightings {
         }
         if datagram[0] & 0x80 != 0 {
             self.handshakes.insert(client);
-        } else if let Some(id) = datagram.get(1..=ID_LENGTH) {
+            let (to, from) = long_header_ids(datagram);
+            if !up {
+                self.server_id_length = from.len();
+            }
+            self.note_id(up, to, client);
+            self.note_id(!up, from, client);
+            // An initial packet; its token's length comes after the IDs.
+            if up && datagram[0] & 0x30 == 0 && datagram[7 + to.len() + from.len()] != 0 {
+                self.tokens += 1;
+            }
+        } else if let Some(id) = datagram.get(1..=if up { self.server_id_length } else { ID_LENGTH }) {
+            self.note_id(up, id, client);
+        }
+    }
+
+    fn note_id(&mut self, up: bool, id: &[u8], client: SocketAddr) {
+        if !id.is_empty() {
             self.ids.entry((up, id.to_vec())).or_default().insert(client);
         }
     }
 
-    /// Fails if two addresses can be linked by a connection ID, a port, or a handshake.
+    /// Fails if two addresses of one connection can be linked by a connection ID, a port, or a handshake.
     pub(crate) fn assert_unlinkable(&self) {
+        assert_eq!(self.handshakes.len(), 1, "handshake at {:?}", self.handshakes);
+        assert_eq!(self.late, 0, "an old address sent again");
+        let ports: BTreeSet<u16> = self.sources.iter().map(SocketAddr::port).collect();
+        assert_eq!(ports.len(), self.sources.len(), "a port was used twice");
+        self.assert_unlinked();
+    }
+
+    /// Fails if two addresses of any connections can be linked by a connection ID.
+    pub(crate) fn assert_unlinked(&self) {
         for ((up, id), at) in &self.ids {
             assert_eq!(at.len(), 1, "{} ID {id:02x?} seen at {at:?}", if *up { "server's" } else { "client's" });
         }
-        assert_eq!(self.handshakes.len(), 1, "handshake at {:?}", self.handshakes);
-        let ports: BTreeSet<u16> = self.sources.iter().map(SocketAddr::port).collect();
         let addresses: BTreeSet<IpAddr> = self.sources.iter().map(SocketAddr::ip).collect();
-        assert_eq!(ports.len(), self.sources.len(), "a port was used twice");
         assert_eq!(addresses.len(), self.sources.len(), "an address was used twice");
-        assert_eq!(self.late, 0, "an old address sent again");
+        assert_eq!(self.tokens, 0, "handshakes with a token");
     }
+}
+
+/// Where a packet goes and where it comes from (RFC 9000 §17.2).
+fn long_header_ids(datagram: &[u8]) -> (&[u8], &[u8]) {
+    let to_length = usize::from(datagram[5]);
+    let (to, rest) = datagram[6..].split_at(to_length);
+    (to, &rest[1..][..usize::from(rest[0])])
 }
 
 /// Starts a relay to `server` that delays by `one_way`; `lose` says which datagrams (direction, number) are lost.
@@ -76,7 +112,8 @@ pub(crate) async fn start(
             let datagram = buffer[..length].to_vec();
             seen.lock().unwrap().note(true, client, &datagram);
             count += 1;
-            if lose(true, count) {
+            let followed = datagram[0] & 0x80 != 0 || !seen.lock().unwrap().follows_no_more;
+            if lose(true, count) || !(paths.contains_key(&client) || followed) {
                 continue;
             }
             let path =
@@ -99,7 +136,8 @@ fn path(
     let (up, mut upward) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
     let (down, mut downward) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
     tokio::spawn(async move {
-        let back = Arc::new(UdpSocket::bind((client.ip(), 0)).await.unwrap());
+        // The client's own port is taken. This one is of the same of IANA's ranges, which matters to s2n-quic.
+        let back = Arc::new(UdpSocket::bind((client.ip(), client.port() ^ 1)).await.unwrap());
         back.connect(server).await.unwrap();
         let receiving = back.clone();
         tokio::spawn(async move {
