@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::proxy::ProxyConfig;
+
 /// The largest stock worth configuring: more would only expire.
 const LARGEST_STOCK: u32 = 4096;
 
@@ -26,6 +28,9 @@ pub struct Config {
     /// Where Prometheus may scrape; nowhere if absent.
     #[serde(default)]
     pub metrics: Option<SocketAddr>,
+    /// A proxy for applications that know nothing of mimiq; none if absent.
+    #[serde(default)]
+    pub proxy: Option<ProxyConfig>,
 }
 
 /// PEM files.
@@ -121,7 +126,7 @@ impl Config {
                 return refuse(high, &stock.high, &format!("at most {LARGEST_STOCK}"));
             }
         }
-        Ok(())
+        self.proxy.as_ref().map_or(Ok(()), ProxyConfig::check)
     }
 }
 

@@ -7,6 +7,7 @@ pub mod daemon;
 pub mod get;
 pub mod local;
 pub mod netlink;
+pub mod proxy;
 pub mod reply;
 pub mod sdk;
 pub mod session;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use clap::Parser;
+use mimiq_agent::proxy::Proxy;
 use mimiq_agent::{config::Config, daemon, session, telemetry};
 use mimiq_daemon::{Command, ConfigCommand, Logs};
 
@@ -17,7 +18,8 @@ struct Arguments {
     logs: Logs,
 }
 
-#[tokio::main(flavor = "current_thread")]
+// The proxy encrypts; the daemon does not wait for it.
+#[tokio::main(worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     match arguments.command {
@@ -28,6 +30,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Config(ConfigCommand::Check { file }) => {
             let config = Config::load(&file)?;
             session::client_config(&config.pki)?;
+            config.proxy.as_ref().map(Proxy::check).transpose()?;
             println!("{}: valid", file.display());
             Ok(())
         }
@@ -40,5 +43,14 @@ async fn run(path: &Path) -> anyhow::Result<()> {
         telemetry::serve(address).with_context(|| format!("metrics: {address}"))?;
     }
     let stop = mimiq_daemon::stop_signal()?;
+    let proxy = config.proxy.as_ref().map(|proxy| Proxy::start(proxy, &config.socket)).transpose()?;
+    let proxy = proxy.map(|proxy| tokio::spawn(proxy.run()));
+    let stop = async {
+        stop.await;
+        // Its connections end while their addresses are still theirs.
+        if let Some(proxy) = &proxy {
+            proxy.abort();
+        }
+    };
     Ok(daemon::run(config, stop).await?)
 }

@@ -22,6 +22,8 @@ pub(crate) struct Sightings {
     pub(crate) sources: Vec<SocketAddr>,
     /// Datagrams from a source after a later one appeared.
     pub(crate) late: usize,
+    /// Nothing goes through any more.
+    pub(crate) cut: bool,
 }
 
 impl Sightings {
@@ -73,7 +75,7 @@ pub(crate) async fn start(
             let datagram = buffer[..length].to_vec();
             seen.lock().unwrap().note(true, client, &datagram);
             count += 1;
-            if lose(true, count) {
+            if lose(true, count) || seen.lock().unwrap().cut {
                 continue;
             }
             let path =
