@@ -11,7 +11,7 @@ use mimiq_agent::get::{self, HopPolicy, Options, Report, Timing};
 use mimiq_agent::sdk::{Agent, Connector, HopError, Padding};
 use support::agent::TestAgent;
 use support::relay;
-use support::server::{Aioquic, Identity, quinn_server};
+use support::server::{Aioquic, Identity, quinn_server, quinn_server_that_repeats_ids};
 
 fn options(agent: &TestAgent, identity: &Identity, server: SocketAddr, policy: HopPolicy) -> Options {
     Options {
@@ -118,17 +118,41 @@ async fn hops_faster_than_a_round_trip_with_aioquic() {
     hops_faster_than_a_round_trip(&identity, server.address, nothing_lost).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn requests_survive_loss() {
+async fn requests_survive_loss(lose: fn(bool, u64) -> bool) {
     let (agent, identity) = (TestAgent::start(Duration::from_secs(600)), Identity::new());
     let server = quinn_server(&identity, true);
-    let every_twentieth = |_: bool, number: u64| number % 20 == 19;
-    let (through, seen) = relay::start(server, Duration::from_millis(1), every_twentieth).await;
+    let (through, seen) = relay::start(server, Duration::from_millis(1), lose).await;
     let policy = HopPolicy::Every(1, Timing::Early);
     let report = get::run(Options { requests: 300, ..options(&agent, &identity, through, policy) }).await.unwrap();
     println!("{:?} {:?}", report.summary, report.hop_refusals);
     assert_all_ok(&report, 300);
     assert!(report.hops.len() >= 150, "hopping goes on: {:?}", report.hop_refusals);
+    seen.lock().unwrap().assert_unlinkable();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_survive_the_loss_of_every_twentieth_packet() {
+    requests_survive_loss(|_, number| number % 20 == 19).await;
+}
+
+/// If answers to the server's PATH_CHALLENGE are lost, it goes back to the address before, with the connection ID of the new
+/// one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_survive_the_loss_of_every_fourth_packet() {
+    requests_survive_loss(|_, number| number % 4 == 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_repeats_connection_ids_links_nothing() {
+    let (agent, identity) = (TestAgent::start(Duration::from_secs(600)), Identity::new());
+    let server = quinn_server_that_repeats_ids(&identity);
+    let (through, seen) = relay::start(server, Duration::from_millis(1), nothing_lost).await;
+    let policy = HopPolicy::Every(1, Timing::Early);
+    let report = get::run(Options { requests: 200, ..options(&agent, &identity, through, policy) }).await.unwrap();
+    println!("{:?} {:?}", report.summary, report.hop_refusals);
+    assert_all_ok(&report, 200);
+    assert!(report.hop_refusals.contains_key("repeated_server_id"), "{:?}", report.hop_refusals);
+    assert!(report.hops.len() >= 100, "hopping goes on: {:?}", report.hop_refusals);
     seen.lock().unwrap().assert_unlinkable();
 }
 

@@ -1,6 +1,6 @@
 //! What must survive a restart: the election ID, so that the switches prefer a new controller to the one before it, the
-//! SID aliases that may still be in addresses, so that none gets a second meaning, the SIDs that may have leases, and the
-//! switches that are drained.
+//! SID aliases that may still be in addresses, so that none gets a second meaning, the SIDs that may have leases, those whose
+//! switches are not to be believed, and the switches that are drained.
 //!
 //! Leases are not stored: they are read back from the switches.
 
@@ -15,6 +15,7 @@ const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
 /// Prefix ‖ alias, to SID and whether new addresses may have it.
 const ALIASES: TableDefinition<'_, u128, (u16, bool)> = TableDefinition::new("aliases_by_prefix");
 const SIDS: TableDefinition<'_, u16, ()> = TableDefinition::new("sids");
+const STALE: TableDefinition<'_, u16, ()> = TableDefinition::new("stale");
 const EDGES: TableDefinition<'_, &str, ()> = TableDefinition::new("edges");
 const DRAINED: TableDefinition<'_, &str, ()> = TableDefinition::new("drained");
 const ELECTION_ID: &str = "election_id";
@@ -37,6 +38,7 @@ impl Store {
         transaction.open_table(NUMBERS)?;
         transaction.open_table(ALIASES)?;
         transaction.open_table(SIDS)?;
+        transaction.open_table(STALE)?;
         transaction.open_table(EDGES)?;
         transaction.open_table(DRAINED)?;
         transaction.commit()?;
@@ -75,8 +77,10 @@ impl Store {
             stored.aliases.push(StoredAlias { prefix: prefix.value().into(), sid, phase });
         }
         stored.emptied = transaction.open_table(NUMBERS)?.get(EMPTIED)?.is_some_and(|flag| flag.value() != 0);
-        for row in transaction.open_table(SIDS)?.iter()? {
-            stored.sids.insert(row?.0.value());
+        for (table, sids) in [(SIDS, &mut stored.sids), (STALE, &mut stored.stale)] {
+            for row in transaction.open_table(table)?.iter()? {
+                sids.insert(row?.0.value());
+            }
         }
         for (table, names) in [(EDGES, &mut stored.edges), (DRAINED, &mut stored.drained)] {
             for row in transaction.open_table(table)?.iter()? {
@@ -99,10 +103,12 @@ impl Store {
             for StoredAlias { prefix, sid, phase } in &stored.aliases {
                 table.insert(prefix.to_bits(), (*sid, *phase == Phase::Usable))?;
             }
-            let mut table = transaction.open_table(SIDS)?;
-            table.retain(|_, ()| false)?;
-            for sid in &stored.sids {
-                table.insert(sid, ())?;
+            for (table, sids) in [(SIDS, &stored.sids), (STALE, &stored.stale)] {
+                let mut table = transaction.open_table(table)?;
+                table.retain(|_, ()| false)?;
+                for sid in sids {
+                    table.insert(sid, ())?;
+                }
             }
             for (table, names) in [(EDGES, &stored.edges), (DRAINED, &stored.drained)] {
                 let mut table = transaction.open_table(table)?;
@@ -132,6 +138,7 @@ mod tests {
             sids: [1, 2].into(),
             aliases: vec![alias(5, 2, Phase::Old), alias(7, 1, Phase::Usable)],
             emptied: true,
+            stale: [3].into(),
             edges: ["edge1".to_owned()].into(),
             drained: ["access2".to_owned()].into(),
         };

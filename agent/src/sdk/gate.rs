@@ -15,6 +15,9 @@ pub enum Refusal {
     /// The server has no unused connection ID that the client issued: its packets would carry the old one.
     #[error("no spare connection ID at the server")]
     NoSpareClientId,
+    /// The server issued a connection ID that it had issued before: nothing leaves with it, and another hop follows.
+    #[error("the server repeated a connection ID")]
+    RepeatedServerId,
     /// The connection is closed.
     #[error("the connection is closed")]
     Closed,
@@ -29,6 +32,7 @@ impl Refusal {
             Self::MigrationForbidden => "migration_forbidden",
             Self::NoSpareServerId => "no_spare_server_id",
             Self::NoSpareClientId => "no_spare_client_id",
+            Self::RepeatedServerId => "repeated_server_id",
             Self::Closed => "closed",
         }
     }

@@ -156,11 +156,15 @@ impl Inner {
         parts.endpoint.rebind_abstract(Arc::new(socket))?;
         parts.padding.send(&parts.connection);
         turn.last = Instant::now();
-        let left = progress.wait_for(|progress| progress.sending == generation || progress.kept > kept);
+        let left = progress.wait_for(|progress| {
+            progress.sending == generation || progress.kept > kept || progress.repeated == generation
+        });
         // Later only if congestion control holds the packet back: it will leave from the new address.
-        if let Ok(Ok(progress)) = tokio::time::timeout(LEAVE_TIMEOUT, left).await
-            && progress.sending != generation
-        {
+        let left = tokio::time::timeout(LEAVE_TIMEOUT, left).await.ok().and_then(Result::ok).map(|progress| *progress);
+        if let Some(progress) = left.filter(|progress| progress.sending != generation) {
+            if progress.repeated == generation {
+                return Err(Refusal::RepeatedServerId.into());
+            }
             turn.reserve.empty();
             return Err(Refusal::NoSpareServerId.into());
         }
@@ -188,19 +192,14 @@ impl Inner {
         }
     }
 
-    /// Closes old sockets in time, and leaves an address that ends. Runs until the connection is closed and its last packet
-    /// sent.
+    /// Closes old sockets in time, leaves an address that ends, and one that nothing may leave from. Runs until the
+    /// connection is closed and its last packet sent.
     async fn maintain(self: Arc<Self>) {
         let connection = &self.parts.connection;
+        let mut progress = self.parts.sockets.progress();
         loop {
             let keep = (connection.rtt() * KEPT_ROUND_TRIPS).max(SHORTEST_KEPT);
             let wake = self.parts.sockets.retire(Instant::now(), keep);
-            let due = async {
-                match wake {
-                    Some(at) => tokio::time::sleep_until(at.into()).await,
-                    None => std::future::pending().await,
-                }
-            };
             let expired = async {
                 let current = self.parts.sockets.current();
                 if let Some((_, mut expired)) = current
@@ -210,22 +209,35 @@ impl Inner {
                 }
                 std::future::pending().await
             };
+            let cannot_send = async {
+                if progress.wait_for(|progress| progress.repeated > progress.sending).await.is_err() {
+                    std::future::pending().await
+                }
+            };
             tokio::select! {
                 _ = connection.closed() => break,
-                () = self.hopped.notified() => {}
-                () = due => {}
-                () = expired => {
-                    if let Err(error) = self.hop().await {
-                        tracing::warn!(%error, "the address ends and the connection stays");
-                    }
-                    // The first packet from the new address, or a spare ID, takes at most this long.
-                    tokio::select! {
-                        _ = connection.closed() => break,
-                        () = tokio::time::sleep(connection.rtt().max(Duration::from_millis(10))) => {}
-                    }
-                }
+                () = self.hopped.notified() => continue,
+                () = sleep_until(wake) => continue,
+                () = expired => {}
+                () = cannot_send => {}
+            }
+            if let Err(error) = self.hop().await {
+                tracing::warn!(%error, "the address is to be left and the connection stays");
+            }
+            // The first packet from the new address, or a spare ID, takes at most this long.
+            tokio::select! {
+                _ = connection.closed() => break,
+                () = tokio::time::sleep(connection.rtt().max(Duration::from_millis(10))) => {}
             }
         }
         self.parts.endpoint.wait_idle().await;
+    }
+}
+
+/// Without a time: for ever.
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
 }

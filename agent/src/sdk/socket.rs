@@ -49,6 +49,8 @@ pub(crate) struct Progress {
     pub(crate) sending: u64,
     /// How often quinn, told of a new socket, still sent with the old connection ID.
     pub(crate) kept: u64,
+    /// The newest generation that cannot send, as the server repeated a connection ID.
+    pub(crate) repeated: u64,
 }
 
 /// What is known of connection IDs.
@@ -170,7 +172,7 @@ impl AsyncUdpSocket for HopSocket {
         let mut state = self.sockets.lock();
         let state = &mut *state;
         match state.ledger.route(transmit.contents) {
-            Route::Newest { first } => {
+            Route::Newest { first, twice } => {
                 if first {
                     let now = Instant::now();
                     let newest = state.ledger.newest();
@@ -180,7 +182,11 @@ impl AsyncUdpSocket for HopSocket {
                     state.progress.send_modify(|progress| progress.sending = newest);
                 }
                 let Some(newest) = state.members.last() else { return Ok(()) };
-                newest.socket.try_send(transmit)
+                newest.socket.try_send(transmit)?;
+                if twice {
+                    let _ = newest.socket.try_send(transmit);
+                }
+                Ok(())
             }
             Route::Older(generation) => {
                 if self.generation == state.ledger.newest() {
@@ -193,6 +199,11 @@ impl AsyncUdpSocket for HopSocket {
                 Ok(())
             }
             Route::Nowhere => Ok(()),
+            Route::Repeated => {
+                let newest = state.ledger.newest();
+                state.progress.send_if_modified(|progress| std::mem::replace(&mut progress.repeated, newest) != newest);
+                Ok(())
+            }
         }
     }
 

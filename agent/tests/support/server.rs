@@ -4,7 +4,8 @@ use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use h3_quinn::quinn;
@@ -36,6 +37,38 @@ impl Identity {
 
 /// Starts quinn with h3; `migration` false sends `disable_active_migration`.
 pub(crate) fn quinn_server(identity: &Identity, migration: bool) -> SocketAddr {
+    quinn_server_with(identity, migration, quinn::EndpointConfig::default())
+}
+
+/// The same, but one in sixteen of the server's connection IDs is one that it had issued long before.
+pub(crate) fn quinn_server_that_repeats_ids(identity: &Identity) -> SocketAddr {
+    let issued = Arc::new(Mutex::new(Vec::new()));
+    let mut config = quinn::EndpointConfig::default();
+    config.cid_generator(move || Box::new(Repeating(issued.clone())));
+    quinn_server_with(identity, true, config)
+}
+
+struct Repeating(Arc<Mutex<Vec<[u8; 8]>>>);
+
+impl quinn::ConnectionIdGenerator for Repeating {
+    fn generate_cid(&mut self) -> quinn::ConnectionId {
+        let mut issued = self.0.lock().unwrap();
+        let old = issued.len().saturating_sub(20);
+        let id = if old > 0 && rand::random_ratio(1, 16) { issued[rand::random_range(0..old)] } else { rand::random() };
+        issued.push(id);
+        quinn::ConnectionId::new(&id)
+    }
+
+    fn cid_len(&self) -> usize {
+        8
+    }
+
+    fn cid_lifetime(&self) -> Option<Duration> {
+        None
+    }
+}
+
+fn quinn_server_with(identity: &Identity, migration: bool, endpoint_config: quinn::EndpointConfig) -> SocketAddr {
     let chain = vec![CertificateDer::from_pem_file(identity.certificate()).unwrap()];
     let key = PrivateKeyDer::from_pem_file(identity.key()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -49,7 +82,9 @@ pub(crate) fn quinn_server(identity: &Identity, migration: bool) -> SocketAddr {
     let crypto = quinn::crypto::rustls::QuicServerConfig::try_from(tls).unwrap();
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
     config.migration(migration);
-    let endpoint = quinn::Endpoint::server(config, (Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let socket = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let runtime = Arc::new(quinn::TokioRuntime);
+    let endpoint = quinn::Endpoint::new(endpoint_config, Some(config), socket, runtime).unwrap();
     let address = endpoint.local_addr().unwrap();
     tokio::spawn(async move {
         while let Some(incoming) = endpoint.accept().await {

@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use mimiq_addressing::{Lease, LeaseState, Sid, Time};
 use mimiq_contract::{Entry, EntryKey, tables::*};
 
-use crate::{Core, Location, Operation, SwitchId, diff::Wanted as _, rules, switch::Owner, sync::WantedOf};
+use crate::{Core, Location, Operation, Switch, SwitchId, diff::Wanted as _, rules, switch::Owner, sync::WantedOf};
 
 /// Ports are opened last: without any, a client-facing switch was not filled, or not to the end.
-fn is_complete(entries: &[Entry]) -> bool {
+pub(crate) fn is_complete(entries: &[Entry]) -> bool {
     entries.iter().any(|entry| matches!(entry, Entry::PortRole(..)))
 }
 
@@ -16,8 +16,8 @@ impl Core {
     /// Bindings whose leases are not known because their switch has not been read yet: running connections use them.
     pub(crate) fn unclaimed(&self, entries: &[Entry]) -> Vec<Entry> {
         let unseen = |switch_addr| {
-            let mut switches = self.switches.values().filter(|switch| switch.sid.is_some() && !switch.seen);
-            switches.any(|switch| switch.tunnel_addr == switch_addr)
+            let unseen = |switch: &&Switch| switch.sid.is_some_and(|sid| self.is_believed(sid)) && !switch.seen;
+            self.switches.values().filter(unseen).any(|switch| switch.tunnel_addr == switch_addr)
         };
         let of_unseen = |entry: &&Entry| match entry {
             Entry::BindingV6(_, BindingV6Action::Tunnel { switch_addr })
@@ -72,7 +72,10 @@ impl Core {
     /// Once an emptied switch has been refilled, nobody sees any more that it was empty: that is stored before.
     pub(crate) fn is_to_be_stored_first(&mut self, now: Time, id: SwitchId, entries: &[Entry]) -> bool {
         let sid = self.switches.get(&id).filter(|switch| !switch.seen).and_then(|switch| switch.sid);
-        let Some(sid) = sid.filter(|sid| self.unknown.contains(sid) && !is_complete(entries)) else { return false };
+        let Some(sid) = sid.filter(|sid| self.unknown.contains(sid) && self.is_believed(*sid)) else { return false };
+        if is_complete(entries) {
+            return false;
+        }
         if !self.emptied.contains_key(&sid) {
             tracing::warn!(sid, "a switch lost its entries while no controller was there: its leases are unknown");
             self.state.emptied = true;
@@ -84,6 +87,11 @@ impl Core {
         self.emptied.get(&sid).is_some_and(|version| *version > self.stored_version)
     }
 
+    /// Whether a switch may have leases of an earlier life that have not ended. Without a store nobody knows.
+    fn is_believed(&self, sid: u16) -> bool {
+        (self.unknown.contains(&sid) || self.fresh) && !self.state.stale.contains(&sid)
+    }
+
     /// Takes over what a switch has from an earlier life of the controller.
     pub(crate) fn adopt(&mut self, now: Time, id: SwitchId, entries: &[Entry]) {
         let Some(switch) = self.switches.get(&id) else { return };
@@ -91,7 +99,7 @@ impl Core {
         if edge {
             self.adopt_aliases(now, entries);
         }
-        let Some(sid) = sid else { return };
+        let Some(sid) = sid.filter(|sid| self.is_believed(*sid)) else { return };
         let mut adopted = 0;
         let keys: HashSet<EntryKey> = entries.iter().map(Entry::key).collect();
         let lifetime = self.settings.leases.lifetime_max;
@@ -132,14 +140,19 @@ impl Core {
     /// Whether it is on record that the switch may have leases.
     pub(crate) fn is_stored(&self, sid: u16) -> bool {
         let stored = |version: &crate::StoreVersion| *version <= self.stored_version;
-        self.state.sids.contains(&sid) && self.new_sids.get(&sid).is_none_or(stored)
+        let known = self.state.sids.contains(&sid) && !self.state.stale.contains(&sid);
+        known && self.new_sids.get(&sid).is_none_or(stored)
+    }
+
+    /// Whether addresses may be in use that nobody here knows of.
+    pub(crate) fn has_unknown(&self) -> bool {
+        !self.unknown.is_empty() || self.state.emptied
     }
 
     /// Addresses without alias are given only when every edge switch can be given their bindings, and none may still be in
     /// use that nobody here knows of.
     pub(crate) fn settle_quarantine(&mut self, now: Time) {
-        let unknown = !self.unknown.is_empty() || self.state.emptied;
-        let mut until = if unknown { self.unknown_until.max(self.cool_until) } else { self.cool_until };
+        let mut until = if self.has_unknown() { self.unknown_until.max(self.cool_until) } else { self.cool_until };
         if self.edge_missing().is_some() {
             until = Time::from_millis(u64::MAX);
         }
@@ -149,12 +162,24 @@ impl Core {
         }
     }
 
+    /// All leases of earlier lives have ended. What a switch still has of them that was not read in all this time must not be
+    /// taken for leases later, also not by the next process: that is stored before anybody else has the addresses.
     pub(crate) fn end_quarantine_if_due(&mut self, now: Time) {
-        if (self.unknown.is_empty() && !self.state.emptied) || self.unknown_until > now {
+        if !self.has_unknown() || self.unknown_until > now || self.lifting > self.stored_version {
+            return;
+        }
+        let seen = |sid| self.by_sid.get(sid).and_then(|id| self.switches.get(id)).map(|switch| switch.seen);
+        let unread = self.unknown.iter().filter(|sid| seen(sid) == Some(false) && !self.state.stale.contains(sid));
+        let unread: Vec<u16> = unread.copied().collect();
+        if !unread.is_empty() {
+            tracing::warn!(sids = ?unread, "switches were out of reach until their leases ended: what they have is not adopted");
+            self.state.stale.extend(unread);
+            self.lifting = self.store(None);
             return;
         }
         for sid in std::mem::take(&mut self.unknown) {
-            if !self.by_sid.contains_key(&sid) {
+            let read = self.by_sid.get(&sid).and_then(|id| self.switches.get(id)).is_some_and(|switch| switch.seen);
+            if !read {
                 self.state.sids.remove(&sid);
             }
         }

@@ -105,6 +105,8 @@ pub struct Core {
     pub(crate) state: Stored,
     /// With which version the store learns that this SID's switch was empty.
     pub(crate) emptied: BTreeMap<u16, StoreVersion>,
+    /// With which version the store learns of switches that were out of reach until their leases had ended.
+    pub(crate) lifting: StoreVersion,
     /// With which version a SID was stored first.
     pub(crate) new_sids: BTreeMap<u16, StoreVersion>,
     pub(crate) version: StoreVersion,
@@ -153,6 +155,7 @@ impl Core {
             cool_until,
             state: stored,
             emptied: BTreeMap::new(),
+            lifting: StoreVersion::default(),
             new_sids: BTreeMap::new(),
             version: StoreVersion::default(),
             stored_version: StoreVersion::default(),
@@ -307,7 +310,7 @@ impl Core {
     /// When [`advance`](Self::advance) has something to do next; may be past.
     pub fn next_deadline(&self) -> Option<Time> {
         let retries = self.switches.values().flat_map(|switch| [switch.retry, switch.reread]).flatten();
-        let unknown = (!self.unknown.is_empty() || self.state.emptied).then_some(self.unknown_until);
+        let unknown = (self.has_unknown() && self.lifting <= self.stored_version).then_some(self.unknown_until);
         [self.pools.next_deadline(), self.pools.next_rotation(), unknown].into_iter().flatten().chain(retries).min()
     }
 

@@ -64,11 +64,14 @@ pub fn diff(wanted: &impl Wanted, actual: &[Entry]) -> Vec<(u8, Operation)> {
     operations
 }
 
+/// The rank of what opens a port.
+pub(crate) const OPENING: u8 = 5;
+
 fn rank(operation: &Operation) -> u8 {
     let deleted = matches!(operation, Operation::Delete(_));
     match (operation.key().table_id(), deleted) {
         (PortRole::ID, true) => 0,
-        (PortRole::ID, false) => 5,
+        (PortRole::ID, false) => OPENING,
         (DeniedSourceV6::ID | DeniedSourceV4::ID, false) => 1,
         (DeniedSourceV6::ID | DeniedSourceV4::ID, true) => 4,
         (_, true) => 2,

@@ -100,6 +100,7 @@ impl Core {
     pub fn stored(&mut self, now: Time, version: StoreVersion) {
         self.stored_version = self.stored_version.max(version);
         self.remove_retired_aliases(now);
+        self.end_quarantine_if_due(now);
         let stored = self.stored_version;
         let due = |phase: &Spread| matches!(phase, Spread::Storing(v) | Spread::Confirming(v) if *v <= stored);
         let ready: Vec<Epoch> = self.epochs.iter().filter(|(_, p)| due(&p.phase)).map(|(epoch, _)| *epoch).collect();

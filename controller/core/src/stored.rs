@@ -14,6 +14,9 @@ pub struct Stored {
     /// A client-facing switch had lost its entries while no controller was there: addresses may be in use that nobody
     /// knows of. So it is until the longest lease has ended.
     pub emptied: bool,
+    /// Client-facing switches whose entries are not to be believed: they were out of reach until their leases had ended, or
+    /// the operator removed them while they were. Their addresses may be others' by now.
+    pub stale: BTreeSet<u16>,
     /// Names of the edge switches that have all aliases in use; others join them when they have been put right.
     pub edges: BTreeSet<String>,
     /// Names of the switches that the operator has drained.

@@ -8,7 +8,7 @@ use std::{
 use mimiq_addressing::{Epoch, Time};
 use mimiq_contract::{Entry, EntryKey};
 
-use crate::Operation;
+use crate::{Operation, diff::OPENING};
 
 /// A switch, in this process' life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,6 +83,8 @@ pub struct Switch {
 pub(crate) struct Sync {
     pub(crate) jobs: usize,
     pub(crate) undeleted: bool,
+    /// No port was open when it was read.
+    pub(crate) closed: bool,
     /// The epochs whose aliases it includes are those up to this one.
     pub(crate) epoch: Option<Epoch>,
 }
@@ -218,9 +220,23 @@ impl Switch {
         self.queue.is_empty() && self.in_flight.is_empty()
     }
 
+    /// Leases' rules are refused: no port is opened before the switch takes them. Ports that are open say that a switch has
+    /// all leases, so that a next process would give a missing one's address to somebody else.
+    pub(crate) fn hold_ports(&mut self) {
+        let (held, rest): (VecDeque<_>, _) =
+            std::mem::take(&mut self.queue).into_iter().partition(|job| job.rank == OPENING);
+        self.queue = rest;
+        self.sync.jobs -= held.len();
+        self.refused.extend(held.iter().flat_map(|job| job.operations.iter().map(Operation::key)));
+    }
+
     /// The next write, if one may be given out.
     pub(crate) fn next_write(&mut self) -> Option<Vec<Operation>> {
         if self.in_flight.len() == IN_FLIGHT {
+            return None;
+        }
+        // Whether ports may be opened is seen from the answers to what comes before.
+        if self.queue.front().is_some_and(|job| job.rank == OPENING) && !self.in_flight.is_empty() {
             return None;
         }
         let first = self.queue.pop_front()?;

@@ -7,6 +7,7 @@ use mimiq_contract::{Entry, EntryKey, tables::*};
 
 use crate::{
     Command, Core, Fault, Location, Operation, Switch, SwitchId,
+    adopt::is_complete,
     diff::{Wanted, diff},
     rules,
     switch::{Job, Owner, Status, Sync},
@@ -125,7 +126,8 @@ impl Core {
                 switch.queue.push_back(Job { owner: Owner::Sync, rank: part[0].0, operations });
             }
         }
-        switch.sync = Sync { jobs: switch.queue.len(), epoch, ..Sync::default() };
+        let closed = switch.sid.is_some() && !is_complete(entries);
+        switch.sync = Sync { jobs: switch.queue.len(), epoch, closed, ..Sync::default() };
         if switch.sync.jobs == 0 {
             self.finish_sync(now, id);
             self.join_if_right(now, id);
@@ -148,6 +150,9 @@ impl Core {
             }
         }
         switch.sync.jobs -= 1;
+        if switch.sync.closed && switch.refused.iter().any(|key| rules::address_of(key).is_some()) {
+            switch.hold_ports();
+        }
         if switch.sync.jobs == 0 {
             self.finish_sync(now, id);
         }
@@ -158,8 +163,10 @@ impl Core {
         switch.status = Status::Synced;
         let Sync { undeleted, epoch, .. } = std::mem::take(&mut switch.sync);
         let (edge, sid) = (switch.edge, switch.sid);
-        // What a half-written set of an earlier life left is gone only now.
-        if let (Some(sid), false) = (sid, undeleted) {
+        // What a half-written set of an earlier life left, or one that was not believed, is gone only now. The leases of the
+        // latter have ended for nobody but us: their time runs on.
+        let refuted = sid.filter(|sid| !undeleted && self.state.stale.remove(sid));
+        if let (Some(sid), false, None) = (sid, undeleted, refuted) {
             self.unknown.remove(&sid);
         }
         let confirmed = if undeleted { Vec::new() } else { std::mem::take(&mut switch.owed) };
@@ -177,7 +184,7 @@ impl Core {
             self.has_aliases(id, epoch);
         }
         if let Some(sid) = sid
-            && self.state.sids.insert(sid)
+            && (self.state.sids.insert(sid) || refuted.is_some())
         {
             let version = self.store(None);
             self.new_sids.insert(sid, version);

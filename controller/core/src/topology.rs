@@ -216,6 +216,9 @@ impl Core {
             let in_use = |lease: &Lease<_, Location>| lease.location.sid == sid && lease.state != LeaseState::Cooling;
             if !self.unknown.contains(&sid) && !self.pools.leases().any(|lease| in_use(&lease)) {
                 self.state.sids.remove(&sid);
+            } else {
+                // Should it come back after they have run out, it still has their entries.
+                self.state.stale.insert(sid);
             }
         }
         for removal in switch.owed {

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 
 use mimiq_addressing::{Alias, Epoch, PoolId, Sid, Time};
 
-use mimiq_contract::EntryKey;
+use mimiq_contract::{EntryKey, TableSchema as _, tables::PortRole};
 
 use crate::{
     Command, Core, Fault, Operation, Switch, SwitchId, WriteError,
     diff::Wanted,
+    rules,
     switch::{Job, NO_RANK, Owner, Status},
     sync::{AGAIN, WantedOf},
 };
@@ -120,7 +121,13 @@ impl Core {
         let due = |(id, switch): (&SwitchId, &mut Switch)| switch.retry.take_if(|at| *at <= now).map(|_| *id);
         for id in self.switches.iter_mut().filter_map(due).collect::<Vec<_>>() {
             let Some(switch) = self.switches.get_mut(&id) else { continue };
-            let keys = std::mem::take(&mut switch.refused);
+            let mut keys = std::mem::take(&mut switch.refused);
+            if keys.iter().any(|key| rules::address_of(key).is_some()) {
+                // No port opens before the leases' rules are there (see `hold_ports`).
+                let (ports, others) = keys.into_iter().partition(|key| key.table_id() == PortRole::ID);
+                (switch.refused, keys) = (ports, others);
+                switch.retry = (!switch.refused.is_empty()).then_some(now + AGAIN);
+            }
             let Some(switch) = self.switches.get(&id) else { continue };
             let wanted = WantedOf { core: self, switch };
             let operation = |key: &EntryKey| match wanted.entry(key) {

@@ -163,10 +163,11 @@ impl World {
             // It comes back as it was left, or empty.
             let mut switch = self.removed.swap_remove(at);
             switch.stale = true;
+            // Either way it is not believed: what it had of leases that had not ended is lost if the controller is, too.
+            switch.spec.sid.into_iter().for_each(|sid| self.promises.forget(sid));
             if self.rng.random_bool(0.5) {
                 switch.tables.clear();
                 switch.emptied = true;
-                switch.spec.sid.into_iter().for_each(|sid| self.promises.forget(sid));
             }
             let spec = switch.spec.clone();
             let mut id = None;
