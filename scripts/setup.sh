@@ -12,7 +12,7 @@ TESTBED=target/testbed
 say() { echo "setup: $*"; }
 
 missing=""
-for package in mininet iproute2 ethtool iputils-ping libfaketime procps python3 python3-venv ca-certificates gcc libc6-dev; do
+for package in mininet iproute2 ethtool iputils-ping libfaketime procps python3 python3-venv ca-certificates gcc libc6-dev curl chromium; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing="$missing $package"
 done
 if [ -n "$missing" ]; then

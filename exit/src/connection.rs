@@ -8,7 +8,7 @@ use h3_quinn::Connection as H3Quinn;
 use mimiq_masque::Flows;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::limits::{Kind, Slot};
 use crate::refusal::Refusal;
@@ -87,7 +87,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, incoming: quinn::Incoming, mut st
     let mut requests = JoinSet::new();
     let stranger = tokio::time::sleep(PATIENCE);
     tokio::pin!(stranger);
-    let mut draining = *stopped.borrow();
+    let (mut asked, mut draining) = (false, *stopped.borrow());
     loop {
         tokio::select! {
             resolver = h3.accept() => match resolver {
@@ -112,13 +112,12 @@ pub(crate) async fn serve(shared: Arc<Shared>, incoming: quinn::Incoming, mut st
                     break;
                 }
             }
-            () = &mut stranger => {
+            () = &mut stranger, if !asked => {
+                asked = true;
                 if !context.admitted() {
                     metrics::counter!("mimiq_exit_connections_refused_total", "reason" => "unauthorized").increment(1);
                     connection.close(NO_ERROR.into(), b"");
                 }
-                // It has rung once and for all.
-                stranger.as_mut().reset(Instant::now() + Duration::from_secs(365 * 24 * 3600));
             }
             () = told(&mut stopped), if !draining => {
                 draining = true;

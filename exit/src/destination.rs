@@ -122,10 +122,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     }
     let unicast = s[0] & 0xe000 == 0x2000;
     // Protocol assignments such as Teredo, documentation, 6to4: not for everybody, or another address in disguise.
-    let special = (s[0] == 0x2001 && s[1] < 0x0200)
-        || (s[0] == 0x2001 && s[1] == 0x0db8)
-        || s[0] == 0x2002
-        || (s[0] == 0x3fff && s[1] < 0x1000);
+    let special = matches!((s[0], s[1]), (0x2001, 0..0x0200 | 0x0db8) | (0x2002, _) | (0x3fff, 0..0x1000));
     unicast && !special
 }
 

@@ -75,7 +75,8 @@ impl Exit {
 
     /// Serves until `stop` ends; then clients are told, and tunnels may end by themselves for a moment.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let room = Arc::new(Semaphore::new(self.shared.usage.limits().connections));
+        let most = self.shared.usage.limits().connections;
+        let room = Arc::new(Semaphore::new(most));
         let (stopping, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
         tokio::pin!(stop);
@@ -83,6 +84,12 @@ impl Exit {
             tokio::select! {
                 incoming = self.endpoint.accept() => {
                     let Some(incoming) = incoming else { break };
+                    // Half full: places only for those who really are where they seem to be (RFC 9000 §8.1.2).
+                    if room.available_permits() < most / 2 && incoming.may_retry() {
+                        // It may, so it does not fail.
+                        let _ = incoming.retry();
+                        continue;
+                    }
                     let Ok(place) = room.clone().try_acquire_owned() else {
                         metrics::counter!("mimiq_exit_connections_refused_total", "reason" => "full").increment(1);
                         incoming.refuse();

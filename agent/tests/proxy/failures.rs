@@ -63,8 +63,7 @@ async fn an_exit_that_was_restarted_is_connected_to_again() {
     world.exit.stop().await;
     let ended = tokio::time::timeout(Duration::from_secs(20), near.read(&mut [0])).await.unwrap();
     assert_eq!(ended.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
-    let old = std::mem::replace(&mut world.exit, TestExit::start(""));
-    world.exit = old.again(LOOPBACK);
+    world.exit.again(LOOPBACK).await;
     let (mut stream, reply) = socks(world.socks, "127.0.0.1", origin.address.port()).await;
     assert_eq!(reply, 0);
     stream.write_all(b"GET /1000 HTTP/1.0\r\n\r\n").await.unwrap();

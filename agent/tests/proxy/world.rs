@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mimiq_agent::proxy::{ExitConfig, Proxy, ProxyConfig, ProxyStats};
-use mimiq_exit::Exit;
 use mimiq_exit::config::Config;
 use mimiq_exit::users::{TokenHash, new_token};
+use mimiq_exit::{Exit, ExitError};
 use tokio::task::JoinHandle;
 
 use crate::support::agent::TestAgent;
@@ -26,23 +26,25 @@ pub(crate) struct TestExit {
 
 impl TestExit {
     pub(crate) fn start(more: &str) -> Self {
-        Self::start_at("127.0.0.1:0", Identity::new(), new_token(), more)
+        // An address of its own, so that the port is still free when it comes again.
+        let address = SocketAddr::from(([127, 3, rand::random(), rand::random()], 0));
+        Self::start_at(address, Identity::new(), new_token(), more).unwrap()
     }
 
-    fn start_at(listen: &str, identity: Identity, token: String, more: &str) -> Self {
+    fn start_at(listen: SocketAddr, identity: Identity, token: String, more: &str) -> Result<Self, ExitError> {
         let config = format!(
             "listen: {listen}\ntls: {{certificate: {}, key: {}}}\nusers: [{{name: alice, token_sha256: {}}}]\n{more}",
             identity.certificate().display(),
             identity.key().display(),
             TokenHash::of(&token)
         );
-        let exit = Exit::start(&Config::parse(&config).unwrap()).unwrap();
+        let exit = Exit::start(&Config::parse(&config).unwrap())?;
         let address = exit.local_addr().unwrap();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let task = tokio::spawn(exit.run(async {
             let _ = stopped.await;
         }));
-        Self { address, identity, token, task, stop: Some(stop) }
+        Ok(Self { address, identity, token, task, stop: Some(stop) })
     }
 
     /// Stops it as SIGTERM does, and waits until it has.
@@ -56,11 +58,28 @@ impl TestExit {
         self.task.abort();
     }
 
-    /// The same again, at the same address.
-    pub(crate) fn again(self, more: &str) -> Self {
-        let Self { address, identity, token, .. } = self;
-        Self::start_at(&address.to_string(), identity, token, more)
+    /// The same again, at the same address, once it is free.
+    pub(crate) async fn again(&mut self, more: &str) {
+        let started = async {
+            loop {
+                let same = Identity { directory: copy(&self.identity) };
+                match Self::start_at(self.address, same, self.token.clone(), more) {
+                    Ok(exit) => return exit,
+                    Err(ExitError::Listen { .. }) => tokio::task::yield_now().await,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        };
+        *self = tokio::time::timeout(Duration::from_secs(10), started).await.unwrap();
     }
+}
+
+fn copy(identity: &Identity) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for file in [identity.certificate(), identity.key()] {
+        std::fs::copy(&file, folder.path().join(file.file_name().unwrap())).unwrap();
+    }
+    folder
 }
 
 /// For targets on this host.

@@ -104,3 +104,23 @@ async fn a_stranger_is_sent_away() {
     assert!(matches!(closed, Ok(quinn::ConnectionError::ApplicationClosed(_))), "{closed:?}");
     answers(&client, process.address).await;
 }
+
+/// The last places are for those who answer where they say they are (Retry); then there is none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn places_are_limited() {
+    let files = Files::with("limits: {connections: 4}\n");
+    let process = Process::start(&files).await;
+    let client = client(&files.certificate());
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(client.connect(process.address, "localhost").unwrap().await.unwrap());
+    }
+    let refused = client.connect(process.address, "localhost").unwrap().await;
+    assert!(matches!(refused, Err(quinn::ConnectionError::ConnectionClosed(_))), "{refused:?}");
+    let metrics = files.scrape().await;
+    assert!(metrics.contains("mimiq_exit_connections_refused_total{reason=\"full\"} 1"), "{metrics}");
+    held.pop().unwrap().close(0u8.into(), b"");
+    // Until the exit has noticed.
+    let again = async { while client.connect(process.address, "localhost").unwrap().await.is_err() {} };
+    tokio::time::timeout(std::time::Duration::from_secs(10), again).await.unwrap();
+}

@@ -20,16 +20,21 @@ pub(crate) struct Files {
 
 impl Files {
     pub(crate) fn new() -> Self {
+        Self::with("")
+    }
+
+    /// With more in the configuration.
+    pub(crate) fn with(more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         std::fs::write(folder.path().join("exit.pem"), made.cert.pem()).unwrap();
         std::fs::write(folder.path().join("exit.key"), made.signing_key.serialize_pem()).unwrap();
-        // Free a moment ago; nobody else on this host asks for ports of this range.
-        let metrics = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+        // An address that nobody else uses, so that the port is free.
+        let metrics = SocketAddr::from(([127, 2, rand::random(), rand::random()], 9681));
         let token = new_token();
         let text = format!(
             "listen: 127.0.0.1:0\ntls: {{certificate: exit.pem, key: exit.key}}\nmetrics: {metrics}\n\
-             users: [{{name: alice, token_sha256: {}}}]\ndestinations: {{allow: [127.0.0.0/8]}}\n",
+             users: [{{name: alice, token_sha256: {}}}]\ndestinations: {{allow: [127.0.0.0/8]}}\n{more}",
             TokenHash::of(&token)
         );
         std::fs::write(folder.path().join("exit.yaml"), text).unwrap();
