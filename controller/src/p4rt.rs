@@ -5,6 +5,6 @@ mod session;
 mod tls;
 mod write;
 
-pub use connection::{Connection, ElectionId, Lost, Outcome, ReadError, Reader, Target};
+pub use connection::{Connection, ElectionId, Lost, Outcome, ReadError, Reader, Target, Writer};
 pub use session::{Events, Order, start};
 pub use tls::client_tls;

@@ -2,7 +2,7 @@ use std::hash::{BuildHasher, Hash};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-/// A table that grows re-hashes all it holds; a thousandth of that at a time is not felt.
+/// A table that grows re-hashes all it holds; a thousandth of that at a time is not felt, if they do not grow all at once.
 const SHARDS: usize = 1024;
 
 /// Finds slots by a key that is in the record: five bytes and a little air each.
@@ -42,7 +42,10 @@ impl SlotIndex {
     }
 }
 
-/// The tables themselves use the lowest and the highest bits.
+/// From 16 bits that the tables themselves do not use: they use the lowest and the highest. The last shards are twice as
+/// large as the first, along a parabola close to log2(1 + x), so that their growth is spread over each doubling.
 fn shard(hash: u64) -> usize {
-    (hash >> 40) as usize % SHARDS
+    const CURVE: (u64, u64) = (88_015, 22_479);
+    let x = (hash >> 40) & 0xffff;
+    ((x * (CURVE.0 - ((x * CURVE.1) >> 16))) >> 22) as usize % SHARDS
 }

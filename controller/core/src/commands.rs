@@ -15,14 +15,14 @@ pub struct StoreVersion(pub u64);
 /// What the caller has to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Write to a switch on this connection, after the writes before, and say what became of it:
-    /// [`switch_wrote`](crate::Core::switch_wrote) or [`switch_lost`](crate::Core::switch_lost).
+    /// Write to a switch on this connection, perhaps while it carries out the write before, and say what became of each, in
+    /// order: [`switch_wrote`](crate::Core::switch_wrote) or [`switch_lost`](crate::Core::switch_lost).
     Write {
         /// The switch.
         switch: SwitchId,
         /// The connection, as [`switch_read`](crate::Core::switch_read) named it; if it is gone, so is the command.
         connection: u64,
-        /// In order: two for one entry must not go into one P4Runtime write.
+        /// In order where they are about one entry, also if that is in the write before.
         operations: Vec<Operation>,
     },
     /// The switch did not do as it was told: end this connection, open another one, and read the switch.

@@ -66,6 +66,7 @@ pub struct Switch {
     pub(crate) leaving: bool,
     pub(crate) queue: VecDeque<Job>,
     pub(crate) in_flight: VecDeque<Vec<Span>>,
+    pub(crate) in_flight_rank: u8,
     /// Removals that are confirmed when it has been read and put right.
     pub(crate) owed: Vec<usize>,
     pub(crate) sync: Sync,
@@ -130,7 +131,7 @@ pub(crate) enum Owner {
 pub(crate) const NO_RANK: u8 = u8::MAX;
 /// Operations of one write, about: what a switch needs some milliseconds for.
 const WRITE: usize = 1024;
-/// Writes given out at a time: one is carried out, one is prepared.
+/// Writes given out at a time: one is carried out, one is on its way.
 const IN_FLIGHT: usize = 2;
 
 impl Switch {
@@ -150,6 +151,7 @@ impl Switch {
             leaving: false,
             queue: VecDeque::new(),
             in_flight: VecDeque::new(),
+            in_flight_rank: NO_RANK,
             owed: Vec::new(),
             sync: Sync::default(),
             refused: BTreeSet::new(),
@@ -235,12 +237,13 @@ impl Switch {
         if self.in_flight.len() == IN_FLIGHT {
             return None;
         }
-        // Whether ports may be opened is seen from the answers to what comes before.
-        if self.queue.front().is_some_and(|job| job.rank == OPENING) && !self.in_flight.is_empty() {
+        let rank = self.queue.front()?.rank;
+        // They may be carried out at the same time; and whether ports may be opened is seen from the answers before.
+        if !self.in_flight.is_empty() && (rank != self.in_flight_rank || rank == OPENING) {
             return None;
         }
+        self.in_flight_rank = rank;
         let first = self.queue.pop_front()?;
-        let rank = first.rank;
         let mut spans = vec![Span { owner: first.owner, operations: first.operations.len() }];
         let mut operations = first.operations;
         while operations.len() < WRITE

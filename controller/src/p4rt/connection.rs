@@ -24,7 +24,7 @@ use tonic::{
 pub use lost::Lost;
 use lost::{call, not_arbitrated, puzzling};
 pub use reader::{ReadError, Reader};
-pub use write::Outcome;
+pub use write::{Outcome, Writer};
 
 /// How long connecting and each call may take.
 const CALL: Duration = Duration::from_secs(5);
@@ -69,7 +69,7 @@ impl Target {
 /// A connection to a switch on which this controller is primary and the contract's pipeline runs.
 pub struct Connection {
     target: Target,
-    election_id: Uint128,
+    writer: Writer,
     client: P4RuntimeClient<Channel>,
     /// For what comes in great numbers.
     bytes: BytesClient,
@@ -121,10 +121,16 @@ impl Connection {
             .map_err(|_| Lost::Timeout("arbitration"))?
             .map_err(|status| not_arbitrated(target.election_id, &status))?
             .into_inner();
-        let mut connection = Self { target, election_id, client, bytes, stream, _requests: requests };
+        let writer = Writer::new(target.device_id, election_id, bytes.clone());
+        let mut connection = Self { target, writer, client, bytes, stream, _requests: requests };
         timeout(CALL, connection.arbitrated()).await.map_err(|_| Lost::Timeout("arbitration"))??;
         connection.set_pipeline().await?;
         Ok(connection)
+    }
+
+    /// A way to write on this connection.
+    pub fn writer(&self) -> Writer {
+        self.writer.clone()
     }
 
     /// Waits for the next arbitration message; an error unless this controller is primary.

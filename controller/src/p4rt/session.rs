@@ -1,5 +1,8 @@
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, hash::BuildHasher as _, sync::Arc, time::Duration};
 
+use foldhash::fast::RandomState;
+use futures::{StreamExt as _, stream::FuturesOrdered};
+use hashbrown::HashSet;
 use metrics::{counter, gauge};
 use mimiq_contract::Entry;
 use mimiq_core::{Fault, Operation};
@@ -10,7 +13,7 @@ use tokio::{
 
 use super::{
     Reader, Target,
-    connection::{Connection, Lost},
+    connection::{Connection, Lost, Outcome, Writer},
     write::write,
 };
 
@@ -145,19 +148,33 @@ impl Session {
         }
     }
 
-    /// Carries out orders until the connection is lost.
+    /// Carries out orders until the connection is lost. While the switch carries out a write, the next one is made and sent,
+    /// unless they have an entry in common: which of the two comes first is not said anywhere.
     async fn serve(&mut self, connection: &mut Connection) -> Result<Lost, Ended> {
+        let (mut under_way, mut keys, mut next) = (FuturesOrdered::new(), VecDeque::new(), None);
+        let hasher = RandomState::default();
         loop {
+            let free = |(_, own): &mut (_, Keys)| keys.iter().all(|other| own.is_disjoint(other));
+            if let Some((operations, own)) = next.take_if(free) {
+                keys.push_back(own);
+                under_way.push_back(carry_out(self.target.name.clone(), connection.writer(), operations));
+            }
             let order = tokio::select! {
                 lost = connection.lost() => return Ok(lost),
-                order = self.orders.recv() => order.ok_or(Ended)?,
+                Some((operations, outcomes)) = under_way.next() => {
+                    keys.pop_front();
+                    match outcomes {
+                        Ok(outcomes) => self.events.wrote(self.connection, &faults(&operations, outcomes)),
+                        Err(lost) => return Ok(lost),
+                    }
+                    continue;
+                }
+                order = self.orders.recv(), if next.is_none() => order.ok_or(Ended)?,
             };
             match order {
                 Order::Write { connection: of, operations } if of == self.connection => {
-                    match write(&self.target, connection, &operations).await {
-                        Ok(outcomes) => self.events.wrote(of, &faults(&operations, outcomes)),
-                        Err(lost) => return Ok(lost),
-                    }
+                    let own = operations.iter().map(|operation| hasher.hash_one(operation.key())).collect();
+                    next = Some((operations, own));
                 }
                 Order::Reconnect { connection: of } if of == self.connection => return Ok(Lost::Undone),
                 Order::Write { .. } | Order::Reconnect { .. } => {}
@@ -168,8 +185,20 @@ impl Session {
     }
 }
 
-fn faults(operations: &[Operation], outcomes: Vec<super::connection::Outcome>) -> Vec<Fault> {
-    let fault = |(index, outcome): (usize, super::connection::Outcome)| {
+/// Hashes of the entries of a write: equal ones of different entries make a write wait, which does no harm.
+type Keys = HashSet<u64, RandomState>;
+
+async fn carry_out(
+    switch: Arc<str>,
+    writer: Writer,
+    operations: Vec<Operation>,
+) -> (Vec<Operation>, Result<Vec<Outcome>, Lost>) {
+    let outcomes = write(&switch, writer, &operations).await;
+    (operations, outcomes)
+}
+
+fn faults(operations: &[Operation], outcomes: Vec<Outcome>) -> Vec<Fault> {
+    let fault = |(index, outcome): (usize, Outcome)| {
         let (code, message) = outcome?;
         Some(Fault { index, operation: operations[index], code: code as i32, message })
     };

@@ -9,10 +9,7 @@ use mimiq_core::Operation;
 use tokio::time::Instant;
 use tonic::Code;
 
-use super::{
-    Target,
-    connection::{Connection, Lost, Outcome},
-};
+use super::connection::{Lost, Outcome, Writer};
 
 /// Updates per write: what a write costs beside them is little by then, and a switch is done with them in milliseconds.
 const BATCH: usize = 2_000;
@@ -22,23 +19,19 @@ const DETAILED: usize = 100;
 
 /// Writes operations of any number; their outcomes are in the same order. An entry that is there already, or gone
 /// already, is no error: what counts is the state afterwards.
-pub(super) async fn write(
-    target: &Target,
-    connection: &mut Connection,
-    operations: &[Operation],
-) -> Result<Vec<Outcome>, Lost> {
+pub(super) async fn write(switch: &str, mut writer: Writer, operations: &[Operation]) -> Result<Vec<Outcome>, Lost> {
     let mut outcomes = Vec::with_capacity(operations.len());
     let mut rest = operations;
     while !rest.is_empty() {
         let (batch, behind) = rest.split_at(batch_len(rest));
         rest = behind;
-        match settle(target, connection, batch).await {
+        match settle(switch, &mut writer, batch).await {
             Ok(mut results) => outcomes.append(&mut results),
             // Nobody knows which of them were applied. Whatever was, it does no harm to do it again.
             Err(Lost::NoDetails(code)) if batch.len() > DETAILED => {
-                tracing::debug!(switch = %target.name, ?code, updates = batch.len(), "written again in small parts");
+                tracing::debug!(switch, ?code, updates = batch.len(), "written again in small parts");
                 for part in batch.chunks(DETAILED) {
-                    outcomes.append(&mut settle(target, connection, part).await?);
+                    outcomes.append(&mut settle(switch, &mut writer, part).await?);
                 }
             }
             Err(lost) => return Err(lost),
@@ -48,8 +41,8 @@ pub(super) async fn write(
 }
 
 /// Writes a batch, and again what was there already.
-async fn settle(target: &Target, connection: &mut Connection, batch: &[Operation]) -> Result<Vec<Outcome>, Lost> {
-    let mut results = timed_write(target, connection, batch).await?;
+async fn settle(switch: &str, writer: &mut Writer, batch: &[Operation]) -> Result<Vec<Outcome>, Lost> {
+    let mut results = timed_write(switch, writer, batch).await?;
     let (mut again, mut places) = (Vec::new(), Vec::new());
     for (place, (operation, result)) in batch.iter().zip(&mut results).enumerate() {
         let code = result.as_ref().map(|(code, _)| *code);
@@ -65,17 +58,17 @@ async fn settle(target: &Target, connection: &mut Connection, batch: &[Operation
         places.push(place);
     }
     if !again.is_empty() {
-        for (place, result) in places.into_iter().zip(timed_write(target, connection, &again).await?) {
+        for (place, result) in places.into_iter().zip(timed_write(switch, writer, &again).await?) {
             results[place] = result;
         }
     }
     Ok(results)
 }
 
-async fn timed_write(target: &Target, connection: &mut Connection, batch: &[Operation]) -> Result<Vec<Outcome>, Lost> {
+async fn timed_write(switch: &str, writer: &mut Writer, batch: &[Operation]) -> Result<Vec<Outcome>, Lost> {
     let start = Instant::now();
-    let result = connection.write(batch).await;
-    let switch = target.name.to_string();
+    let result = writer.write(batch).await;
+    let switch = switch.to_owned();
     histogram!("mimiq_controller_write_seconds", "switch" => switch.clone()).record(start.elapsed());
     histogram!("mimiq_controller_write_updates", "switch" => switch).record(batch.len() as f64);
     result

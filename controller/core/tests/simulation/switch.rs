@@ -1,6 +1,6 @@
 //! A switch as a controller sees it: tables, and a connection that may break.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use mimiq_contract::{Entry, EntryKey, TableSchema as _, tables::SwitchInfo};
 use mimiq_core::{Fault, Operation, SwitchId, SwitchSpec};
@@ -64,13 +64,21 @@ impl SimSwitch {
         Some(faults)
     }
 
-    /// The connection breaks: of what was under way some has been done, in order, and nobody hears of it. Nothing is done
-    /// later: the next connection's election ID is higher.
+    /// The connection breaks: of what was under way some has been done, and nobody hears of it. Writes that have no entry in
+    /// common were perhaps done at the same time. Nothing is done later: the next connection's election ID is higher.
     pub(crate) fn break_off(&mut self, rng: &mut impl Rng) {
-        let under_way: Vec<Operation> = self.inbox.drain(..).flatten().collect();
-        let done = rng.random_range(0..=under_way.len());
-        for operation in &under_way[..done] {
-            self.apply(operation);
+        let (mut before, mut all) = (BTreeSet::new(), true);
+        for operations in std::mem::take(&mut self.inbox) {
+            let keys: Vec<_> = operations.iter().map(Operation::key).collect();
+            if !all && keys.iter().any(|key| before.contains(key)) {
+                break;
+            }
+            let done = rng.random_range(0..=operations.len());
+            for operation in &operations[..done] {
+                self.apply(operation);
+            }
+            all &= done == operations.len();
+            before.extend(keys);
         }
         self.connection = None;
     }

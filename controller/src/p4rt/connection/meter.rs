@@ -22,8 +22,8 @@ impl Connection {
         let config = MeterConfig { cir: RATE, pir: RATE, cburst: BURST, pburst: BURST, ..Default::default() };
         let entity = Some(entity(MeterEntry { config: Some(config), ..meter() }));
         let update = Update { r#type: update::Type::Modify as i32, entity };
-        let request = WriteRequest { updates: vec![update], ..self.request() };
-        Ok(self.send(request.encode_to_vec().into(), 1).await?.into_iter().next().flatten())
+        let request = WriteRequest { updates: vec![update], ..self.writer.request() };
+        Ok(self.writer.send(request.encode_to_vec().into(), 1).await?.into_iter().next().flatten())
     }
 
     async fn read_meter(&mut self) -> Result<Option<MeterConfig>, Lost> {

@@ -41,7 +41,7 @@ impl Connection {
         let config = ForwardingPipelineConfig { p4info: Some(p4info()?), p4_device_config: device_config, cookie };
         let request = SetForwardingPipelineConfigRequest {
             device_id,
-            election_id: Some(self.election_id),
+            election_id: self.writer.request().election_id,
             action: Action::VerifyAndCommit as i32,
             config: Some(config),
             ..Default::default()

@@ -1,14 +1,17 @@
-//! One write.
+//! Writes.
 
 use bytes::Bytes;
 use mimiq_contract::wire::Update;
 use mimiq_core::Operation;
-use p4runtime::{rpc, v1::WriteRequest};
+use p4runtime::{
+    BytesClient, rpc,
+    v1::{Uint128, WriteRequest},
+};
 use prost::Message as _;
 use tokio::time::timeout;
 use tonic::{Code, Status};
 
-use super::{CALL, Connection, Lost};
+use super::{CALL, Lost};
 
 /// What became of one update: `None`, or the error with its code and message.
 pub type Outcome = Option<(Code, String)>;
@@ -16,7 +19,19 @@ pub type Outcome = Option<(Code, String)>;
 /// Bytes of most updates.
 const UPDATE: usize = 100;
 
-impl Connection {
+/// Writes on a connection; several may do so at a time.
+#[derive(Clone)]
+pub struct Writer {
+    device_id: u64,
+    election_id: Uint128,
+    bytes: BytesClient,
+}
+
+impl Writer {
+    pub(super) fn new(device_id: u64, election_id: Uint128, bytes: BytesClient) -> Self {
+        Self { device_id, election_id, bytes }
+    }
+
     /// Writes a batch without two updates of one entry, as P4Runtime may apply them in any order (§12).
     ///
     /// # Errors
@@ -43,8 +58,7 @@ impl Connection {
 
     /// Without updates.
     pub(super) fn request(&self) -> WriteRequest {
-        let (device_id, election_id) = (self.target.device_id, Some(self.election_id));
-        WriteRequest { device_id, election_id, ..Default::default() }
+        WriteRequest { device_id: self.device_id, election_id: Some(self.election_id), ..Default::default() }
     }
 
     /// Sends a write of so many updates.

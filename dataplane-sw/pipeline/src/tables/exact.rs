@@ -28,7 +28,8 @@ struct Line<T: ExactSchema> {
 }
 
 /// A table that grows hashes all its entries anew, and whoever waits for a write waits for that: with a million entries
-/// it took tens of milliseconds. Parts grow one after the other, as chance fills none of them as fast as another.
+/// it took tens of milliseconds. Parts grow one after the other, as each is about a ninetieth larger than the one before:
+/// parts of one size would all be full at almost the same time.
 const PARTS: usize = 64;
 
 /// An exact table.
@@ -39,10 +40,13 @@ pub(crate) struct Exact<T: ExactSchema> {
     hasher: RandomState,
 }
 
-/// The parts themselves use the lowest and the highest bits.
+/// A parabola close to log2(1 + x), with x from 16 bits that the parts themselves do not use: they use the lowest and the
+/// highest. Its slope halves from 0 to 1, so that the last part is twice as large as the first, which by then has doubled.
 #[inline]
 fn part(hash: u64) -> usize {
-    (hash >> 40) as usize % PARTS
+    const CURVE: (u64, u64) = (88_015, 22_479);
+    let x = (hash >> 40) & 0xffff;
+    ((x * (CURVE.0 - ((x * CURVE.1) >> 16))) >> 26) as usize % PARTS
 }
 
 impl<T: ExactSchema> Default for Exact<T> {
@@ -116,5 +120,40 @@ impl<T: ExactSchema> Table<T> for Exact<T> {
             .iter()
             .flatten()
             .for_each(|line| visit(T::unpack(line.key), line.slot.action, Some(&line.slot.counters)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use mimiq_contract::{
+        MacAddr, PortId,
+        tables::{ClientV6, ClientV6Action, ClientV6Key},
+    };
+
+    use super::*;
+
+    #[test]
+    fn parts_grow_one_after_the_other() {
+        const ENTRIES: usize = 300_000;
+        let mut table = Exact::<ClientV6>::default();
+        let action = ClientV6Action::Deliver { port: PortId(1), mac: MacAddr([2; 6]) };
+        // How many entries there were, and how many of them were hashed anew.
+        let (mut grown, mut capacities) = (Vec::new(), [0; PARTS]);
+        for n in 0..ENTRIES {
+            let dst_addr = Ipv6Addr::from_bits(n as u128);
+            assert!(table.insert(&ClientV6Key { dst_addr }, action, ENTRIES).is_ok());
+            for (capacity, part) in capacities.iter_mut().zip(table.parts.iter()) {
+                if std::mem::replace(capacity, part.capacity()) != part.capacity() {
+                    grown.push((n, part.len()));
+                }
+            }
+        }
+        for (at, _) in grown.iter().filter(|(at, _)| *at > ENTRIES / 8) {
+            let until = at + at / 32;
+            let again: usize = grown.iter().filter(|(n, _)| (*at..until).contains(n)).map(|(_, len)| len).sum();
+            assert!(again < at / 8, "{again} of {at} entries were hashed anew while a thirty-second of that came");
+        }
     }
 }
