@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::header::{CONNECTION, HOST};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{Either, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -12,10 +12,8 @@ use tokio::net::TcpStream;
 
 use super::carry;
 use super::error::TunnelError;
+use super::pipe::Pipe;
 use super::pool::Pool;
-
-/// Bytes between the HTTP client and the tunnel.
-const BUFFER: usize = 64 * 1024;
 
 type Answer = Response<Either<Incoming, Full<Bytes>>>;
 
@@ -88,17 +86,19 @@ async fn forward(pool: &Arc<Pool>, mut request: Request<Incoming>) -> Result<Ans
     let target: Target = with_port.parse().map_err(|_| Problem::Request("not http://HOST[:PORT]/"))?;
     let tunnel = pool.tcp(&target).await?;
 
-    let (ours, mut theirs) = tokio::io::duplex(BUFFER);
-    tokio::spawn(async move { carry::bytes(&mut theirs, tunnel).await });
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(ours)).await?;
+    let pipe = TokioIo::new(Pipe::new(tunnel));
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(pipe).await?;
     tokio::spawn(connection);
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     *request.uri_mut() = path.parse::<Uri>().map_err(|_| Problem::Request("no path"))?;
     let host = HeaderValue::try_from(authority).map_err(|_| Problem::Request("no host"))?;
+    // A proxy speaks its own version (RFC 9110 §2.5): an answer without a length gets one in chunks.
+    *request.version_mut() = Version::HTTP_11;
     one_hop_only(request.headers_mut());
     request.headers_mut().insert(HOST, host);
     let mut response = sender.send_request(request).await?;
     one_hop_only(response.headers_mut());
+    *response.version_mut() = Version::HTTP_11;
     Ok(response.map(Either::Left))
 }
 

@@ -7,6 +7,7 @@ mod error;
 mod hops;
 mod http;
 mod link;
+mod pipe;
 mod pool;
 mod socks;
 mod udp;

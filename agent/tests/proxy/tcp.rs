@@ -114,3 +114,40 @@ async fn an_end_in_the_middle_is_not_taken_for_all() {
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
     }
 }
+
+/// An HTTP answer that ends with its connection: half of it is no answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_an_answer_looks_like_half() {
+    let world = World::start(0).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    for whole in [true, false] {
+        let mut client = TcpStream::connect(world.http).await.unwrap();
+        let request = format!("GET http://{}/ HTTP/1.1\r\nHost: x\r\n\r\n", listener.local_addr().unwrap());
+        client.write_all(request.as_bytes()).await.unwrap();
+        let (mut server, _) = in_time(listener.accept()).await.unwrap();
+        in_time(until(&mut server, b"\r\n\r\n")).await;
+        server.write_all(b"HTTP/1.0 200 OK\r\n\r\nhalf").await.unwrap();
+        in_time(until(&mut client, b"half\r\n")).await;
+        if !whole {
+            server.set_zero_linger().unwrap();
+        }
+        drop(server);
+        // The last chunk says that it was all.
+        let mut rest = Vec::new();
+        let read = async {
+            while !rest.ends_with(b"0\r\n\r\n") {
+                rest.push(client.read_u8().await?);
+            }
+            std::io::Result::Ok(())
+        };
+        assert_eq!(in_time(read).await.is_ok(), whole);
+    }
+}
+
+/// Reads to where this is.
+async fn until(stream: &mut TcpStream, end: &[u8]) {
+    let mut read = Vec::new();
+    while !read.ends_with(end) {
+        read.push(stream.read_u8().await.unwrap());
+    }
+}
