@@ -3,13 +3,13 @@
 # make bench   side-by-side measurements; writes target/bench/results.json (needs root)
 # make p4      compiles the P4 program again after a change (needs p4c-bm2-ss)
 
-.PHONY: demo test bench p4 setup release debug lint unit conformance e2e
+.PHONY: demo test bench p4 setup setup-test release debug lint unit conformance e2e
 
 demo: setup release
 	scripts/demo.sh
 
 # One profile for everything, so that dependencies are built once.
-test: setup lint unit conformance e2e
+test: setup-test lint unit conformance e2e
 
 bench: setup release
 	target/release/mimiq-bench all --out target/bench/results.json
@@ -19,6 +19,9 @@ p4:
 
 setup:
 	scripts/setup.sh
+
+setup-test:
+	scripts/setup.sh test
 
 release:
 	cargo build --release --locked --workspace --bins --examples

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Installs what the testbed needs on Debian 12, and only what is missing: Debian packages (as root), a Python environment in
-# target/venv/testbed, the sources of aioquic, whose HTTP/3 example is the demo's server, and two versions of Caddy: Debian's, unpacked
-# only, as it would run as a service if it were installed, and a recent one. Needs no network if all is there.
+# Installs what the demo (setup.sh) or the tests (setup.sh test) need on Debian 12, and only what is missing: Debian packages (as root),
+# a Python environment in target/venv/testbed, the sources of aioquic, whose HTTP/3 example is the demo's server; for the tests also a
+# browser, and two versions of Caddy: Debian's, unpacked only, as it would run as a service if it were installed, and a recent one.
+# Needs no network if all is there.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -14,8 +15,19 @@ TESTBED=target/testbed
 
 say() { echo "setup: $*"; }
 
+purpose=${1:-demo}
+packages="mininet iproute2 ethtool iputils-ping procps python3 python3-venv ca-certificates gcc libc6-dev"
+case $purpose in
+demo) ;;
+test) packages="$packages libfaketime systemd curl chromium" ;;
+*)
+    say "$purpose: is neither demo nor test" >&2
+    exit 2
+    ;;
+esac
+
 missing=""
-for package in mininet iproute2 ethtool iputils-ping libfaketime procps python3 python3-venv ca-certificates gcc libc6-dev systemd; do
+for package in $packages; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing="$missing $package"
 done
 if [ -n "$missing" ]; then
@@ -49,6 +61,12 @@ if [ ! -f "$examples/.complete" ]; then
     tar --extract --gzip --file "$TESTBED/aioquic-$AIOQUIC.tar.gz" --directory "$TESTBED"
     touch "$examples/.complete"
 fi
+
+if [ "$purpose" = demo ]; then
+    say "complete"
+    exit
+fi
+
 caddy="$TESTBED/caddy"
 if [ ! -f "$caddy/.complete" ]; then
     say "fetching Debian's caddy"

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::policy;
+use crate::proxy::ProxyConfig;
 
 /// The largest stock worth configuring: more would only expire.
 const LARGEST_STOCK: u32 = 4096;
@@ -31,6 +32,9 @@ pub struct Config {
     /// When whose connections hop.
     #[serde(default)]
     pub policies: policy::Rules,
+    /// A proxy for applications that know nothing of mimiq; none if absent.
+    #[serde(default)]
+    pub proxy: Option<ProxyConfig>,
 }
 
 /// PEM files.
@@ -129,7 +133,8 @@ impl Config {
                 return refuse(high, &stock.high, &format!("at most {LARGEST_STOCK}"));
             }
         }
-        Ok(self.policies.check("policies")?)
+        self.policies.check("policies")?;
+        self.proxy.as_ref().map_or(Ok(()), ProxyConfig::check)
     }
 }
 

@@ -12,6 +12,7 @@ pub mod local;
 pub mod netlink;
 pub mod outage;
 pub mod policy;
+pub mod proxy;
 pub mod reply;
 pub mod sdk;
 pub mod session;

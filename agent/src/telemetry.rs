@@ -23,6 +23,14 @@ pub fn serve(address: SocketAddr) -> Result<(), BuildError> {
         ("mimiq_agent_refused_takes_total", "Requests of applications for an address that were refused"),
         ("mimiq_agent_hops_total", "Hops that applications reported"),
         ("mimiq_agent_local_errors_total", "Connections of applications that ended with an error"),
+        ("mimiq_agent_proxy_exit_connections_total", "The proxy's connections to its exit"),
+        ("mimiq_agent_proxy_hops_total", "Their hops"),
+        ("mimiq_agent_proxy_hop_refusals_total", "Their hops that did not happen, by reason"),
+        ("mimiq_agent_proxy_tunnels_total", "Tunnels opened for applications, by kind"),
+        ("mimiq_agent_proxy_failures_total", "Tunnels that applications did not get, by reason"),
+        ("mimiq_agent_proxy_broken_tunnels_total", "Tunnels that ended before their time, by reason"),
+        ("mimiq_agent_proxy_bytes_total", "Bytes in TCP tunnels, by direction"),
+        ("mimiq_agent_proxy_packets_dropped_total", "UDP packets of applications that were not carried, by reason"),
     ] {
         describe_counter!(name, text);
     }

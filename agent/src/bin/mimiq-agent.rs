@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use mimiq_agent::{config::Config, daemon, doctor, session, status, telemetry};
+use mimiq_agent::{config::Config, daemon, doctor, proxy::Proxy, session, status, telemetry};
 use mimiq_daemon::{Command, ConfigCommand, Logs};
 
 /// Keeps a stock of addresses and gives them to the applications of this host. Needs CAP_NET_ADMIN for local routes.
@@ -28,7 +28,8 @@ enum Order {
     Status(status::Arguments),
 }
 
-#[tokio::main(flavor = "current_thread")]
+// The proxy encrypts; the daemon does not wait for it.
+#[tokio::main(worker_threads = 2)]
 async fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     match arguments.command {
@@ -39,6 +40,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         Order::Daemon(Command::Config(ConfigCommand::Check { file })) => {
             let config = Config::load(&file)?;
             session::client_config(&config.pki)?;
+            config.proxy.as_ref().map(Proxy::check).transpose()?;
             println!("{}: valid", file.display());
         }
         Order::Doctor(arguments) => {
@@ -57,5 +59,14 @@ async fn run(path: &Path) -> anyhow::Result<()> {
         telemetry::serve(address).with_context(|| format!("metrics: {address}"))?;
     }
     let stop = mimiq_daemon::stop_signal()?;
+    let proxy = config.proxy.as_ref().map(|proxy| Proxy::start(proxy, &config.socket)).transpose()?;
+    let proxy = proxy.map(|proxy| tokio::spawn(proxy.run()));
+    let stop = async {
+        stop.await;
+        // Its connections end while their addresses are still theirs.
+        if let Some(proxy) = &proxy {
+            proxy.abort();
+        }
+    };
     Ok(daemon::run(config, stop).await?)
 }

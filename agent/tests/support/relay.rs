@@ -31,6 +31,8 @@ pub(crate) struct Sightings {
     pub(crate) packets: HashMap<SocketAddr, u64>,
     /// Datagrams from a source after a later one appeared.
     pub(crate) late: usize,
+    /// Nothing goes through any more.
+    pub(crate) cut: bool,
 }
 
 impl Sightings {
@@ -113,7 +115,8 @@ pub(crate) async fn start(
             seen.lock().unwrap().note(true, client, &datagram);
             count += 1;
             let followed = datagram[0] & 0x80 != 0 || !seen.lock().unwrap().follows_no_more;
-            if lose(true, count) || !(paths.contains_key(&client) || followed) {
+            let cut = seen.lock().unwrap().cut;
+            if cut || lose(true, count) || !(paths.contains_key(&client) || followed) {
                 continue;
             }
             let path =

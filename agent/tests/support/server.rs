@@ -12,7 +12,7 @@ use h3_quinn::quinn;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-/// A self-signed certificate for `localhost`.
+/// A self-signed certificate for `localhost` and 127.0.0.1.
 pub(crate) struct Identity {
     pub(crate) directory: tempfile::TempDir,
 }
@@ -20,7 +20,7 @@ pub(crate) struct Identity {
 impl Identity {
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
         std::fs::write(directory.path().join("cert.pem"), made.cert.pem()).unwrap();
         std::fs::write(directory.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
         Self { directory }
