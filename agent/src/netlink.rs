@@ -6,6 +6,7 @@
 //! the kernel lets them expire (IPv6).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::TryStreamExt as _;
@@ -15,6 +16,7 @@ use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
 use rtnetlink::{Handle, RouteMessageBuilder};
+use tokio::sync::Mutex;
 
 /// "m": in nobody else's use (`/etc/iproute2/rt_protos`).
 const PROTOCOL: RouteProtocol = RouteProtocol::Other(109);
@@ -37,9 +39,13 @@ pub enum NetlinkError {
     Route(String),
 }
 
-/// A netlink socket.
+/// A netlink socket. Clones are the same.
 #[derive(Clone)]
-pub struct Netlink(Handle);
+pub struct Netlink {
+    handle: Handle,
+    /// Held while the kernel lists something: it lists one thing at a time on one socket, and else is busy (`EBUSY`).
+    listing: Arc<Mutex<()>>,
+}
 
 impl Netlink {
     /// Opens a netlink socket in the network namespace of this thread.
@@ -49,11 +55,11 @@ impl Netlink {
     pub fn open() -> Result<Self, NetlinkError> {
         let (connection, handle, _) = rtnetlink::new_connection()?;
         tokio::spawn(connection);
-        Ok(Self(handle))
+        Ok(Self { handle, listing: Arc::default() })
     }
 
     pub(crate) fn handle(&self) -> &Handle {
-        &self.0
+        &self.handle
     }
 
     /// The index and the usable link-local address of an interface, as soon as it has one.
@@ -61,14 +67,15 @@ impl Netlink {
     /// # Errors
     /// If the kernel refuses; a missing interface or address is `None`.
     pub async fn link_local(&self, interface: &str) -> Result<Option<(u32, Ipv6Addr)>, NetlinkError> {
-        let mut links = self.0.link().get().match_name(interface).execute();
+        let mut links = self.handle.link().get().match_name(interface).execute();
         let index = match links.try_next().await {
             Ok(Some(link)) => link.header.index,
             Ok(None) => return Ok(None),
             Err(rtnetlink::Error::NetlinkError(error)) if error.raw_code() == -libc::ENODEV => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let mut addresses = self.0.address().get().set_link_index_filter(index).execute();
+        let _listing = self.listing.lock().await;
+        let mut addresses = self.handle.address().get().set_link_index_filter(index).execute();
         let mut found = None;
         while let Some(message) = addresses.try_next().await? {
             let unusable = AddressHeaderFlags::Tentative | AddressHeaderFlags::Dadfailed;
@@ -96,7 +103,7 @@ impl Netlink {
             let seconds = u32::try_from(limit.as_secs() + 1).unwrap_or(u32::MAX);
             route.attributes.push(RouteAttribute::Expires(seconds));
         }
-        Ok(self.0.route().add(route).replace().execute().await?)
+        Ok(self.handle.route().add(route).replace().execute().await?)
     }
 
     /// Undoes [`Self::install`].
@@ -104,7 +111,7 @@ impl Netlink {
     /// # Errors
     /// If the kernel refuses.
     pub async fn remove(&self, address: IpAddr) -> Result<(), NetlinkError> {
-        Ok(self.0.route().del(local_route(address)?).execute().await?)
+        Ok(self.handle.route().del(local_route(address)?).execute().await?)
     }
 
     /// The addresses that an agent made local.
@@ -114,8 +121,9 @@ impl Netlink {
     pub async fn installed(&self) -> Result<Vec<IpAddr>, NetlinkError> {
         let all = [RouteMessageBuilder::<Ipv4Addr>::new().build(), RouteMessageBuilder::<Ipv6Addr>::new().build()];
         let mut found = Vec::new();
+        let _listing = self.listing.lock().await;
         for filter in all {
-            let mut routes = self.0.route().get(filter).execute();
+            let mut routes = self.handle.route().get(filter).execute();
             while let Some(route) = routes.try_next().await? {
                 if route.header.protocol == PROTOCOL && route.header.table == TABLE_LOCAL {
                     found.extend(destination(&route));
@@ -145,4 +153,28 @@ fn destination(route: &RouteMessage) -> Option<IpAddr> {
         RouteAttribute::Destination(RouteAddress::Inet6(address)) => Some((*address).into()),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn those_who_ask_at_once_are_all_answered() {
+        let netlink = Netlink::open().unwrap();
+        let mut asking = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let netlink = netlink.clone();
+            asking.spawn(async move {
+                for _ in 0..50 {
+                    netlink.link_local("lo").await?;
+                    netlink.installed().await?;
+                }
+                Ok::<_, NetlinkError>(())
+            });
+        }
+        for asked in asking.join_all().await {
+            asked.unwrap();
+        }
+    }
 }
