@@ -2,82 +2,36 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use mimiq_api::local::{AgentMessage, Choose, Expired, Reason, Report, Returned, agent_message};
+use mimiq_api::local::{AgentMessage, Reason};
 use tokio::sync::{mpsc, watch};
 
-use crate::address::{self, IpVersion};
+use crate::address::IpVersion;
 use crate::clock::{Alarm, Clock};
 use crate::config::{Config, StockConfig};
 use crate::journal::Journal;
 use crate::local;
 use crate::netlink::{Netlink, NetlinkError};
-use crate::outage::{self, Outage};
+use crate::outage::Outage;
 use crate::policy::Rules;
 use crate::session::{self, Request, SessionError};
-use crate::stock::{AppId, Command, Grant, Marks, Stock};
+use crate::stock::{AppId, Command, Marks, Stock};
 
+mod event;
 mod messages;
+mod orders;
 mod reports;
 mod restart;
 mod state;
 
-use messages::{not_hopping, refused, taken};
+pub use event::Event;
+use messages::{not_hopping, refused};
 use reports::Reports;
 
 /// How long the daemon tries to release everything when it stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 const EVENTS: usize = 256;
-
-/// What happens to the daemon.
-#[derive(Debug)]
-pub enum Event {
-    /// The session is there (again).
-    Connected,
-    /// There is no session at the moment.
-    Disconnected,
-    /// The allocation server granted a set.
-    Granted(IpVersion, Grant),
-    /// It did not.
-    AcquireFailed {
-        /// Of which version.
-        version: IpVersion,
-        /// How many addresses were asked for.
-        asked: u32,
-        /// When to ask again.
-        retry_after: Duration,
-        /// Whether to ask for fewer.
-        smaller: bool,
-        /// The reason's name in metrics.
-        reason: &'static str,
-        /// For people.
-        message: String,
-    },
-    /// The allocation server took addresses away.
-    Revoked(Vec<IpAddr>),
-    /// The allocation server stops soon.
-    Drain,
-    /// An application connected; messages to it go there. (No more wait in it than the application holds addresses.)
-    Opened(AppId, mpsc::UnboundedSender<AgentMessage>),
-    /// An application wants an address.
-    Take(AppId, IpVersion, Duration),
-    /// An application gives one back.
-    Return(AppId, IpAddr),
-    /// An application asks for a policy.
-    Choose(AppId, Choose),
-    /// An application says what happened to a connection.
-    Report(AppId, Report),
-    /// Somebody wants to know how the agent is.
-    GetStatus(AppId),
-    /// An application holds these since before the daemon started.
-    Reclaim(AppId, Vec<IpAddr>),
-    /// An application's connection closed.
-    Closed(AppId),
-    /// The daemon is to stop, after what happened before.
-    Stop,
-}
 
 /// Why the daemon could not start.
 #[derive(Debug, thiserror::Error)]
@@ -295,62 +249,5 @@ impl Daemon {
         act(stock, &mut commands);
         self.carry_out(version, commands).await;
         true
-    }
-
-    async fn carry_out(&mut self, version: IpVersion, commands: Vec<Command>) {
-        for command in commands {
-            match command {
-                Command::Acquire(count) => self.request(Request::Acquire(version, count)),
-                Command::Release(addresses) => self.request(Request::Release(addresses)),
-                Command::Record => self.record(),
-                Command::Install(address, limit) => {
-                    if let Some(netlink) = &self.netlink
-                        && let Err(error) = netlink.install(address, limit).await
-                    {
-                        tracing::error!(%error, "an address cannot be made local");
-                    }
-                }
-                Command::Remove(address) => {
-                    if let Some(netlink) = &self.netlink
-                        && let Err(error) = netlink.remove(address).await
-                    {
-                        tracing::warn!(%error, "an address stays local");
-                    }
-                }
-                Command::Give { app, address, lifetime, mtu } => {
-                    metrics::counter!("mimiq_agent_addresses_given_total").increment(1);
-                    self.tell(app, agent_message::Message::Taken(taken(address, lifetime, mtu)));
-                }
-                Command::Refuse { app, mut message, retry_after, empty } => {
-                    metrics::counter!("mimiq_agent_refused_takes_total").increment(1);
-                    let reason = if empty { self.outage.reason() } else { Reason::Unspecified };
-                    if empty {
-                        message = outage::describe(reason).to_owned();
-                    }
-                    self.tell(app, refused(message, retry_after, reason));
-                }
-                Command::Returned(app) => self.tell(app, agent_message::Message::Returned(Returned {})),
-                Command::Expire(app, address) => {
-                    let expired = Expired { address: address::to_bytes(address) };
-                    self.tell(app, agent_message::Message::Expired(expired));
-                }
-            }
-        }
-    }
-
-    fn request(&self, request: Request) {
-        // The session's task ends only after the daemon.
-        let _ = self.requests.send(request);
-    }
-
-    fn answer(&self, app: AppId, answer: Result<agent_message::Message, String>) {
-        self.tell(app, answer.unwrap_or_else(|problem| refused(problem, Duration::ZERO, Reason::Unspecified)));
-    }
-
-    fn tell(&self, app: AppId, message: agent_message::Message) {
-        if let Some(messages) = self.apps.get(&app) {
-            // An application that just closed will be heard of next.
-            let _ = messages.send(AgentMessage { message: Some(message) });
-        }
     }
 }
