@@ -71,7 +71,7 @@ pub fn json(status: &Status) -> serde_json::Value {
         let (counts, costs) = (usage.counts.clone().unwrap_or_default(), Costs::of(usage));
         json!({
             "application": usage.application, "policy": usage.policy, "connections": usage.connections,
-            "open": usage.open, "open_ms": usage.open_ms, "hops": counts.hops, "refusals": counts.refusals,
+            "open": usage.open, "open_ms": usage.open_ms, "hops": counts.hops, "rollovers": counts.rollovers, "refusals": counts.refusals,
             "packets": counts.packets, "bytes": counts.bytes, "padding_bytes": counts.padding_bytes,
             "probe_bytes": counts.probe_bytes, "duplicate_bytes": counts.duplicate_bytes,
             "validations": counts.validations, "validation_us": counts.validation_us,
@@ -122,6 +122,7 @@ mod tests {
     pub(super) fn status() -> Status {
         let counts = Counts {
             hops: 30,
+            rollovers: 7,
             refusals: [("no_address".to_owned(), 2), ("no_spare_server_id".to_owned(), 1)].into(),
             packets: 800,
             bytes: 1_000_000,

@@ -94,6 +94,8 @@ impl Usages {
             row.time += now.saturating_duration_since(live.since);
             live.since = now;
             metrics::counter!("mimiq_agent_hops_total").increment(counts.hops.saturating_sub(live.counts.hops));
+            metrics::counter!("mimiq_agent_rollovers_total")
+                .increment(counts.rollovers.saturating_sub(live.counts.rollovers));
             row.counts.add_difference(&live.counts, &counts);
             live.counts = counts;
         }
@@ -139,7 +141,8 @@ impl Usages {
     }
 }
 
-trait AddDifference {
+/// Sums of counts.
+pub(crate) trait AddDifference {
     /// Adds what came between two reports of one connection; a count that went down adds nothing.
     fn add_difference(&mut self, before: &Self, after: &Self);
 }
@@ -148,6 +151,7 @@ impl AddDifference for Counts {
     fn add_difference(&mut self, before: &Self, after: &Self) {
         let add = |sum: &mut u64, before: u64, after: u64| *sum = sum.saturating_add(after.saturating_sub(before));
         add(&mut self.hops, before.hops, after.hops);
+        add(&mut self.rollovers, before.rollovers, after.rollovers);
         add(&mut self.packets, before.packets, after.packets);
         add(&mut self.bytes, before.bytes, after.bytes);
         add(&mut self.padding_bytes, before.padding_bytes, after.padding_bytes);

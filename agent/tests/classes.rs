@@ -40,7 +40,7 @@ async fn thousand_requests(identity: &Identity, server: SocketAddr, timing: Timi
         policy: HopPolicy::Every(1, timing),
         label: "test".into(),
     };
-    let report = get::over_session::run(options).await.unwrap();
+    let report = get::run(options).await.unwrap();
     println!("{:?} {:?}", report.summary, report.hop_refusals);
     let failed: Vec<_> = report.requests.iter().filter(|request| !request.ok || request.bytes != 2700).collect();
     assert!(failed.is_empty() && report.requests.len() == REQUESTS, "{failed:?}");
@@ -62,7 +62,7 @@ fn assert_seen(seen: &relay::Sightings, addresses: &BTreeSet<IpAddr>) {
 async fn quinn_is_full() {
     let identity = Identity::new();
     let report = thousand_requests(&identity, quinn_server(&identity, true), Timing::Early).await;
-    assert_eq!((report.summary.class.as_deref().unwrap(), report.summary.rollovers), ("full", 0));
+    assert_eq!((report.summary.class.as_str(), report.summary.rollovers), ("full", 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -70,7 +70,7 @@ async fn aioquic_is_full() {
     let identity = Identity::new();
     let Some(server) = Aioquic::start(&identity) else { return };
     let report = thousand_requests(&identity, server.address, Timing::Early).await;
-    assert_eq!((report.summary.class.as_deref().unwrap(), report.summary.rollovers), ("full", 0));
+    assert_eq!((report.summary.class.as_str(), report.summary.rollovers), ("full", 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -78,7 +78,7 @@ async fn debians_caddy_forbids() {
     let identity = Identity::new();
     let server = Caddy::debian(&identity);
     let report = thousand_requests(&identity, server.address, Timing::Early).await;
-    assert_eq!((report.summary.class.as_deref().unwrap(), report.summary.migrations), ("forbidding", 0));
+    assert_eq!((report.summary.class.as_str(), report.summary.migrations), ("forbidding", 0));
     assert_eq!(report.summary.rollovers, REQUESTS as u64 - 1);
 }
 
@@ -87,7 +87,7 @@ async fn a_recent_caddy_is_left_each_time() {
     let identity = Identity::new();
     let server = Caddy::recent(&identity);
     let report = thousand_requests(&identity, server.address, Timing::Before).await;
-    assert_eq!((report.summary.class.as_deref().unwrap(), report.summary.migrations), ("capped(0)", 0));
+    assert_eq!((report.summary.class.as_str(), report.summary.migrations), ("capped(0)", 0));
     assert_eq!(report.summary.rollovers, REQUESTS as u64 - 1);
 }
 

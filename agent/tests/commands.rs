@@ -54,8 +54,8 @@ async fn a_fetch_by_policy_shows_in_the_status() {
     let (_, table, _) = output(&mut status(&agent, &[])).await;
     for (policy, hops) in [("every_packets: 20", hops[0]), ("random_packets: {min: 20, max: 40}", hops[1])] {
         let row = table.lines().find(|line| line.starts_with("mimiq-get") && line.contains(policy)).expect(&table);
-        let numbers = row.split(policy).nth(1).unwrap().split_whitespace().take(3).collect::<Vec<_>>();
-        assert_eq!(numbers, ["1", "0", &hops.to_string()], "connections, open, hops: {table}");
+        let numbers = row.split(policy).nth(1).unwrap().split_whitespace().take(4).collect::<Vec<_>>();
+        assert_eq!(numbers, ["1", "0", &hops.to_string(), "0"], "connections, open, hops, rollovers: {table}");
     }
     let (_, json, _) = output(&mut status(&agent, &["--json"])).await;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();

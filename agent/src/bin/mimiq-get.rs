@@ -10,7 +10,8 @@ use anyhow::Context as _;
 use clap::Parser;
 use mimiq_agent::get::{self, HopPolicy, Options, Timing};
 
-/// Asks an HTTP/3 server again and again on one connection, hopping between addresses that the agent gives.
+/// Asks an HTTP/3 server again and again, hopping between addresses that the agent gives: within a connection where the server
+/// follows, to another connection where it does not.
 ///
 /// Hops by requests (`--hop-every`, `--no-hop`), or, as other applications, by a policy.
 ///
@@ -38,9 +39,6 @@ struct Arguments {
     /// Hop once in so many requests.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "no_hop")]
     hop_every: u32,
-    /// Change connections where the server does not allow a hop, or would stall.
-    #[arg(long, conflicts_with_all = ["no_hop", "policy"])]
-    rollover: bool,
     /// Stay at the first address.
     #[arg(long)]
     no_hop: bool,
@@ -111,7 +109,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<bool> {
         policy,
         label: arguments.label,
     };
-    let report = if arguments.rollover { get::over_session::run(options).await? } else { get::run(options).await? };
+    let report = get::run(options).await?;
     let json = serde_json::to_string_pretty(&report)?;
     match arguments.report {
         Some(path) => std::fs::write(&path, json).with_context(|| format!("report: {}", path.display()))?,

@@ -1,6 +1,5 @@
-//! The HTTP/3 client behind `mimiq-get`: sequential requests on one connection that hops by a policy.
+//! The HTTP/3 client behind `mimiq-get`: sequential requests in a session that hops by a policy.
 
-pub mod over_session;
 mod report;
 
 use std::net::SocketAddr;
@@ -9,18 +8,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use bytes::{Buf as _, Bytes};
+use bytes::Buf as _;
 use clap::ValueEnum;
-use h3::client::SendRequest;
-use h3_quinn::OpenStreams;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
-use tokio::sync::watch;
 
 pub use report::{AddressReport, HopReport, Report, RequestReport, Summary, percentile, unix_ns};
 
 use crate::policy::Policy;
-use crate::sdk::{Agent, Connector, EARLY, Hopping, Padding, Progress};
+use crate::sdk::{Agent, Arrival, Connector, EARLY, Http3, Padding, Trail};
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -109,43 +105,37 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
         HopPolicy::Follow(Some(policy)) => connector.policy(policy),
         HopPolicy::Never | HopPolicy::Every(..) => connector.policy(Policy::PerConnection),
     };
-    let hopping = connector.connect(options.server, &options.server_name).await?;
-    let (mut driver, sender) = h3::client::new(h3_quinn::Connection::new(hopping.connection().clone())).await?;
-    tokio::spawn(async move { std::future::poll_fn(|cx| driver.poll_close(cx)).await });
-
+    let session = connector.session(options.server, &options.server_name).await?;
     let mut client = Client {
-        progress: hopping.progress(),
-        noted: None,
-        hopping,
-        sender,
+        trail: session.trail(),
+        http: Arc::new(Http3::new(session)),
+        connection: 0,
         uri: options.uri,
         timeout: options.timeout,
         report: Report { client: options.label, ..Report::default() },
     };
-    client.note_hops();
+    client.note_arrivals();
     for number in 0..options.requests {
         if number > 0 {
-            client.noting_hops(tokio::time::sleep(options.interval)).await;
+            client.noting(tokio::time::sleep(options.interval)).await;
         }
         client.request(number, options.requests, options.policy).await;
-        if client.hopping.connection().close_reason().is_some() {
-            break;
-        }
     }
+    let session = client.http.session().clone();
     // A server that does not answer is not waited for.
-    let _ = tokio::time::timeout(CLOSE_TIMEOUT, client.hopping.close()).await;
-    client.note_hops();
-    let Client { hopping, mut report, .. } = client;
-    report.finish(hopping.stats().links_seen);
+    let _ = client.noting(tokio::time::timeout(CLOSE_TIMEOUT, session.clone().close())).await;
+    client.note_arrivals();
+    let (stats, mut report) = (session.stats(), client.report);
+    report.hop_refusals = session.refusals();
+    report.finish(&stats);
     Ok(report)
 }
 
 struct Client {
-    progress: watch::Receiver<Progress>,
-    /// The last hop that is in the report.
-    noted: Option<u64>,
-    hopping: Hopping,
-    sender: SendRequest<OpenStreams, Bytes>,
+    http: Arc<Http3>,
+    trail: Trail,
+    /// The number of the one that the last address belongs to; 0 before there was one.
+    connection: u64,
     uri: http::Uri,
     timeout: Duration,
     report: Report,
@@ -159,27 +149,22 @@ impl Client {
             HopPolicy::Never | HopPolicy::Follow(_) => (false, false),
         };
         if before {
-            self.hop().await;
+            self.noting(hop(self.http.clone())).await;
         }
         let started = Instant::now();
         let mut entry = RequestReport { started_unix_ns: unix_ns(), ..RequestReport::default() };
-        let exchange = tokio::time::timeout(self.timeout, exchange(self.sender.clone(), self.uri.clone()));
+        let exchange = tokio::time::timeout(self.timeout, exchange(self.http.clone(), self.uri.clone()));
         let exchange = async { (exchange.await, started.elapsed()) };
-        let mut exchange = std::pin::pin!(exchange);
         let (outcome, latency) = if early {
-            tokio::select! {
-                done = &mut exchange => {
-                    self.hop().await;
-                    done
-                }
-                () = tokio::time::sleep(EARLY) => tokio::join!(self.hop(), exchange).1,
-            }
+            let hop = hop(self.http.clone());
+            self.noting(with_early_hop(exchange, hop)).await
         } else {
-            self.noting_hops(exchange).await
+            self.noting(exchange).await
         };
         entry.latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         match outcome {
-            Ok(Ok((status, bytes))) => {
+            Ok(Ok(Exchanged { status, bytes, source })) => {
+                entry.address = source.map(|source| source.ip());
                 (entry.status, entry.bytes, entry.ok) = (status.as_u16(), bytes, status.is_success());
                 entry.error = (!entry.ok).then(|| format!("status: {status}"));
             }
@@ -187,51 +172,66 @@ impl Client {
             Err(_) => entry.error = Some(format!("no complete reply within {:?}", self.timeout)),
         }
         self.report.requests.push(entry);
-        self.note_hops();
+        self.note_arrivals();
     }
 
-    async fn hop(&mut self) {
-        if let Err(error) = self.hopping.hop().await {
-            tracing::debug!(%error, "no hop");
-            *self.report.hop_refusals.entry(error.name()).or_default() += 1;
-        }
-        self.note_hops();
-    }
-
-    /// Waits, and notes each hop that the SDK makes meanwhile.
-    async fn noting_hops<T>(&mut self, wait: impl Future<Output = T>) -> T {
+    /// Waits, and notes each new address meanwhile.
+    async fn noting<T>(&mut self, wait: impl Future<Output = T>) -> T {
         let mut wait = std::pin::pin!(wait);
         loop {
             tokio::select! {
                 done = &mut wait => return done,
-                Ok(()) = self.progress.changed() => self.note_hops(),
+                () = self.trail.changed() => self.note_arrivals(),
             }
         }
     }
 
-    /// Notes the first address, and all hops since it was called last: also those that the SDK made by itself, because the policy
+    /// Notes the first address, and all since it was called last: also those that the SDK went to by itself, because the policy
     /// says so or an address ended.
-    fn note_hops(&mut self) {
-        for (hop, source) in self.hopping.sources_after(self.noted) {
-            if self.noted.replace(hop).is_some() {
-                let (unix_ns, request) = (unix_ns(), self.report.requests.len());
-                self.report.hops.push(HopReport { unix_ns, request, address: source.ip(), port: source.port() });
+    fn note_arrivals(&mut self) {
+        for Arrival { source, connection } in self.trail.arrivals() {
+            let (unix_ns, request) = (unix_ns(), self.report.requests.len());
+            let hop = HopReport { unix_ns, request, address: source.ip(), port: source.port() };
+            match std::mem::replace(&mut self.connection, connection) {
+                0 => {}
+                before if before == connection => self.report.hops.push(hop),
+                _ => self.report.rollovers.push(hop),
             }
             self.report.moved(source);
         }
     }
 }
 
-async fn exchange(
-    mut sender: SendRequest<OpenStreams, Bytes>,
-    uri: http::Uri,
-) -> anyhow::Result<(http::StatusCode, u64)> {
-    let mut stream = sender.send_request(http::Request::get(uri).body(())?).await?;
-    stream.finish().await?;
-    let response = stream.recv_response().await?;
+async fn hop(http: Arc<Http3>) {
+    if let Err(error) = http.session().hop().await {
+        tracing::debug!(%error, "no hop");
+    }
+}
+
+/// Hops shortly after the request was sent, or when it is done.
+async fn with_early_hop<T>(exchange: impl Future<Output = T>, hop: impl Future<Output = ()>) -> T {
+    let mut exchange = std::pin::pin!(exchange);
+    tokio::select! {
+        done = &mut exchange => {
+            hop.await;
+            done
+        }
+        () = tokio::time::sleep(EARLY) => tokio::join!(hop, exchange).1,
+    }
+}
+
+struct Exchanged {
+    status: http::StatusCode,
+    bytes: u64,
+    source: Option<SocketAddr>,
+}
+
+async fn exchange(client: Arc<Http3>, uri: http::Uri) -> anyhow::Result<Exchanged> {
+    let mut reply = client.send(http::Request::get(uri).body(())?).await?;
+    let (status, source) = (reply.head().status(), reply.source());
     let mut bytes = 0;
-    while let Some(chunk) = stream.recv_data().await? {
+    while let Some(chunk) = reply.data().await? {
         bytes += chunk.remaining() as u64;
     }
-    Ok((response.status(), bytes))
+    Ok(Exchanged { status, bytes, source })
 }

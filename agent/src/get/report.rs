@@ -6,6 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
+use crate::sdk::SessionStats;
+
 /// The whole report.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
@@ -20,7 +22,7 @@ pub struct Report {
     /// Each address, in the order of first use.
     pub addresses: Vec<AddressReport>,
     /// How many hops did not happen, by reason.
-    pub hop_refusals: BTreeMap<&'static str, u64>,
+    pub hop_refusals: BTreeMap<String, u64>,
     /// In short.
     pub summary: Summary,
 }
@@ -78,8 +80,8 @@ pub struct Summary {
     /// Of those, failed.
     pub failed: usize,
     /// How the client may change its address with the server, as far as it is known: `unknown(N)`, `full`, `forbidding`, or
-    /// `capped(N)` after N hops in a connection; absent for a single connection.
-    pub class: Option<String>,
+    /// `capped(N)` after N hops in a connection.
+    pub class: String,
     /// Hops made.
     pub hops: usize,
     /// Hops within connections, by the SDK's count.
@@ -106,7 +108,7 @@ impl Report {
     }
 
     /// Fills in the summary.
-    pub fn finish(&mut self, links_seen: u64) {
+    pub fn finish(&mut self, stats: &SessionStats) {
         if let Some(last) = self.addresses.last_mut() {
             last.last_unix_ns = unix_ns();
         }
@@ -115,13 +117,13 @@ impl Report {
         self.summary = Summary {
             requests: self.requests.len(),
             failed: self.requests.iter().filter(|request| !request.ok).count(),
-            class: None,
+            class: stats.class.to_string(),
             hops: self.hops.len(),
-            migrations: self.hops.len() as u64,
-            rollovers: self.rollovers.len() as u64,
+            migrations: stats.migrations,
+            rollovers: stats.rollovers,
             median_us: percentile(&latencies, 50),
             p99_us: percentile(&latencies, 99),
-            links_seen,
+            links_seen: stats.links_seen,
         };
     }
 }

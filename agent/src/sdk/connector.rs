@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use quinn::crypto::rustls::{NoInitialCipherSuite, QuicClientConfig};
+use tokio::sync::Notify;
 
 use super::agent::{Agent, AgentError};
 use super::choice::{self, Homes};
 use super::class::Memory;
-use super::follow::Following;
+use super::follow::{self, Following, Mover};
+use super::group::Group;
 use super::hopping::{Hopping, Parts};
 use super::ids::{Issued, ResetTokens};
 use super::padding::Padding;
@@ -69,7 +71,8 @@ impl Connector {
         Ok(Self { agent, memory, tls, padding, application, policy: None, homes })
     }
 
-    /// Connects from a fresh address; the session changes addresses as the server allows.
+    /// Connects; the session changes addresses when its policy says so, and as the server allows. With [`Policy::Never`] its
+    /// connections share one address with all others of this connector.
     ///
     /// # Errors
     /// As [`Self::connect`].
@@ -90,27 +93,54 @@ impl Connector {
         self
     }
 
-    /// Connections will follow this policy. Without this the agent is asked for one whenever a connection is opened.
+    /// Sessions and connections will follow this policy. Without this the agent is asked for one whenever one is opened.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = Some(policy);
         self
     }
 
-    /// Connects from a fresh address of the server's IP version, or, if the policy is [`Policy::Never`], from the one that the
-    /// connector has already.
+    /// A single connection, for applications that want to know which one they have: it starts from a fresh address of the server's
+    /// IP version, or, if the policy is [`Policy::Never`], from the one that the connector has already. It hops as the policy
+    /// says, whatever the server's class, and never gives way to another: see [`Self::session`] for that.
     ///
     /// # Errors
     /// If the agent does not say which policy to follow, there is no address, or the server cannot be reached or does not prove its name.
     pub async fn connect(&self, server: SocketAddr, server_name: &str) -> Result<Hopping, ConnectError> {
+        let policy = self.choose(server, server_name).await?;
+        let group = Group::new(Arc::default());
+        let hopping = self.open((server, server_name), policy == Policy::Never, &group.traffic).await?;
+        group.add(&hopping, Arc::new(true.into()));
+        self.follow(policy, group.into(), Mover::Connection(hopping.inner().clone()));
+        Ok(hopping)
+    }
+
+    /// The policy for connections to this server.
+    pub(super) async fn choose(&self, server: SocketAddr, server_name: &str) -> Result<Policy, ConnectError> {
+        match self.policy {
+            Some(policy) => Ok(policy),
+            None => choice::ask(&self.agent, &self.application, (server, server_name), FIRST_ADDRESS_WAIT).await,
+        }
+    }
+
+    /// Makes `mover` follow it.
+    pub(super) fn follow(&self, policy: Policy, group: Arc<Group>, mover: Mover) {
+        let (agent, application) = (self.agent.clone(), self.application.clone());
+        tokio::spawn(follow::follow(Following { agent, application, policy, group, mover }));
+    }
+
+    /// A connection that hops when it is told to, from a fresh address, or from `home`. Its traffic is notified.
+    pub(super) async fn open(
+        &self,
+        (server, server_name): (SocketAddr, &str),
+        home: bool,
+        traffic: &Arc<Notify>,
+    ) -> Result<Hopping, ConnectError> {
         let version = if server.is_ipv6() { 6 } else { 4 };
-        let policy = match self.policy {
-            Some(policy) => policy,
-            None => choice::ask(&self.agent, &self.application, (server, server_name), FIRST_ADDRESS_WAIT).await?,
-        };
-        let lease = match policy {
-            Policy::Never => self.homes.take(&self.agent, version, FIRST_ADDRESS_WAIT).await?,
-            _ => self.agent.take(version, FIRST_ADDRESS_WAIT).await?.into(),
+        let lease = if home {
+            self.homes.take(&self.agent, version, FIRST_ADDRESS_WAIT).await?
+        } else {
+            self.agent.take(version, FIRST_ADDRESS_WAIT).await?.into()
         };
         let mut transport = quinn::TransportConfig::default();
         let room = u16::try_from(lease.mtu()).unwrap_or(u16::MAX).saturating_sub(HEADERS[usize::from(version == 6)]);
@@ -123,7 +153,7 @@ impl Connector {
         let generator = issued.clone();
         endpoint_config.cid_generator(move || generator.generator());
 
-        let sockets = Sockets::new(resets);
+        let sockets = Sockets::new(resets, traffic.clone());
         let socket = sockets.add(lease)?;
         let runtime = Arc::new(quinn::TokioRuntime);
         let endpoint = quinn::Endpoint::new_with_abstract_socket(endpoint_config, None, Arc::new(socket), runtime)?;
@@ -134,7 +164,6 @@ impl Connector {
         config.transport_config(Arc::new(transport));
         let connection = endpoint.connect_with(config, server, server_name)?.await?;
         let (agent, padding) = (self.agent.clone(), self.padding);
-        let following = Following { application: self.application.clone(), policy };
-        Ok(Hopping::start(Parts { agent, padding, version, connection, endpoint, sockets, issued, peer }, following))
+        Ok(Hopping::start(Parts { agent, padding, version, connection, endpoint, sockets, issued, peer }))
     }
 }

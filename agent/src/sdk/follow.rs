@@ -1,17 +1,19 @@
-//! Makes a connection follow its policy, and reports to the agent what became of it.
+//! Makes a connection, or a session, follow its policy, and reports to the agent what became of it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use mimiq_api::local::{Counts, Report, app_request::Request};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
-use super::agent::AgentError;
+use super::agent::{Agent, AgentError};
+use super::connector::ConnectError;
 use super::gate::Refusal;
-use super::hopping::{HopError, Inner};
-use super::meter::{self, Meter};
+use super::group::Group;
+use super::hopping::{self, HopError};
+use super::session::{self, Moved, SessionError};
 use crate::policy::{Event, Policy, Scheduler};
 
 /// What a datagram changed is in quinn's statistics after this time. Not looking more often leaves the connection its time.
@@ -26,62 +28,74 @@ const SHORTEST_RETRY: Duration = Duration::from_millis(2);
 const LONGEST_RETRY: Duration = Duration::from_secs(1);
 
 /// Who follows what.
-#[derive(Clone, Debug)]
 pub(super) struct Following {
+    pub(super) agent: Agent,
     pub(super) application: String,
     pub(super) policy: Policy,
+    pub(super) group: Arc<Group>,
+    pub(super) mover: Mover,
+}
+
+/// What hops.
+pub(super) enum Mover {
+    Connection(Arc<hopping::Inner>),
+    Session(Weak<session::Inner>),
 }
 
 struct Follower {
-    inner: Arc<Inner>,
     following: Following,
+    group: Arc<Group>,
     number: u64,
     scheduler: Scheduler<StdRng>,
-    meter: Meter,
-    hops: u64,
-    padding_bytes: u64,
+    /// The hop that is due has to wait for the end of a request.
+    postponed: bool,
     reported: Option<Counts>,
 }
 
-/// Follows until the connection is closed, and the agent has heard of that.
-pub(super) async fn follow(inner: Arc<Inner>, following: Following) {
+/// Follows until all is closed, and the agent has heard of that.
+pub(super) async fn follow(following: Following) {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let start = Instant::now();
     let mut follower = Follower {
-        scheduler: Scheduler::new(following.policy, StdRng::from_os_rng(), start),
-        following,
+        group: following.group.clone(),
         number: NUMBER.fetch_add(1, Ordering::Relaxed),
-        meter: Meter::default(),
-        hops: 0,
-        padding_bytes: 0,
+        scheduler: Scheduler::new(following.policy, StdRng::from_os_rng(), start),
+        postponed: false,
         reported: None,
-        inner,
+        following,
     };
     follower.run(start).await;
     let last = follower.report(true);
-    let _ = tokio::time::timeout(LAST_REPORT_TIMEOUT, follower.inner.parts.agent.ask(last)).await;
-    follower.inner.unfollowed.notify_one();
+    let _ = tokio::time::timeout(LAST_REPORT_TIMEOUT, follower.following.agent.ask(last)).await;
+    match &follower.following.mover {
+        Mover::Connection(inner) => inner.unfollowed.notify_one(),
+        Mover::Session(_) => follower.group.unfollowed.notify_one(),
+    }
 }
 
 impl Follower {
     async fn run(&mut self, start: Instant) {
-        let inner = self.inner.clone();
-        let traffic = inner.parts.sockets.traffic();
+        let group = self.group.clone();
         // When something happened that was not looked at yet.
         let (mut happened, mut report_at) = (Some(start), start);
-        loop {
+        while !group.is_closed() {
             let now = Instant::now();
+            // Also those that the application made itself, or that were made because an address ended. First, as what they sent is
+            // their own.
+            self.note_moves(now);
             if let Some(at) = happened.filter(|at| *at + SETTLED <= now) {
                 self.observe(at);
                 happened = None;
             }
-            // Made by the application itself, or because an address ended.
-            self.note_hops(now);
             if report_at <= now {
                 report_at = now + REPORT_INTERVAL;
+                self.observe(now);
                 self.report_changes();
             }
-            let hop_at = self.scheduler.next();
+            if self.is_over() {
+                break;
+            }
+            let hop_at = self.scheduler.next().filter(|_| !self.postponed);
             if hop_at.is_some_and(|at| at <= now) {
                 self.observe(now);
                 self.hop().await;
@@ -90,15 +104,23 @@ impl Follower {
             let settled = happened.map(|at| at + SETTLED);
             let wake = [Some(report_at), settled, hop_at].into_iter().flatten().min().unwrap_or(report_at);
             tokio::select! {
-                _ = inner.parts.connection.closed() => return,
-                () = traffic.notified(), if happened.is_none() => happened = Some(Instant::now()),
+                () = group.traffic.notified(), if happened.is_none() => happened = Some(Instant::now()),
+                () = group.free.notified() => self.postponed = false,
                 () = tokio::time::sleep_until(wake.into()) => {}
             }
         }
     }
 
+    fn is_over(&self) -> bool {
+        let last = match &self.following.mover {
+            Mover::Connection(_) => true,
+            Mover::Session(session) => session.strong_count() == 0,
+        };
+        last && self.group.is_over()
+    }
+
     fn observe(&mut self, now: Instant) {
-        let seen = self.meter.observe(Instant::now(), &self.inner.parts.connection.stats());
+        let seen = self.group.observe(Instant::now());
         if seen.packets > 0 {
             self.scheduler.event(now, Event::Packets(seen.packets));
         }
@@ -110,40 +132,56 @@ impl Follower {
         }
     }
 
-    fn note_hops(&mut self, now: Instant) {
-        let (hops, padding_bytes) = (self.inner.hops.load(Ordering::Relaxed), self.inner.tally.padding_bytes());
-        if hops > self.hops {
-            self.meter.hopped(now, padding_bytes > self.padding_bytes);
+    fn note_moves(&mut self, now: Instant) {
+        if self.group.moved(now) {
+            self.postponed = false;
             self.scheduler.event(now, Event::Hopped);
         }
-        (self.hops, self.padding_bytes) = (hops, padding_bytes);
     }
 
     async fn hop(&mut self) {
-        let outcome = self.inner.hop().await;
+        let outcome = match &self.following.mover {
+            Mover::Connection(inner) => inner.hop().await.map(Moved::Hopped).map_err(SessionError::from),
+            Mover::Session(session) => match session.upgrade() {
+                Some(session) => session.hop_by_policy().await,
+                None => Err(HopError::from(Refusal::Closed).into()),
+            },
+        };
         let now = Instant::now();
-        self.note_hops(now);
-        if let Err(error) = outcome {
-            tracing::debug!(%error, "the policy wants a hop");
-            let event = match &error {
-                HopError::Refused(Refusal::MigrationForbidden | Refusal::Closed) => Event::Hopeless,
-                // More IDs, or a confirmation, arrive with the next round trip.
-                HopError::Refused(_) => Event::Refused(retry(self.inner.parts.connection.rtt() / 2)),
-                HopError::NoAddress(AgentError::Refused { retry_after, .. }) => Event::Refused(retry(*retry_after)),
-                HopError::NoAddress(_) | HopError::Socket(_) => Event::Refused(LONGEST_RETRY),
-            };
-            self.scheduler.event(now, event);
+        self.note_moves(now);
+        match outcome {
+            Ok(Moved::Later) => self.postponed = true,
+            Ok(Moved::Hopped(_) | Moved::RolledOver(_)) => {}
+            Err(error) => {
+                tracing::debug!(%error, "the policy wants a hop");
+                self.scheduler.event(now, self.refused(&error));
+            }
+        }
+    }
+
+    fn refused(&self, error: &SessionError) -> Event {
+        match error {
+            SessionError::Hop(HopError::Refused(Refusal::MigrationForbidden | Refusal::Closed)) => Event::Hopeless,
+            // More IDs, or a confirmation, arrive with the next round trip.
+            SessionError::Hop(HopError::Refused(_)) => Event::Refused(retry(self.group.round_trip() / 2)),
+            SessionError::Hop(HopError::NoAddress(AgentError::Refused { retry_after, .. }))
+            | SessionError::Connect(ConnectError::Agent(AgentError::Refused { retry_after, .. })) => {
+                Event::Refused(retry(*retry_after))
+            }
+            SessionError::Hop(HopError::NoAddress(_) | HopError::Socket(_)) | SessionError::Connect(_) => {
+                Event::Refused(LONGEST_RETRY)
+            }
         }
     }
 
     fn report_changes(&mut self) {
-        let counts = self.counts();
+        let counts = self.group.counts();
         if self.reported.as_ref() == Some(&counts) {
             return;
         }
         let report = self.report(false);
         self.reported = Some(counts);
-        self.inner.parts.agent.tell(report);
+        self.following.agent.tell(report);
     }
 
     fn report(&self, closed: bool) -> Request {
@@ -152,27 +190,8 @@ impl Follower {
             application: self.following.application.clone(),
             policy: self.following.policy.to_string(),
             closed,
-            counts: Some(self.counts()),
+            counts: Some(self.group.counts()),
         })
-    }
-
-    fn counts(&self) -> Counts {
-        let (inner, stats) = (&self.inner, self.inner.parts.connection.stats());
-        let (validations, validation_time) = self.meter.validations();
-        let duplicate_bytes = inner.parts.sockets.duplicate_bytes();
-        let refusals = inner.tally.refusals().into_iter().map(|(reason, count)| (reason.to_owned(), count)).collect();
-        Counts {
-            // Those that a packet left from: one may be followed by the next before.
-            hops: inner.parts.sockets.ids().moves,
-            refusals,
-            packets: meter::packets(&stats),
-            bytes: stats.udp_tx.bytes + stats.udp_rx.bytes + duplicate_bytes,
-            padding_bytes: inner.tally.padding_bytes(),
-            probe_bytes: meter::probe_bytes(&stats),
-            validations,
-            duplicate_bytes,
-            validation_us: u64::try_from(validation_time.as_micros()).unwrap_or(u64::MAX),
-        }
     }
 }
 

@@ -2,21 +2,22 @@
 
 mod server;
 
+pub(super) use server::may_pass;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex, Notify, watch};
+use tokio::sync::{Mutex, Notify};
 
 use super::agent::{Agent, AgentError};
-use super::follow::{self, Following};
 use super::gate::{self, ClientIds, Evidence, Refusal, Reserve};
 use super::ids::Issued;
 use super::padding::Padding;
 use super::peer::Peer;
-use super::socket::{Progress, Sockets};
+use super::socket::Sockets;
 use super::tally::Tally;
 
 /// How long a hop waits for an address.
@@ -106,7 +107,7 @@ struct Turn {
 pub struct Hopping(Arc<Inner>);
 
 impl Hopping {
-    pub(super) fn start(parts: Parts, following: Following) -> Self {
+    pub(super) fn start(parts: Parts) -> Self {
         let turn =
             Mutex::new(Turn { reserve: Reserve::default(), client_ids: ClientIds::default(), last: Instant::now() });
         let inner = Arc::new(Inner {
@@ -119,7 +120,6 @@ impl Hopping {
             unfollowed: Notify::new(),
         });
         tokio::spawn(inner.clone().maintain());
-        tokio::spawn(follow::follow(inner.clone(), following));
         Self(inner)
     }
 
@@ -149,16 +149,6 @@ impl Hopping {
         self.0.parts.sockets.current().map(|(source, _)| source)
     }
 
-    /// Where packets left from after this hop, from the first on if there is none, and the hops' numbers.
-    pub(crate) fn sources_after(&self, hop: Option<u64>) -> Vec<(u64, SocketAddr)> {
-        self.0.parts.sockets.sources_after(hop)
-    }
-
-    /// Changes when packets begin to leave from another address, and may do so otherwise.
-    pub(crate) fn progress(&self) -> watch::Receiver<Progress> {
-        self.0.parts.sockets.progress()
-    }
-
     /// What happened so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -176,13 +166,14 @@ impl Drop for Hopping {
 impl Inner {
     pub(super) async fn hop(&self) -> Result<SocketAddr, HopError> {
         let outcome = self.try_hop().await;
-        if let Err(error) = &outcome {
-            self.tally.refused(error.name());
-        }
-        outcome
+        self.counted(outcome)
     }
 
-    async fn try_hop(&self) -> Result<SocketAddr, HopError> {
+    fn counted<T>(&self, outcome: Result<T, HopError>) -> Result<T, HopError> {
+        outcome.inspect_err(|error| self.tally.refused(error.name()))
+    }
+
+    pub(super) async fn try_hop(&self) -> Result<SocketAddr, HopError> {
         let mut turn = self.turn.lock().await;
         gate::check(&self.evidence(&mut turn))?;
         let parts = &self.parts;

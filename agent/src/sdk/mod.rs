@@ -45,6 +45,7 @@ mod class;
 mod connector;
 mod follow;
 mod gate;
+mod group;
 mod hopping;
 mod http3;
 mod ids;
@@ -57,6 +58,7 @@ mod repeat;
 mod session;
 mod socket;
 mod tally;
+mod trail;
 
 pub use agent::{Agent, AgentError, Lease, Outage};
 pub use class::Class;
@@ -66,7 +68,7 @@ pub use hopping::{HopError, Hopping, Stats};
 pub use http3::{Http3, Http3Error, Reply, Sender};
 pub use padding::Padding;
 pub use session::{Moved, Ride, Session, SessionError, SessionStats};
-pub(crate) use socket::Progress;
+pub(crate) use trail::{Arrival, Trail};
 
 /// When to hop after a request was sent, if the reply is not there before.
 pub const EARLY: std::time::Duration = std::time::Duration::from_millis(3);

@@ -70,7 +70,8 @@ pub(crate) struct Ids {
 }
 
 impl Sockets {
-    pub(crate) fn new(resets: ResetTokens) -> Arc<Self> {
+    /// None so far; `traffic` is notified when datagrams go out or come in.
+    pub(crate) fn new(resets: ResetTokens, traffic: Arc<Notify>) -> Arc<Self> {
         let (progress, _) = watch::channel(Progress::default());
         let state = State {
             ledger: Ledger::new(resets),
@@ -78,7 +79,7 @@ impl Sockets {
             ports: HashSet::new(),
             progress,
             proof: watch::Sender::default(),
-            traffic: Arc::default(),
+            traffic,
             duplicate_bytes: 0,
         };
         Arc::new(Self(Mutex::new(state)))
@@ -146,11 +147,6 @@ impl Sockets {
     /// What was sent a second time in case the first is lost, bytes.
     pub(crate) fn duplicate_bytes(&self) -> u64 {
         self.lock().duplicate_bytes
-    }
-
-    /// Notified when datagrams go out or come in.
-    pub(crate) fn traffic(&self) -> Arc<Notify> {
-        self.lock().traffic.clone()
     }
 
     /// Follows the hops.

@@ -8,8 +8,8 @@ use mimiq_api::local::{Status, Stock, Usage};
 use super::Costs;
 
 const STOCK: [&str; 6] = ["addresses", "free", "held", "ended", "kept free", "next lease ends"];
-const USAGE: [&str; 9] =
-    ["application", "policy", "connections", "open", "hops", "hops/s", "refused", "validation", "overhead"];
+const USAGE: [&str; 10] =
+    ["application", "policy", "connections", "open", "hops", "rollovers", "hops/s", "refused", "validation", "overhead"];
 
 pub(super) fn write(out: &mut impl Write, status: &Status) -> io::Result<()> {
     if !status.not_hopping.is_empty() {
@@ -29,9 +29,11 @@ pub(super) fn write(out: &mut impl Write, status: &Status) -> io::Result<()> {
             writeln!(out, "\nrefused, {}, {}: {}", usage.application, usage.policy, refusals.join(", "))?;
         }
     }
-    writeln!(out, "\nhops/s      of one connection, on average while open")?;
-    writeln!(out, "validation  from a hop until the server's challenge: what a large reply waits at most")?;
-    writeln!(out, "overhead    padding, path validation and what is sent twice, of all bytes, at most")
+    writeln!(out, "\nconnections  a session counts as one")?;
+    writeln!(out, "rollovers    connections that took over from another one of their session")?;
+    writeln!(out, "hops/s       of one connection, on average while open")?;
+    writeln!(out, "validation   from a hop until the server's challenge: what a large reply waits at most")?;
+    writeln!(out, "overhead     padding, path validation and what is sent twice, of all bytes, at most")
 }
 
 fn stock(stock: &Stock) -> [String; 6] {
@@ -48,7 +50,7 @@ fn stock(stock: &Stock) -> [String; 6] {
     ]
 }
 
-fn usage(usage: &Usage) -> [String; 9] {
+fn usage(usage: &Usage) -> [String; 10] {
     let (counts, costs) = (usage.counts.clone().unwrap_or_default(), Costs::of(usage));
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     [
@@ -57,6 +59,7 @@ fn usage(usage: &Usage) -> [String; 9] {
         usage.connections.to_string(),
         usage.open.to_string(),
         counts.hops.to_string(),
+        counts.rollovers.to_string(),
         or_dash(costs.hops_per_second.map(|rate| format!("{rate:.2}"))),
         counts.refusals.values().sum::<u64>().to_string(),
         or_dash(costs.validation_ms.map(|ms| format!("{ms:.1} ms"))),
@@ -89,9 +92,9 @@ mod tests {
 addresses  free  held  ended  kept free  next lease ends
 IPv6       40    3     1      16 to 64   in 252 s
 
-application  policy             connections  open  hops  hops/s  refused  validation  overhead
-backup       never              3            1     0     0.00    0        -           -
-web          every_packets: 25  3            1     30    0.50    3        10.5 ms     10.0 %
+application  policy             connections  open  hops  rollovers  hops/s  refused  validation  overhead
+backup       never              3            1     0     0          0.00    0        -           -
+web          every_packets: 25  3            1     30    7          0.50    3        10.5 ms     10.0 %
 
 refused, web, every_packets: 25: no_address 2, no_spare_server_id 1
 ";

@@ -1,14 +1,19 @@
 //! What a connection knows of its server's ways.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::{Hopping, REST, REST_ROUND_TRIPS};
+use super::{HopError, Hopping, Inner, REST, REST_ROUND_TRIPS};
 use crate::sdk::class::Said;
+use crate::sdk::gate::Refusal;
 
 /// A server that follows does so within so many round trips and [`PATIENCE`], also if the first packets are lost: two probe
 /// timeouts and the round trips for the answer and its acknowledgement.
 const ROUND_TRIPS: u32 = 10;
+/// A hop that waits for connection IDs looks for them so often: quinn does not say when one arrives.
+const TICK: Duration = Duration::from_millis(2);
 /// For delayed acknowledgements and timers.
 const PATIENCE: Duration = Duration::from_millis(300);
 
@@ -81,6 +86,28 @@ impl Hopping {
         }
     }
 
+    /// A hop that waits for the connection IDs or the confirmation of the handshake, if they are on their way, and goes on after a
+    /// connection ID that cannot be used.
+    pub(crate) async fn hop_with_patience(&self) -> Result<SocketAddr, HopError> {
+        let until = self.ids_due();
+        loop {
+            match self.0.try_hop().await {
+                Err(HopError::Refused(refusal)) if may_pass(refusal) && Instant::now() < until => {
+                    if refusal == Refusal::RepeatedServerId {
+                        self.0.tally.refused(refusal.name());
+                    }
+                    tokio::time::sleep(TICK).await;
+                }
+                outcome => return self.0.counted(outcome),
+            }
+        }
+    }
+
+    /// All that it is.
+    pub(in crate::sdk) fn inner(&self) -> &Arc<Inner> {
+        &self.0
+    }
+
     /// Closes the connection. The future ends when its last packet is out.
     pub(crate) fn closing(&self) -> impl Future<Output = ()> + use<> {
         self.connection().close(quinn::VarInt::from_u32(0), b"");
@@ -96,4 +123,10 @@ impl Hopping {
     pub(crate) fn ids_due(&self) -> Instant {
         Instant::now() + self.connection().rtt() * 3 + PATIENCE
     }
+}
+
+/// Whether time may help.
+pub(crate) fn may_pass(refusal: Refusal) -> bool {
+    use Refusal::{HandshakeNotConfirmed, NoSpareClientId, NoSpareServerId, RepeatedServerId};
+    matches!(refusal, HandshakeNotConfirmed | NoSpareServerId | NoSpareClientId | RepeatedServerId)
 }

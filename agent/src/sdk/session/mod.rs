@@ -4,24 +4,25 @@
 mod slot;
 mod standby;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::Mutex;
 
-use self::slot::{Slot, Slots};
+use self::slot::Slot;
 use self::standby::Standby;
 use super::class::{self, Class, Key, Step};
 use super::connector::{ConnectError, Connector};
+use super::follow::Mover;
 use super::gate::Refusal;
-use super::hopping::{HopError, Hopping};
+use super::group::Group;
+use super::hopping::{HopError, Hopping, may_pass};
+use super::trail::Trail;
 use crate::policy::Policy;
 
 pub use slot::Ride;
-
-/// A hop that waits for connection IDs looks for them so often: quinn does not say when one arrives.
-const TICK: Duration = Duration::from_millis(2);
 
 /// How a session came to its new address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +52,14 @@ impl SessionError {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Hop(error) => error.name(),
-            Self::Connect(ConnectError::Agent(_)) => "no_address",
-            Self::Connect(_) => "no_connection",
+            Self::Connect(error) => Self::name_of(error),
+        }
+    }
+
+    fn name_of(error: &ConnectError) -> &'static str {
+        match error {
+            ConnectError::Agent(error) => error.name(),
+            _ => "no_connection",
         }
     }
 }
@@ -74,10 +81,11 @@ pub struct SessionStats {
 #[derive(Clone)]
 pub struct Session(Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     connector: Connector,
     key: Key,
-    slots: Arc<Slots>,
+    policy: Policy,
+    group: Arc<Group>,
     state: Mutex<State>,
 }
 
@@ -86,19 +94,22 @@ struct State {
     standby: Option<Standby>,
     /// A hop was asked for that has to come before the next request.
     due: bool,
+    /// Since a hop was refused for want of connection IDs: until when they must have come.
+    ids_due: Option<Instant>,
 }
 
 impl Session {
     pub(crate) async fn open(connector: Connector, server: SocketAddr, name: &str) -> Result<Self, ConnectError> {
         let key = (server, name.to_owned());
-        // The session hops, not its connections.
-        let connector = connector.policy(Policy::PerConnection);
-        let first = connect(&connector, &key).await?;
-        let slots = Arc::new(Slots::default());
-        let state = Mutex::new(State { current: slots.add(first), standby: None, due: false });
-        let inner = Inner { connector, key, slots, state };
+        let policy = connector.choose(server, name).await?;
+        let group = Arc::new(Group::new(Arc::default()));
+        let first = connect(&connector, &key, policy == Policy::Never, &group).await?;
+        let current = Slot::new(first, &group);
+        let state = Mutex::new(State { current, standby: None, due: false, ids_due: None });
+        let inner = Arc::new(Inner { connector, key, policy, group, state });
         inner.prepare(&mut *inner.state.lock().await);
-        Ok(Self(Arc::new(inner)))
+        inner.connector.follow(policy, inner.group.clone(), Mover::Session(Arc::downgrade(&inner)));
+        Ok(Self(inner))
     }
 
     /// The connection for the next request. Keep what it returns until the reply is read: until then the connection is not
@@ -108,13 +119,16 @@ impl Session {
     /// If the connection is at its end and there is no other.
     pub async fn connection(&self) -> Result<Ride, ConnectError> {
         let state = &mut *self.0.state.lock().await;
+        if self.0.is_closed() {
+            return Err(quinn::ConnectionError::LocallyClosed.into());
+        }
         let class = self.0.class();
         let due = std::mem::take(&mut state.due);
         if state.current.is_over() {
-            self.0.roll_over(state).await?;
+            self.0.roll_over(state, self.0.policy == Policy::Never).await?;
         } else if due || state.current.must_go(class) {
             // As with any hop: without an address it stays.
-            if let Err(error) = self.0.advance(state, true).await {
+            if let Err(error) = self.0.advance(state, When::Now).await {
                 tracing::debug!(%error, "the session stays at its address");
             }
         }
@@ -127,58 +141,112 @@ impl Session {
     /// If there is no address or no new connection; the session stays as it is.
     pub async fn hop(&self) -> Result<Moved, SessionError> {
         let state = &mut *self.0.state.lock().await;
-        self.0.advance(state, false).await
+        self.0.advance(state, When::Asked).await
     }
 
     /// What happened so far.
     #[must_use]
     pub fn stats(&self) -> SessionStats {
-        let (connections, hops, links_seen) = self.0.slots.totals();
-        SessionStats { class: self.0.class(), migrations: hops, rollovers: connections.saturating_sub(1), links_seen }
+        let (totals, rollovers) = (self.0.group.totals(), self.0.group.rollovers());
+        SessionStats { class: self.0.class(), migrations: totals.hops, rollovers, links_seen: totals.links_seen }
     }
 
-    /// Closes the connection and waits until its last packet is out. Those of requests under way go on until they are done.
+    /// How often it did not move when it was to, by reason.
+    #[must_use]
+    pub fn refusals(&self) -> BTreeMap<String, u64> {
+        self.0.group.refusals()
+    }
+
+    /// Follows its addresses.
+    pub(crate) fn trail(&self) -> Trail {
+        Trail::new(self.0.group.clone())
+    }
+
+    /// Closes the connection, and the session with it; waits until the last packet is out. Connections that were left and have
+    /// requests under way go on until these are done.
     pub async fn close(self) {
         let closed = {
             let state = &mut *self.0.state.lock().await;
+            self.0.group.close();
             state.standby = None;
             state.current.close()
         };
-        closed.await;
+        let Self(inner) = self;
+        let group = inner.group.clone();
+        drop(inner);
+        tokio::join!(closed, group.unfollowed.notified());
     }
 }
 
+/// When a move is to happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    /// Now, whatever it takes: the next request waits for it.
+    Now,
+    /// Soon: what is missing for it is waited for.
+    Asked,
+    /// Without delaying a request: what is missing for it is said.
+    Due,
+}
+
 impl Inner {
+    pub(super) fn is_closed(&self) -> bool {
+        self.group.is_closed()
+    }
+
+    /// Moves because the policy wants it. Without a connection there is nothing to move: the next request gets a fresh address.
+    pub(super) async fn hop_by_policy(&self) -> Result<Moved, SessionError> {
+        let state = &mut *self.state.lock().await;
+        if self.is_closed() || state.current.is_over() {
+            return Ok(Moved::Later);
+        }
+        self.advance(state, When::Due).await
+    }
+
     fn class(&self) -> Class {
         self.connector.memory().of(&self.key, Instant::now()).class()
     }
 
-    /// To another address; at once, if `now`.
-    async fn advance(&self, state: &mut State, now: bool) -> Result<Moved, SessionError> {
+    /// To another address.
+    async fn advance(&self, state: &mut State, when: When) -> Result<Moved, SessionError> {
+        state.due = false;
         let hops = state.current.hopping.stats().hops;
         let moved = match class::step(self.class(), hops, state.current.is_idle()) {
-            _ if state.current.is_over() => Ok(Moved::RolledOver(self.roll_over(state).await?)),
+            _ if state.current.is_over() => Ok(Moved::RolledOver(self.roll_over(state, false).await?)),
             // Servers that stop soon have few connection IDs, and use the last one again rather than tell: with another connection
             // at hand there is no need to count them in a hurry.
             Step::Hop if state.standby.is_some() && !state.current.hopping.is_rested() => {
-                Ok(Moved::RolledOver(self.roll_over(state).await?))
+                Ok(Moved::RolledOver(self.roll_over(state, false).await?))
             }
-            Step::Hop => self.hop(state).await,
+            Step::Hop => self.hop(state, when).await,
             Step::Try => self.try_hop(state, hops).await,
-            Step::Later if !now => {
+            Step::Later if when != When::Now => {
                 state.due = true;
                 Ok(Moved::Later)
             }
-            Step::Later | Step::RollOver => Ok(Moved::RolledOver(self.roll_over(state).await?)),
+            Step::Later | Step::RollOver => Ok(Moved::RolledOver(self.roll_over(state, false).await?)),
         };
         self.prepare(state);
         moved
     }
 
-    async fn hop(&self, state: &mut State) -> Result<Moved, SessionError> {
-        match hop_with_patience(&state.current.hopping).await {
-            Ok(source) => Ok(Moved::Hopped(source)),
-            Err(HopError::Refused(_)) => Ok(Moved::RolledOver(self.roll_over(state).await?)),
+    async fn hop(&self, state: &mut State, when: When) -> Result<Moved, SessionError> {
+        let hopping = &state.current.hopping;
+        let hopped = if when == When::Due { hopping.hop().await } else { hopping.hop_with_patience().await };
+        match hopped {
+            Ok(source) => {
+                state.ids_due = None;
+                Ok(Moved::Hopped(source))
+            }
+            // They may be on their way.
+            Err(HopError::Refused(refusal))
+                if when == When::Due
+                    && may_pass(refusal)
+                    && Instant::now() < *state.ids_due.get_or_insert_with(|| hopping.ids_due()) =>
+            {
+                Err(HopError::Refused(refusal).into())
+            }
+            Err(HopError::Refused(_)) => Ok(Moved::RolledOver(self.roll_over(state, false).await?)),
             Err(error) => Err(error.into()),
         }
     }
@@ -188,7 +256,7 @@ impl Inner {
         let hopping = &state.current.hopping;
         let before = hopping.generation();
         hopping.allow(hops + 1);
-        let (stopped, links) = match hop_with_patience(hopping).await {
+        let (stopped, links) = match hopping.hop_with_patience().await {
             Ok(source) if hopping.follows(before).await && hopping.stats().links_seen == 0 => {
                 self.connector.memory().of(&self.key, Instant::now()).followed(hops + 1);
                 return Ok(Moved::Hopped(source));
@@ -202,7 +270,7 @@ impl Inner {
             }
         };
         let old = state.current.clone();
-        let source = self.roll_over(state).await?;
+        let source = self.roll_over(state, false).await?;
         // That the server answers elsewhere and not there is its own doing, and not the network's.
         if stopped && (links || !old.hopping.follows_now(before)) {
             self.connector.memory().of(&self.key, Instant::now()).stopped(hops);
@@ -210,18 +278,21 @@ impl Inner {
         Ok(Moved::RolledOver(source))
     }
 
-    /// The connection that was opened ahead, or a new one, takes the next requests.
-    async fn roll_over(&self, state: &mut State) -> Result<SocketAddr, ConnectError> {
+    /// The connection that was opened ahead, or a new one, takes the next requests: from a fresh address, or from `home`.
+    async fn roll_over(&self, state: &mut State, home: bool) -> Result<SocketAddr, ConnectError> {
         let next = match state.standby.take() {
             Some(standby) => standby.connection().await,
             None => None,
         };
         let next = match next {
             Some(next) => next,
-            None => connect(&self.connector, &self.key).await?,
+            None => connect(&self.connector, &self.key, home, &self.group)
+                .await
+                .inspect_err(|error| self.group.refused(SessionError::name_of(error)))?,
         };
         let source = next.source();
-        let old = std::mem::replace(&mut state.current, self.slots.add(next));
+        let old = std::mem::replace(&mut state.current, Slot::new(next, &self.group));
+        state.ids_due = None;
         let hops = old.hopping.stats().hops;
         if hops > 0 && old.hopping.is_stalled() {
             self.connector.memory().of(&self.key, Instant::now()).stopped(hops - 1);
@@ -234,32 +305,18 @@ impl Inner {
     fn prepare(&self, state: &mut State) {
         let class = self.class();
         state.current.hopping.allow(class.budget());
-        if matches!(class, Class::Forbidding | Class::Capped(_)) {
-            let (connector, key) = (self.connector.clone(), self.key.clone());
-            state.standby.get_or_insert_with(|| Standby::open(async move { connect(&connector, &key).await }));
+        // One that stays at home is left only when it must be.
+        if self.policy != Policy::Never && matches!(class, Class::Forbidding | Class::Capped(_)) {
+            let (connector, key, group) = (self.connector.clone(), self.key.clone(), self.group.clone());
+            let open = || Standby::open(async move { connect(&connector, &key, false, &group).await });
+            state.standby.get_or_insert_with(open);
         }
     }
 }
 
-async fn connect(connector: &Connector, key: &Key) -> Result<Hopping, ConnectError> {
-    let hopping = connector.connect(key.0, &key.1).await?;
+/// A connection for the session, which is not one of the group yet.
+async fn connect(connector: &Connector, key: &Key, home: bool, group: &Group) -> Result<Hopping, ConnectError> {
+    let hopping = connector.open((key.0, &key.1), home, &group.traffic).await?;
     connector.memory().of(key, Instant::now()).says(hopping.said());
     Ok(hopping)
-}
-
-/// A hop that waits for the connection IDs or the confirmation of the handshake, if they are on their way, and goes on after a
-/// connection ID that cannot be used.
-async fn hop_with_patience(hopping: &Hopping) -> Result<SocketAddr, HopError> {
-    let until = hopping.ids_due();
-    loop {
-        match hopping.hop().await {
-            Err(HopError::Refused(
-                Refusal::HandshakeNotConfirmed
-                | Refusal::NoSpareServerId
-                | Refusal::NoSpareClientId
-                | Refusal::RepeatedServerId,
-            )) if Instant::now() < until => tokio::time::sleep(TICK).await,
-            outcome => return outcome,
-        }
-    }
 }

@@ -1,72 +1,38 @@
-//! The connections of a session: the current one, and those that finish their requests.
+//! A connection of a session: the current one, or one that finishes its requests.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::super::class::Class;
+use super::super::group::Group;
 use super::super::hopping::Hopping;
 
-/// All connections of a session, as far as they matter for its figures.
-#[derive(Default)]
-pub(super) struct Slots(Mutex<Figures>);
-
-#[derive(Default)]
-struct Figures {
-    connections: u64,
-    /// Of those that are gone.
-    hops: u64,
-    links_seen: u64,
-    open: Vec<Weak<Slot>>,
-}
-
-impl Slots {
-    fn lock(&self) -> MutexGuard<'_, Figures> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Another connection of the session.
-    pub(super) fn add(self: &Arc<Self>, hopping: Hopping) -> Arc<Slot> {
-        let mut figures = self.lock();
-        figures.connections += 1;
-        let slot = Slot { number: figures.connections, hopping, leave: AtomicBool::new(false), slots: self.clone() };
-        let slot = Arc::new(slot);
-        figures.open.retain(|open| open.strong_count() > 0);
-        figures.open.push(Arc::downgrade(&slot));
-        slot
-    }
-
-    /// Connections, hops, links seen.
-    pub(super) fn totals(&self) -> (u64, u64, u64) {
-        // The slots are dropped after the lock: they take it themselves.
-        let (open, (connections, mut hops, mut links_seen)) = {
-            let figures = self.lock();
-            let open: Vec<_> = figures.open.iter().filter_map(Weak::upgrade).collect();
-            (open, (figures.connections, figures.hops, figures.links_seen))
-        };
-        for stats in open.iter().map(|slot| slot.hopping.stats()) {
-            hops += stats.hops;
-            links_seen += stats.links_seen;
-        }
-        (connections, hops, links_seen)
-    }
-}
-
-/// A connection of a session. It closes when the session has left it and the last request is done.
+/// It closes when the session has left it and the last request is done.
 pub(super) struct Slot {
     number: u64,
     pub(super) hopping: Hopping,
+    /// Some request was to use it.
+    used: Arc<AtomicBool>,
     /// No further request is to use it.
     leave: AtomicBool,
-    slots: Arc<Slots>,
+    requests: AtomicUsize,
+    group: Arc<Group>,
 }
 
 impl Slot {
+    /// The group's next connection.
+    pub(super) fn new(hopping: Hopping, group: &Arc<Group>) -> Arc<Self> {
+        let used = Arc::<AtomicBool>::default();
+        let (number, group) = (group.add(&hopping, used.clone()), group.clone());
+        Arc::new(Self { number, hopping, used, leave: false.into(), requests: AtomicUsize::default(), group })
+    }
+
     /// Whether no request uses it.
-    pub(super) fn is_idle(self: &Arc<Self>) -> bool {
-        Arc::strong_count(self) == 1
+    pub(super) fn is_idle(&self) -> bool {
+        self.requests.load(Ordering::Relaxed) == 0
     }
 
     /// Whether no request can use it any more.
@@ -86,20 +52,13 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let (stats, mut figures) = (self.hopping.stats(), self.slots.lock());
-        figures.hops += stats.hops;
-        figures.links_seen += stats.links_seen;
-    }
-}
-
 /// A connection while a request uses it. It is a [`quinn::Connection`] by [`Deref`]; the request must not outlive this.
-#[derive(Clone)]
 pub struct Ride(Arc<Slot>);
 
 impl Ride {
     pub(super) fn new(slot: &Arc<Slot>) -> Self {
+        slot.used.store(true, Ordering::Relaxed);
+        slot.requests.fetch_add(1, Ordering::Relaxed);
         Self(slot.clone())
     }
 
@@ -123,6 +82,20 @@ impl Ride {
     /// The next request is to use another connection.
     pub fn leave(&self) {
         self.0.leave.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Clone for Ride {
+    fn clone(&self) -> Self {
+        Self::new(&self.0)
+    }
+}
+
+impl Drop for Ride {
+    fn drop(&mut self) {
+        if self.0.requests.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.group.free.notify_one();
+        }
     }
 }
 
