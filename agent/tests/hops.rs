@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mimiq_agent::daemon::Event;
 use mimiq_agent::get::{self, HopPolicy, Options, Report, Timing};
-use mimiq_agent::sdk::{Agent, Connector, HopError, Padding};
+use mimiq_agent::sdk::{Agent, Connector, HopError, Hopping, Padding, Refusal};
 use support::agent::TestAgent;
 use support::relay;
 use support::server::{Aioquic, Identity, quinn_server, quinn_server_that_repeats_ids};
@@ -26,6 +26,12 @@ fn options(agent: &TestAgent, identity: &Identity, server: SocketAddr, policy: H
         policy,
         label: "test".into(),
     }
+}
+
+async fn connect(agent: &TestAgent, identity: &Identity, server: SocketAddr) -> Hopping {
+    let tls = get::tls(get::roots(&identity.certificate()).unwrap()).unwrap();
+    let connector = Connector::new(Agent::connect(&agent.socket).await.unwrap(), tls, Padding::Http3).unwrap();
+    connector.connect(server, "localhost").await.unwrap()
 }
 
 fn assert_all_ok(report: &Report, requests: usize) {
@@ -61,7 +67,7 @@ async fn a_thousand_hops_with_quinn() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_hops_with_aioquic() {
     let identity = Identity::new();
-    let Some(server) = Aioquic::start(&identity) else { return };
+    let server = Aioquic::start(&identity);
     a_thousand_hops(&identity, server.address).await;
 }
 
@@ -114,7 +120,7 @@ async fn hops_faster_than_a_round_trip_with_quinn() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hops_faster_than_a_round_trip_with_aioquic() {
     let identity = Identity::new();
-    let Some(server) = Aioquic::start(&identity) else { return };
+    let server = Aioquic::start(&identity);
     hops_faster_than_a_round_trip(&identity, server.address, nothing_lost).await;
 }
 
@@ -160,11 +166,25 @@ async fn a_server_that_repeats_connection_ids_links_nothing() {
 async fn a_server_that_forbids_migration_is_not_migrated() {
     let (agent, identity) = (TestAgent::start(Duration::from_secs(600)), Identity::new());
     let server = quinn_server(&identity, false);
+    let hopping = connect(&agent, &identity, server).await;
+    let first = hopping.source();
+    let confirmed = async {
+        loop {
+            match hopping.hop().await {
+                Err(HopError::Refused(Refusal::HandshakeNotConfirmed)) => tokio::task::yield_now().await,
+                outcome => break outcome.unwrap_err(),
+            }
+        }
+    };
+    let refusal = tokio::time::timeout(Duration::from_secs(10), confirmed).await.unwrap();
+    assert!(matches!(refusal, HopError::Refused(Refusal::MigrationForbidden)), "{refusal}");
+    assert_eq!((hopping.source(), hopping.stats().hops), (first, 0));
+    // A session changes connections instead.
     let policy = HopPolicy::Every(1, Timing::Before);
     let report = get::run(Options { requests: 5, ..options(&agent, &identity, server, policy) }).await.unwrap();
     assert_all_ok(&report, 5);
-    assert_eq!((report.hops.len(), report.addresses.len()), (0, 1));
-    assert!(report.hop_refusals["migration_forbidden"] >= 3, "{:?}", report.hop_refusals);
+    assert_eq!((report.hops.len(), report.rollovers.len(), report.addresses.len()), (0, 4, 5));
+    assert!(report.hop_refusals.is_empty(), "{:?}", report.hop_refusals);
 }
 
 #[tokio::test]
@@ -184,9 +204,7 @@ async fn without_a_policy_it_stays_and_without_need_it_does_not_take() {
 async fn an_address_that_ends_is_left() {
     let (agent, identity) = (TestAgent::start(Duration::from_secs(600)), Identity::new());
     let server = quinn_server(&identity, true);
-    let tls = get::tls(get::roots(&identity.certificate()).unwrap()).unwrap();
-    let connector = Connector::new(Agent::connect(&agent.socket).await.unwrap(), tls, Padding::Http3).unwrap();
-    let hopping = connector.connect(server, "localhost").await.unwrap();
+    let hopping = connect(&agent, &identity, server).await;
     let first = hopping.source().unwrap();
     agent.events.send(Event::Revoked(vec![first.ip()])).await.unwrap();
     tokio::time::timeout(Duration::from_secs(10), async {

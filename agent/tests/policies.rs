@@ -94,9 +94,8 @@ async fn run(identity: &Identity, server: SocketAddr, job: &Job) -> Run {
 async fn with_both(job: Job, check: impl Fn(&Run)) {
     let identity = Identity::new();
     check(&run(&identity, quinn_server(&identity, true), &job).await);
-    if let Some(server) = Aioquic::start(&identity) {
-        check(&run(&identity, server.address, &job).await);
-    }
+    let server = Aioquic::start(&identity);
+    check(&run(&identity, server.address, &job).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -180,11 +179,12 @@ async fn a_hop_does_not_cause_the_next() {
     .await;
 }
 
-/// More hops are due than connection IDs are there: they are refused, not made linkable, and not forgotten.
+/// More hops are due than connection IDs are there: they are refused, not made linkable, and not forgotten. The server must be known
+/// for that; until then there is a hop between two requests.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faster_than_a_round_trip() {
     let one_way = Duration::from_millis(20);
-    let job = Job { one_way, size: 200_000, ..Job::new("random_time: {min: 1ms, max: 5ms}", 8) };
+    let job = Job { one_way, size: 200_000, ..Job::new("random_time: {min: 1ms, max: 5ms}", 16) };
     with_both(job, |run| {
         let refusals = &run.usage.counts.as_ref().unwrap().refusals;
         let spent: u64 =
@@ -198,14 +198,6 @@ async fn faster_than_a_round_trip() {
 async fn under_loss() {
     let job = Job { lose: |_, number| number % 30 == 29, ..Job::new("random_packets: {min: 10, max: 40}", 200) };
     with_both(job, |run| assert!(run.hops() >= run.packets() / 60, "{} hops", run.hops())).await;
-}
-
-#[tokio::test]
-async fn a_server_that_forbids_migration_is_asked_once() {
-    let identity = Identity::new();
-    let job = Job::new("every_packets: 5", 20);
-    let run = run(&identity, quinn_server(&identity, false), &job).await;
-    assert_eq!(run.usage.counts.unwrap().refusals["migration_forbidden"], 1);
 }
 
 async fn two_connections(policy: Policy) -> [SocketAddr; 2] {

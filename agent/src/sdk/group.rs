@@ -192,8 +192,7 @@ impl Group {
 
 impl Member {
     fn note_hops(&mut self, now: Instant) -> bool {
-        let (hops, padding_bytes) =
-            (self.inner.hops.load(Ordering::Relaxed), self.inner.tally.padding_bytes());
+        let (hops, padding_bytes) = (self.inner.hops.load(Ordering::Relaxed), self.inner.tally.padding_bytes());
         let hopped = hops > self.hops;
         if hopped {
             self.meter.hopped(now, padding_bytes > self.padding_bytes);

@@ -8,8 +8,18 @@ use mimiq_api::local::{Status, Stock, Usage};
 use super::Costs;
 
 const STOCK: [&str; 6] = ["addresses", "free", "held", "ended", "kept free", "next lease ends"];
-const USAGE: [&str; 10] =
-    ["application", "policy", "connections", "open", "hops", "rollovers", "hops/s", "refused", "validation", "overhead"];
+const USAGE: [&str; 10] = [
+    "application",
+    "policy",
+    "connections",
+    "open",
+    "hops",
+    "rollovers",
+    "hops/s",
+    "refused",
+    "validation",
+    "overhead",
+];
 
 pub(super) fn write(out: &mut impl Write, status: &Status) -> io::Result<()> {
     if !status.not_hopping.is_empty() {

@@ -1,6 +1,5 @@
 //! HTTP/3 servers: quinn in this process, aioquic as a child. `/N` is answered with N bytes.
 
-use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -113,7 +112,7 @@ async fn serve(connection: quinn::Connection) {
     }
 }
 
-/// aioquic's own example server, or why there is none.
+/// aioquic's own example server.
 pub(crate) struct Aioquic {
     pub(crate) address: SocketAddr,
     _child: tokio::process::Child,
@@ -121,16 +120,12 @@ pub(crate) struct Aioquic {
 
 impl Aioquic {
     /// Uses what `scripts/setup.sh` fetched.
-    pub(crate) fn start(identity: &Identity) -> Option<Self> {
+    pub(crate) fn start(identity: &Identity) -> Self {
         let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
         let python = target.join("venv/testbed/bin/python");
         let examples = target.join("testbed/aioquic-1.7.2/examples");
-        if !python.exists() || !examples.exists() {
-            // To the terminal: what a test that passes prints is not shown.
-            let why = format!("skipped: aioquic is not in {}: run scripts/setup.sh\n", target.display());
-            std::io::stderr().write_all(why.as_bytes()).unwrap();
-            return None;
-        }
+        let there = python.exists() && examples.exists();
+        assert!(there, "aioquic is not in {}: run scripts/setup.sh test", target.display());
         let port = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let child = tokio::process::Command::new(python)
             .arg("http3_server.py")
@@ -146,6 +141,6 @@ impl Aioquic {
             .spawn()
             .unwrap();
         // It does not say when it is ready: a client's first flight is repeated until it is.
-        Some(Self { address: (Ipv4Addr::LOCALHOST, port).into(), _child: child })
+        Self { address: (Ipv4Addr::LOCALHOST, port).into(), _child: child }
     }
 }
