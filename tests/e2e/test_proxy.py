@@ -23,7 +23,8 @@ def with_proxy(agent, certificate, token_file):
     def settings_of(*arguments):
         entry = {"address": f"[{plan.SERVER}]:{EXIT_PORT}", "name": NAME, "ca": str(certificate), "token_file": str(token_file)}
         listen = {"socks": f"[::1]:{SOCKS_PORT}", "http": f"[::1]:{HTTP_PORT}"}
-        return agent(*arguments) | {"proxy": listen | {"exit": entry, "connections": 1, "hop_every_ms": 50}}
+        policies = [{"application": "mimiq-proxy", "policy": {"random_time": {"min": "40ms", "max": "60ms"}}}]
+        return agent(*arguments) | {"policies": policies, "proxy": listen | {"exit": entry, "connections": 1}}
 
     return settings_of
 

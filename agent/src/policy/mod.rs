@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 
-pub use rules::{Opening, Rule, Rules};
+pub use rules::{Opening, PROXY, Rule, Rules};
 pub use scheduler::{Event, PATIENCE, Scheduler};
 pub use span::Span;
 

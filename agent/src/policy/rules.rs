@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use ipnetwork::IpNetwork;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use super::{Policy, Problem};
+use super::{Policy, Problem, Span};
+
+/// What the agent's own proxy calls itself.
+pub const PROXY: &str = "mimiq-proxy";
 
 /// A connection that is about to be opened.
 #[derive(Clone, Copy, Debug)]
@@ -81,10 +84,15 @@ fn name_fits(pattern: &str, name: &str) -> bool {
 pub struct Rules(Vec<Rule>);
 
 impl Rules {
-    /// The policy of the first rule that holds; without one, `per_connection`.
+    /// The policy of the first rule that holds; without one, `per_connection`, or `random_time: {min: 2s, max: 10s}` for the
+    /// proxy, whose few connections carry everything for as long as there is something to carry.
     #[must_use]
     pub fn choose(&self, opening: &Opening<'_>) -> Policy {
-        self.0.iter().find(|rule| rule.holds(opening)).map_or(Policy::PerConnection, |rule| rule.policy)
+        let otherwise = || match opening.application {
+            PROXY => Policy::RandomTime { min: Span::from_secs(2), max: Span::from_secs(10) },
+            _ => Policy::PerConnection,
+        };
+        self.0.iter().find(|rule| rule.holds(opening)).map_or_else(otherwise, |rule| rule.policy)
     }
 
     /// Checks all values; `field` is where the rules stand.
@@ -151,6 +159,8 @@ mod tests {
             ("web", "[2001:db8::1]:443", "badexample.org", "between_bursts: {gap: 500ms}"),
             ("web", "192.0.2.7:443", ".example.org", "random_time: {min: 1s, max: 2s}"),
             ("web", "192.0.3.7:443", "ö.example.or", "per_connection"),
+            (PROXY, "192.0.3.7:443", "exit.example", "random_time: {min: 2s, max: 10s}"),
+            (PROXY, "[2001:db8::1]:443", "exit.example", "between_bursts: {gap: 500ms}"),
         ] {
             let server = server.parse().unwrap();
             let chosen = rules.choose(&Opening { application, server, server_name });

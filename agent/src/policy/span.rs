@@ -22,6 +22,11 @@ impl Span {
         (1..=LONGEST).contains(&ms).then_some(Self(ms))
     }
 
+    /// So many seconds: a few.
+    pub(super) const fn from_secs(seconds: u64) -> Self {
+        Self(1000 * seconds)
+    }
+
     /// For computing.
     #[must_use]
     pub fn duration(self) -> Duration {

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -26,17 +25,10 @@ pub struct ProxyConfig {
     /// How many connections to the exit share the work.
     #[serde(default = "two")]
     pub connections: usize,
-    /// How often a connection hops that something moves on, milliseconds; 0: never.
-    #[serde(default = "two_seconds")]
-    pub hop_every_ms: u64,
 }
 
 fn two() -> usize {
     2
-}
-
-fn two_seconds() -> u64 {
-    2000
 }
 
 /// An exit, and how to be let in.
@@ -54,10 +46,6 @@ pub struct ExitConfig {
 }
 
 impl ProxyConfig {
-    pub(crate) fn hop_every(&self) -> Option<Duration> {
-        (self.hop_every_ms > 0).then(|| Duration::from_millis(self.hop_every_ms))
-    }
-
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let refuse = |field, value: &dyn ToString, problem: &str| {
             Err(ConfigError::Value { field, value: value.to_string(), problem: problem.to_owned() })
@@ -96,7 +84,7 @@ mod tests {
     #[test]
     fn the_example_is_valid() {
         let proxy = Config::parse(&example()).unwrap().proxy.unwrap();
-        assert_eq!((proxy.connections, proxy.hop_every_ms), (super::two(), super::two_seconds()));
+        assert_eq!(proxy.connections, super::two());
     }
 
     #[test]
@@ -106,7 +94,7 @@ mod tests {
             ("http: 127.0.0.1:8118", "http: '[::]:8118'", "proxy.http: [::]:8118"),
             ("connections: 2", "connections: 0", "proxy.connections: 0"),
             ("name: exit.example", "name: 'a b'", "proxy.exit.name: a b"),
-            ("hop_every_ms: 2000", "hop_every_ms: -1", "proxy.hop_every_ms"),
+            ("connections: 2", "hop_every_ms: 2000", "unknown field `hop_every_ms`"),
         ] {
             assert!(example().contains(from), "{from}");
             let error = Config::parse(&example().replace(from, to)).unwrap_err().to_string();

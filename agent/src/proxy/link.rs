@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::config::ExitConfig;
 use super::error::LinkError;
-use super::hops;
+use crate::policy::PROXY as APPLICATION;
 use crate::sdk::{Agent, Connector, Hopping, Padding};
 
 /// For the handshake, an address to start from included.
@@ -39,12 +39,11 @@ impl Link {
         agent: &Path,
         exit: &ExitConfig,
         tls: rustls::ClientConfig,
-        hop_every: Option<Duration>,
     ) -> Result<Arc<Self>, LinkError> {
         let opened = async {
             // An own connection to the agent: what one link holds does not depend on another, or on the agent's past.
             let agent = Agent::connect(agent).await?;
-            let connector = Connector::new(agent, tls, Padding::Http3)?;
+            let connector = Connector::new(agent, tls, Padding::Http3)?.application(APPLICATION);
             let hopping = connector.connect(exit.address, &exit.name).await?;
             let connection = hopping.connection().clone();
             let mut builder = h3::client::builder();
@@ -65,7 +64,6 @@ impl Link {
         };
         let link = timeout(PATIENCE, opened).await.unwrap_or(Err(LinkError::Timeout))?;
         metrics::counter!("mimiq_agent_proxy_exit_connections_total").increment(1);
-        tokio::spawn(hops::follow(Arc::downgrade(&link), link.hopping.connection().clone(), hop_every));
         tokio::spawn(close_unused(Arc::downgrade(&link), link.tunnels.subscribe()));
         Ok(link)
     }

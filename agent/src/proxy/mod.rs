@@ -4,7 +4,6 @@
 mod carry;
 mod config;
 mod error;
-mod hops;
 mod http;
 mod link;
 mod pipe;

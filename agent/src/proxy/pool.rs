@@ -163,7 +163,7 @@ impl Pool {
         if place.failed.is_some_and(|at| at.elapsed() < PAUSE) {
             return Err(TunnelError::NoExit);
         }
-        let opened = Link::open(&self.agent, &self.config.exit, self.tls.clone(), self.config.hop_every()).await;
+        let opened = Link::open(&self.agent, &self.config.exit, self.tls.clone()).await;
         match opened {
             Ok(link) => {
                 let share = link.share().ok_or(TunnelError::NoExit);

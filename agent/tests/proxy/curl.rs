@@ -1,7 +1,7 @@
 //! curl through the proxy, while the connection to the exit hops.
 
 use crate::origin::{Origin, pattern};
-use crate::world::{World, run};
+use crate::world::{OFTEN, STAY, World, run};
 
 const TEN_MB: usize = 10_000_000;
 
@@ -14,7 +14,7 @@ async fn curl(proxy: &str, more: &[&str]) -> std::process::Output {
 
 /// 10 MB each way, every byte in its place; the name is resolved by the exit.
 async fn ten_megabytes_each_way(proxy: impl Fn(&World) -> String, tunnel: &[&str]) {
-    let (world, origin) = (World::start(20).await, Origin::start().await);
+    let (world, origin) = (World::start(OFTEN).await, Origin::start().await);
     let proxy = proxy(&world);
     let url = format!("http://localhost:{}/{TEN_MB}", origin.address.port());
     let mut arguments = tunnel.to_vec();
@@ -48,7 +48,7 @@ async fn http_with_the_whole_address() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_on_one_connection_and_nothing_about_the_proxy_goes_on() {
-    let (world, origin) = (World::start(0).await, Origin::start().await);
+    let (world, origin) = (World::start(STAY).await, Origin::start().await);
     let url = |size| format!("http://alice@{}/{size}", origin.address);
     let proxy = format!("http://bob:secret@{}", world.http);
     let output = curl(&proxy, &["--header", "Connection: X-Gone", "--header", "X-Gone: 1", &url(5), &url(7)]).await;
@@ -63,7 +63,7 @@ async fn requests_on_one_connection_and_nothing_about_the_proxy_goes_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn problems_have_their_status() {
-    let (world, _origin) = (World::start(0).await, Origin::start().await);
+    let (world, _origin) = (World::start(STAY).await, Origin::start().await);
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let proxy = format!("http://{}", world.http);
     let urls = [

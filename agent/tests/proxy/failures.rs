@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::origin::{Origin, pattern};
 use crate::tcp::{both_ends, socks};
-use crate::world::{LOOPBACK, TestExit, World};
+use crate::world::{LOOPBACK, STAY, TestExit, World};
 
 const GENERAL_FAILURE: u8 = 1;
 const NOT_ALLOWED: u8 = 2;
@@ -18,7 +18,7 @@ const REFUSED: u8 = 5;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_reason_has_its_reply() {
-    let world = World::start(0).await;
+    let world = World::start(STAY).await;
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     assert_eq!(socks(world.socks, "127.0.0.1", closed.port()).await.1, REFUSED);
     assert_eq!(socks(world.socks, "does-not-exist.invalid", 80).await.1, HOST_UNREACHABLE);
@@ -31,7 +31,7 @@ async fn each_reason_has_its_reply() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn loopback_is_refused_unless_the_operator_says_otherwise() {
-    let (world, origin) = (World::with(TestExit::start(""), 0, 1, None).await, Origin::start().await);
+    let (world, origin) = (World::with(TestExit::start(""), STAY, 1, None).await, Origin::start().await);
     for host in ["127.0.0.1", "localhost"] {
         assert_eq!(socks(world.socks, host, origin.address.port()).await.1, NOT_ALLOWED, "{host}");
     }
@@ -39,14 +39,14 @@ async fn loopback_is_refused_unless_the_operator_says_otherwise() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_token_is_a_general_failure() {
-    let (world, origin) = (World::with(TestExit::start(LOOPBACK), 0, 1, Some("wrong")).await, Origin::start().await);
+    let (world, origin) = (World::with(TestExit::start(LOOPBACK), STAY, 1, Some("wrong")).await, Origin::start().await);
     assert_eq!(socks(world.socks, "127.0.0.1", origin.address.port()).await.1, GENERAL_FAILURE);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tunnels_have_a_limit() {
     let exit = TestExit::start(&format!("{LOOPBACK}limits: {{tcp_tunnels_per_user: 2}}\n"));
-    let (world, origin) = (World::with(exit, 0, 1, None).await, Origin::start().await);
+    let (world, origin) = (World::with(exit, STAY, 1, None).await, Origin::start().await);
     let (first, _second) = (both_ends(&world).await, both_ends(&world).await);
     let port = origin.address.port();
     assert_eq!(socks(world.socks, "127.0.0.1", port).await.1, GENERAL_FAILURE);
@@ -58,7 +58,7 @@ async fn tunnels_have_a_limit() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_exit_that_was_restarted_is_connected_to_again() {
-    let (mut world, origin) = (World::start(0).await, Origin::start().await);
+    let (mut world, origin) = (World::start(STAY).await, Origin::start().await);
     let (mut near, _far) = both_ends(&world).await;
     world.exit.stop().await;
     let ended = tokio::time::timeout(Duration::from_secs(20), near.read(&mut [0])).await.unwrap();
@@ -75,7 +75,7 @@ async fn an_exit_that_was_restarted_is_connected_to_again() {
 /// Nobody says that it is gone: what is under way ends when nothing has come for a while, and what is new fails.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_exit_that_is_away_is_noticed() {
-    let world = World::start(0).await;
+    let world = World::start(STAY).await;
     let (mut near, _far) = both_ends(&world).await;
     world.seen.lock().unwrap().cut = true;
     near.write_all(b"into the void").await.unwrap();
@@ -92,7 +92,7 @@ async fn an_exit_that_is_away_is_noticed() {
 /// Whatever an application sends, the proxy serves the next one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn garbage_disturbs_nobody() {
-    let (world, origin) = (World::start(0).await, Origin::start().await);
+    let (world, origin) = (World::start(STAY).await, Origin::start().await);
     let (socks_proxy, http_proxy) = (world.socks, world.http);
     let runtime = tokio::runtime::Handle::current();
     tokio::task::spawn_blocking(move || {

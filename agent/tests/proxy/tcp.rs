@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::world::World;
+use crate::world::{STAY, World};
 
 /// Asks a SOCKS5 proxy for a tunnel; what it replied.
 pub(crate) async fn socks(proxy: SocketAddr, host: &str, port: u16) -> (TcpStream, u8) {
@@ -40,7 +40,7 @@ async fn in_time<T>(future: impl Future<Output = T>) -> T {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_direction_ends_by_itself() {
-    let world = World::start(0).await;
+    let world = World::start(STAY).await;
     for near_first in [true, false] {
         let (near, far) = both_ends(&world).await;
         let (mut first, mut second) = if near_first { (near, far) } else { (far, near) };
@@ -59,7 +59,7 @@ async fn each_direction_ends_by_itself() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reset_is_a_reset_at_the_other_end() {
-    let world = World::start(0).await;
+    let world = World::start(STAY).await;
     for near_first in [true, false] {
         let (near, far) = both_ends(&world).await;
         let (mut first, mut second) = if near_first { (near, far) } else { (far, near) };
@@ -76,7 +76,7 @@ async fn a_reset_is_a_reset_at_the_other_end() {
 /// Who does not read stops who writes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn backpressure_reaches_the_writer() {
-    let world = World::start(0).await;
+    let world = World::start(STAY).await;
     for near_first in [true, false] {
         let (near, far) = both_ends(&world).await;
         let (mut writer, mut reader) = if near_first { (near, far) } else { (far, near) };
@@ -101,7 +101,7 @@ async fn backpressure_reaches_the_writer() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_end_in_the_middle_is_not_taken_for_all() {
-    let world = World::start(0).await;
+    let world = World::start(STAY).await;
     let (mut near, mut far) = both_ends(&world).await;
     far.write_all(b"half of it").await.unwrap();
     let mut text = [0; 10];
@@ -118,7 +118,7 @@ async fn an_end_in_the_middle_is_not_taken_for_all() {
 /// An HTTP answer that ends with its connection: half of it is no answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_an_answer_looks_like_half() {
-    let world = World::start(0).await;
+    let world = World::start(STAY).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     for whole in [true, false] {
         let mut client = TcpStream::connect(world.http).await.unwrap();

@@ -10,12 +10,12 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
 
 use crate::support::server::Aioquic;
-use crate::world::{LOOPBACK, TestExit, World, run, testbed};
+use crate::world::{LOOPBACK, OFTEN, STAY, TestExit, World, run, testbed};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn aioquic_asks_aioquic() {
-    let world = World::start(20).await;
-    let Some(server) = Aioquic::start(&world.exit.identity) else { return };
+    let world = World::start(OFTEN).await;
+    let server = Aioquic::start(&world.exit.identity);
     let python = testbed().join("venv/testbed/bin/python");
     let mut relay = tokio::process::Command::new(&python)
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/proxy/socks_udp.py"))
@@ -87,7 +87,7 @@ async fn receive(socket: &UdpSocket) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_association_has_one_client_and_many_targets() {
-    let world = World::start(0).await;
+    let world = World::start(STAY).await;
     let (control, bound) = associate(world.socks).await;
     let (client, stranger) =
         (UdpSocket::bind("127.0.0.1:0").await.unwrap(), UdpSocket::bind("127.0.0.1:0").await.unwrap());
@@ -117,7 +117,7 @@ async fn an_association_has_one_client_and_many_targets() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn idle_tunnels_end_and_a_packet_opens_one_again() {
     let exit = TestExit::start(&format!("{LOOPBACK}limits: {{udp_idle_timeout_s: 1, tcp_idle_timeout_s: 1}}\n"));
-    let world = World::with(exit, 0, 1, None).await;
+    let world = World::with(exit, STAY, 1, None).await;
     let (_control, bound) = associate(world.socks).await;
     let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     client.connect(bound).await.unwrap();

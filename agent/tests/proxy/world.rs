@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mimiq_agent::proxy::{ExitConfig, Proxy, ProxyConfig, ProxyStats};
+use mimiq_agent::status;
 use mimiq_exit::config::Config;
 use mimiq_exit::users::{TokenHash, new_token};
 use mimiq_exit::{Exit, ExitError};
 use tokio::task::JoinHandle;
 
-use crate::support::agent::TestAgent;
+use crate::support::agent::{TestAgent, somewhere};
 use crate::support::relay::{self, Sightings};
 use crate::support::server::Identity;
 
@@ -85,6 +86,11 @@ fn copy(identity: &Identity) -> tempfile::TempDir {
 /// For targets on this host.
 pub(crate) const LOOPBACK: &str = "destinations: {allow: [127.0.0.0/8]}\n";
 
+/// The connection to the exit stays where it is.
+pub(crate) const STAY: &str = "per_connection";
+/// It hops as often as it can.
+pub(crate) const OFTEN: &str = "random_time: {min: 15ms, max: 25ms}";
+
 pub(crate) struct World {
     pub(crate) exit: TestExit,
     pub(crate) stats: ProxyStats,
@@ -93,17 +99,19 @@ pub(crate) struct World {
     pub(crate) seen: Arc<Mutex<Sightings>>,
     pub(crate) folder: tempfile::TempDir,
     proxy: JoinHandle<()>,
-    _agent: TestAgent,
+    policy: String,
+    agent: TestAgent,
 }
 
 impl World {
     /// With one connection to the exit, so that whatever links two addresses is a failure.
-    pub(crate) async fn start(hop_every_ms: u64) -> Self {
-        Self::with(TestExit::start(LOOPBACK), hop_every_ms, 1, None).await
+    pub(crate) async fn start(policy: &str) -> Self {
+        Self::with(TestExit::start(LOOPBACK), policy, 1, None).await
     }
 
-    pub(crate) async fn with(exit: TestExit, hop_every_ms: u64, connections: usize, token: Option<&str>) -> Self {
-        let agent = TestAgent::start(Duration::from_secs(600));
+    pub(crate) async fn with(exit: TestExit, policy: &str, connections: usize, token: Option<&str>) -> Self {
+        let rules = serde_yaml::from_str(&format!("- application: mimiq-proxy\n  policy:\n    {policy}"));
+        let agent = TestAgent::start_with(somewhere(), Duration::from_secs(600), rules.unwrap());
         let (through, seen) = relay::start(exit.address, Duration::from_millis(1), |_, _| false).await;
         let folder = tempfile::tempdir().unwrap();
         let token_file = folder.path().join("token");
@@ -118,12 +126,11 @@ impl World {
                 token_file,
             },
             connections,
-            hop_every_ms,
         };
         let proxy = Proxy::start(&config, &agent.socket).unwrap();
         let (socks, http, stats) = (proxy.socks().unwrap(), proxy.http().unwrap(), proxy.stats());
         let proxy = tokio::spawn(proxy.run());
-        Self { exit, stats, socks, http, seen, folder, proxy, _agent: agent }
+        Self { exit, stats, socks, http, seen, folder, proxy, policy: policy.to_owned(), agent }
     }
 
     /// A relay that sees one connection, whose hops cannot be linked, and at least so many of them.
@@ -134,6 +141,19 @@ impl World {
         let seen = self.seen.lock().unwrap();
         seen.assert_unlinkable();
         assert!(seen.sources.len() as u64 > least, "{} sources", seen.sources.len());
+        drop(seen);
+        // The agent hears of it, once a second at least.
+        let told = async {
+            loop {
+                let usage = status::get(&self.agent.socket).await.unwrap().usage.remove(0);
+                assert_eq!((usage.application.as_str(), usage.policy.as_str()), ("mimiq-proxy", self.policy.as_str()));
+                if usage.counts.unwrap().hops >= least {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), told).await.unwrap();
     }
 }
 
@@ -149,8 +169,9 @@ pub(crate) fn testbed() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target")
 }
 
-/// Runs a program to its end, and says what it printed.
+/// Runs a program to its end, and says what it printed. One that is missing is a failure.
 pub(crate) async fn run(command: &mut tokio::process::Command) -> std::process::Output {
     let output = tokio::time::timeout(Duration::from_secs(120), command.kill_on_drop(true).output());
-    output.await.expect("the program hangs").unwrap()
+    let output = output.await.expect("the program hangs");
+    output.unwrap_or_else(|error| panic!("{command:?}: {error}; run scripts/setup.sh test"))
 }
