@@ -27,9 +27,19 @@ pub struct Config {
     /// What users may have and do.
     #[serde(default)]
     pub limits: Limits,
+    /// UDP payload of the first packets on a new path, bytes. After a hop QUIC knows nothing of the path, and with its usual 1200 bytes no
+    /// datagram could carry the packets of a QUIC connection inside, which are as large, until the path has been probed. Where
+    /// they get lost, QUIC goes back to 1200.
+    #[serde(default = "first_packets")]
+    pub first_packets: u16,
     /// Where Prometheus may scrape; nowhere if absent.
     #[serde(default)]
     pub metrics: Option<SocketAddr>,
+}
+
+/// What fits through most tunnels, and leaves room for 1280 bytes inside.
+fn first_packets() -> u16 {
+    1350
 }
 
 /// PEM files.
@@ -196,6 +206,9 @@ impl Config {
         if self.destinations.ports.is_empty() {
             return refuse("destinations.ports", &"[]", "no port at all");
         }
+        if !(1200..=1452).contains(&self.first_packets) {
+            return refuse("first_packets", &self.first_packets, "not 1200 to 1452");
+        }
         let limits = &self.limits;
         for (field, value) in [
             ("limits.connections", limits.connections as u64),
@@ -225,6 +238,7 @@ mod tests {
         let config = Config::parse(EXAMPLE).unwrap();
         assert_eq!(format!("{:?}", config.limits), format!("{:?}", Limits::default()));
         assert_eq!(config.destinations.ports, Destinations::default().ports);
+        assert_eq!(config.first_packets, first_packets());
         assert_eq!(config.users.len(), 1);
     }
 
@@ -233,6 +247,7 @@ mod tests {
         for (from, to, expected) in [
             ("connections: 1024", "connections: 0", "limits.connections: 0"),
             ("connections: 1024", "conections: 1024", "conections"),
+            ("first_packets: 1350", "first_packets: 1199", "first_packets: 1199"),
             ("1-24", "24-1", "24-1"),
             ("1-24", "0-24", "0-24"),
             ("token_sha256: ", "token_sha256: a", "not 64 hexadecimal digits"),

@@ -56,7 +56,7 @@ impl Exit {
     /// # Errors
     /// If something that the configuration names is of no use.
     pub fn start(config: &Config) -> Result<Self, ExitError> {
-        let (endpoint_config, server_config) = tls::configs(&config.tls)?;
+        let (endpoint_config, server_config) = tls::configs(&config.tls, config.first_packets)?;
         let listen = |source| ExitError::Listen { address: config.listen, source };
         let socket = std::net::UdpSocket::bind(config.listen).map_err(listen)?;
         let runtime = Arc::new(quinn::TokioRuntime);

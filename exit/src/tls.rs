@@ -17,9 +17,6 @@ use crate::config::TlsFiles;
 const IDLE: Duration = Duration::from_secs(15);
 /// So that one that lives is not taken for dead: an idle tunnel stays, and an exit that is away is noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
-/// UDP payload of the first packets on a new path, bytes. After a hop QUIC knows nothing of the path, and with its usual 1200
-/// bytes no datagram could carry the packets of a QUIC connection inside, which are as large, until the path has been probed.
-const FIRST_PACKETS: u16 = 1350;
 /// Requests under way on one connection, those that are refused included.
 const STREAMS: u32 = 1024;
 
@@ -44,11 +41,11 @@ pub enum TlsError {
     Quic(#[from] NoInitialCipherSuite),
 }
 
-/// Reads the files.
+/// Reads the files. `first_packets` is [`crate::config::Config::first_packets`].
 ///
 /// # Errors
 /// If one cannot be read or they do not fit together.
-pub fn configs(files: &TlsFiles) -> Result<(EndpointConfig, ServerConfig), TlsError> {
+pub fn configs(files: &TlsFiles, first_packets: u16) -> Result<(EndpointConfig, ServerConfig), TlsError> {
     let wrong = |field, path: &PathBuf| {
         let path = path.clone();
         move |source| TlsError::File { field, path, source }
@@ -65,7 +62,7 @@ pub fn configs(files: &TlsFiles) -> Result<(EndpointConfig, ServerConfig), TlsEr
         .with_single_cert(certificates, key)?;
     tls.alpn_protocols = vec![b"h3".to_vec()];
     let mut server = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
-    server.transport_config(Arc::new(transport()));
+    server.transport_config(Arc::new(transport(first_packets)));
     Ok((endpoint, server))
 }
 
@@ -81,12 +78,12 @@ fn endpoint_config(key: &PrivateKeyDer<'_>) -> EndpointConfig {
     config
 }
 
-fn transport() -> TransportConfig {
+fn transport(first_packets: u16) -> TransportConfig {
     let mut transport = TransportConfig::default();
     transport
         .max_concurrent_bidi_streams(STREAMS.into())
         .keep_alive_interval(Some(KEEP_ALIVE))
         .max_idle_timeout(IdleTimeout::try_from(IDLE).ok())
-        .initial_mtu(FIRST_PACKETS);
+        .initial_mtu(first_packets);
     transport
 }

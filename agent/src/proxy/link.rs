@@ -20,6 +20,9 @@ use crate::sdk::{Agent, Connector, Hopping, Padding};
 const PATIENCE: Duration = Duration::from_secs(8);
 /// A connection that nobody uses for so long is closed, and its address goes back.
 const UNUSED: Duration = Duration::from_secs(60);
+/// UDP payload of the first packets, bytes. With the usual 1200 no datagram could carry the packets of a QUIC connection inside, which
+/// are as large, until the path has been probed. The exit does the same after each hop.
+const FIRST_PACKETS: u16 = 1350;
 /// The count of tunnels of a connection that takes none any more.
 const RETIRED: usize = usize::MAX;
 
@@ -43,7 +46,8 @@ impl Link {
         let opened = async {
             // An own connection to the agent: what one link holds does not depend on another, or on the agent's past.
             let agent = Agent::connect(agent).await?;
-            let connector = Connector::new(agent, tls, Padding::Http3)?.application(APPLICATION);
+            let connector =
+                Connector::new(agent, tls, Padding::Http3)?.application(APPLICATION).first_packets(FIRST_PACKETS);
             let hopping = connector.connect(exit.address, &exit.name).await?;
             let connection = hopping.connection().clone();
             let mut builder = h3::client::builder();

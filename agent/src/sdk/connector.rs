@@ -23,6 +23,9 @@ use crate::policy::Policy;
 
 /// How long a new connection waits for its first address.
 const FIRST_ADDRESS_WAIT: Duration = Duration::from_secs(5);
+/// UDP payload that every path for QUIC carries (RFC 9000 §14), and the largest that is tried, bytes.
+const SMALLEST: u16 = 1200;
+const LARGEST: u16 = 1452;
 /// UDP and IP headers, bytes.
 const HEADERS: [u16; 2] = [28, 48];
 
@@ -55,6 +58,8 @@ pub struct Connector {
     padding: Padding,
     application: String,
     policy: Option<Policy>,
+    /// UDP payload of the first packets, bytes.
+    first_packets: u16,
     homes: Homes,
 }
 
@@ -68,7 +73,7 @@ impl Connector {
         tls.resumption = rustls::client::Resumption::disabled();
         let tls = Arc::new(QuicClientConfig::try_from(tls)?);
         let (memory, application, homes) = (Arc::default(), choice::program(), Homes::default());
-        Ok(Self { agent, memory, tls, padding, application, policy: None, homes })
+        Ok(Self { agent, memory, tls, padding, application, policy: None, first_packets: SMALLEST, homes })
     }
 
     /// Connects; the session changes addresses when its policy says so, and as the server allows. With [`Policy::Never`] its
@@ -97,6 +102,13 @@ impl Connector {
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = Some(policy);
+        self
+    }
+
+    /// For a server that is known to be reached with larger packets than those of 1200 bytes that QUIC begins with: UDP payload of the
+    /// first packets, bytes, as far as the address allows it. If they get lost, QUIC goes back to 1200.
+    pub(crate) fn first_packets(mut self, bytes: u16) -> Self {
+        self.first_packets = bytes;
         self
     }
 
@@ -145,8 +157,9 @@ impl Connector {
         let mut transport = quinn::TransportConfig::default();
         let room = u16::try_from(lease.mtu()).unwrap_or(u16::MAX).saturating_sub(HEADERS[usize::from(version == 6)]);
         let mut discovery = quinn::MtuDiscoveryConfig::default();
-        discovery.upper_bound(room.clamp(1200, 1452));
-        transport.mtu_discovery_config(Some(discovery));
+        let largest = room.clamp(SMALLEST, LARGEST);
+        discovery.upper_bound(largest);
+        transport.mtu_discovery_config(Some(discovery)).initial_mtu(self.first_packets.min(largest));
 
         let (issued, resets) = (Issued::default(), ResetTokens::default());
         let mut endpoint_config = quinn::EndpointConfig::new(Arc::new(resets.clone()));

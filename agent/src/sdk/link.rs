@@ -11,6 +11,7 @@ use mimiq_api::local::{self, AgentMessage, AppRequest, Reason, Reclaim, Refused,
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 
 use super::agent::{AgentError, Outage, Taken};
 use crate::address;
@@ -22,6 +23,7 @@ const LAST_BACKOFF: Duration = Duration::from_millis(500);
 /// A day is longer than any lease; more would overflow a deadline.
 const LONGEST_LIFETIME_MS: u64 = 24 * 3600 * 1000;
 
+type Requests = mpsc::UnboundedSender<AppRequest>;
 type Answer<T> = oneshot::Sender<Result<T, AgentError>>;
 
 /// What the application wants.
@@ -167,17 +169,19 @@ impl Link {
         wishes: Vec<Wish>,
         orders: &mut mpsc::UnboundedReceiver<Order>,
     ) -> End {
-        let (read, mut write) = stream.into_split();
+        let (read, write) = stream.into_split();
         let (frames, messages) = mpsc::channel(1);
-        let reader = tokio::spawn(read_frames(read, frames));
-        let end = self.exchange(&mut write, wishes, orders, messages).await;
-        reader.abort();
-        end.map_or_else(End::Lost, |()| End::Unneeded)
+        let (requests, outbox) = mpsc::unbounded_channel();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(read_frames(read, frames));
+        // Of its own: the agent takes no request while its answers are not read.
+        tasks.spawn(write_frames(write, outbox));
+        self.exchange(&requests, wishes, orders, messages).await.map_or_else(End::Lost, |()| End::Unneeded)
     }
 
     async fn exchange(
         &mut self,
-        write: &mut OwnedWriteHalf,
+        requests: &Requests,
         wishes: Vec<Wish>,
         orders: &mut mpsc::UnboundedReceiver<Order>,
         mut messages: mpsc::Receiver<Result<AgentMessage, FrameError>>,
@@ -186,28 +190,28 @@ impl Link {
         for addresses in held.chunks(MOST_RECLAIMED) {
             let bytes = addresses.iter().map(|address| address::to_bytes(*address)).collect();
             let reclaim = app_request::Request::Reclaim(Reclaim { addresses: bytes });
-            self.ask(write, reclaim, Pending::Reclaim(addresses.to_vec())).await?;
+            self.ask(requests, reclaim, Pending::Reclaim(addresses.to_vec()));
         }
         for wish in wishes {
-            self.wish(write, wish).await?;
+            self.wish(requests, wish);
         }
         loop {
             tokio::select! {
                 order = orders.recv() => match order {
-                    Some(Order::Take(take)) => self.wish(write, Wish::Take(take)).await?,
-                    Some(Order::Ask(ask)) => self.wish(write, Wish::Ask(ask)).await?,
-                    Some(Order::Return(address)) => self.give_back(write, address).await?,
+                    Some(Order::Take(take)) => self.wish(requests, Wish::Take(take)),
+                    Some(Order::Ask(ask)) => self.wish(requests, Wish::Ask(ask)),
+                    Some(Order::Return(address)) => self.give_back(requests, address),
                     None => return Ok(()),
                 },
                 message = messages.recv() => match message {
-                    Some(message) => self.receive(write, message?).await?,
+                    Some(message) => self.receive(requests, message?)?,
                     None => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
                 },
             }
         }
     }
 
-    async fn wish(&mut self, write: &mut OwnedWriteHalf, wish: Wish) -> Result<(), FrameError> {
+    fn wish(&mut self, requests: &Requests, wish: Wish) {
         let request = match &wish {
             Wish::Take(take) => {
                 let wait = take.deadline.saturating_duration_since(Instant::now());
@@ -216,26 +220,22 @@ impl Link {
             }
             Wish::Ask(ask) => ask.request.clone(),
         };
-        self.ask(write, request, Pending::Wish(wish)).await
+        self.ask(requests, request, Pending::Wish(wish));
     }
 
-    async fn give_back(&mut self, write: &mut OwnedWriteHalf, address: IpAddr) -> Result<(), FrameError> {
+    fn give_back(&mut self, requests: &Requests, address: IpAddr) {
         self.held.remove(&address);
         let back = app_request::Request::Return(Return { address: address::to_bytes(address) });
-        self.ask(write, back, Pending::Return).await
+        self.ask(requests, back, Pending::Return);
     }
 
-    async fn ask(
-        &mut self,
-        write: &mut OwnedWriteHalf,
-        request: app_request::Request,
-        pending: Pending,
-    ) -> Result<(), FrameError> {
+    fn ask(&mut self, requests: &Requests, request: app_request::Request, pending: Pending) {
         self.pending.push_back(pending);
-        framing::write(write, &AppRequest { request: Some(request) }).await
+        // A connection that takes no more requests is read to its end all the same.
+        let _ = requests.send(AppRequest { request: Some(request) });
     }
 
-    async fn receive(&mut self, write: &mut OwnedWriteHalf, message: AgentMessage) -> Result<(), FrameError> {
+    fn receive(&mut self, requests: &Requests, message: AgentMessage) -> Result<(), FrameError> {
         use agent_message::Message::{Expired, NotHopping, Reclaimed, Refused, Returned, Taken};
         match message.message {
             Some(Expired(expired)) => {
@@ -270,9 +270,10 @@ impl Link {
                 let taken = super::agent::Taken { address, lifetime, mtu: taken.mtu, expired };
                 match take.answer.send(Ok(taken)) {
                     // Nobody waits for it any more.
-                    Err(_) => self.give_back(write, address).await,
-                    Ok(()) => Ok(()),
+                    Err(_) => self.give_back(requests, address),
+                    Ok(()) => {}
                 }
+                Ok(())
             }
             (Some(Pending::Wish(Wish::Take(take))), Some(Refused(refused))) => {
                 let _ = take.answer.send(Err(error(refused)));
@@ -304,6 +305,14 @@ impl Link {
             if let Some(held) = self.held.get(address) {
                 held.send_replace(true);
             }
+        }
+    }
+}
+
+async fn write_frames(mut write: OwnedWriteHalf, mut requests: mpsc::UnboundedReceiver<AppRequest>) {
+    while let Some(request) = requests.recv().await {
+        if framing::write(&mut write, &request).await.is_err() {
+            return;
         }
     }
 }

@@ -114,6 +114,46 @@ async fn an_association_has_one_client_and_many_targets() {
     timeout(Duration::from_secs(10), gone).await.unwrap();
 }
 
+/// A full packet of the least MTU of IPv6 and more, both ways: from the first one on, and while the connection hops; none is lost,
+/// also right after a hop.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_packets_pass_from_the_first_on_and_after_each_hop() {
+    let world = World::start(OFTEN).await;
+    let (_control, bound) = associate(world.socks).await;
+    let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    client.connect(bound).await.unwrap();
+    let target = echo().await;
+    let (mut hops, mut after_a_hop) = (0, 0);
+    while after_a_hop < 20 {
+        for size in [1280, 1200] {
+            client.send(&packet(0, target, &vec![7; size])).await.unwrap();
+            assert_eq!(receive(&client).await, packet(0, target, &vec![7; size]));
+        }
+        let now = world.stats.hops().await;
+        after_a_hop += u32::from(now > std::mem::replace(&mut hops, now));
+    }
+    world.assert_unlinkable_hops(20).await;
+}
+
+/// A path that carries less than the first packets have: QUIC notices, and what is small enough passes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_large_packets_get_lost_smaller_ones_pass() {
+    let (world, origin) = (World::start(STAY).await, crate::origin::Origin::start().await);
+    world.seen.lock().unwrap().largest = Some(1250);
+    let (mut stream, reply) = crate::tcp::socks(world.socks, "127.0.0.1", origin.address.port()).await;
+    assert_eq!(reply, 0);
+    stream.write_all(b"GET /1000000 HTTP/1.0\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    timeout(Duration::from_secs(60), stream.read_to_end(&mut answer)).await.expect("it hangs").unwrap();
+    assert!(answer.ends_with(&crate::origin::pattern(1_000_000)));
+    let (_control, bound) = associate(world.socks).await;
+    let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    client.connect(bound).await.unwrap();
+    let target = echo().await;
+    client.send(&packet(0, target, &[7; 1100])).await.unwrap();
+    assert_eq!(receive(&client).await, packet(0, target, &[7; 1100]));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn idle_tunnels_end_and_a_packet_opens_one_again() {
     let exit = TestExit::start(&format!("{LOOPBACK}limits: {{udp_idle_timeout_s: 1, tcp_idle_timeout_s: 1}}\n"));

@@ -33,6 +33,8 @@ pub(crate) struct Sightings {
     pub(crate) late: usize,
     /// Nothing goes through any more.
     pub(crate) cut: bool,
+    /// Larger datagrams do not get through.
+    pub(crate) largest: Option<usize>,
 }
 
 impl Sightings {
@@ -66,6 +68,10 @@ impl Sightings {
         if !id.is_empty() {
             self.ids.entry((up, id.to_vec())).or_default().insert(client);
         }
+    }
+
+    fn loses(&self, length: usize) -> bool {
+        self.cut || self.largest.is_some_and(|largest| length > largest)
     }
 
     /// Fails if two addresses of one connection can be linked by a connection ID, a port, or a handshake.
@@ -115,8 +121,8 @@ pub(crate) async fn start(
             seen.lock().unwrap().note(true, client, &datagram);
             count += 1;
             let followed = datagram[0] & 0x80 != 0 || !seen.lock().unwrap().follows_no_more;
-            let cut = seen.lock().unwrap().cut;
-            if cut || lose(true, count) || !(paths.contains_key(&client) || followed) {
+            let lost = seen.lock().unwrap().loses(length);
+            if lost || lose(true, count) || !(paths.contains_key(&client) || followed) {
                 continue;
             }
             let path =
@@ -142,7 +148,7 @@ fn path(
         // The client's own port is taken. This one is of the same of IANA's ranges, which matters to s2n-quic.
         let back = Arc::new(UdpSocket::bind((client.ip(), client.port() ^ 1)).await.unwrap());
         back.connect(server).await.unwrap();
-        let receiving = back.clone();
+        let (receiving, noting) = (back.clone(), seen.clone());
         tokio::spawn(async move {
             let mut buffer = vec![0; 65536];
             let mut count = 0;
@@ -150,7 +156,7 @@ fn path(
                 // Refused while the server starts.
                 let Ok(length) = receiving.recv(&mut buffer).await else { continue };
                 count += 1;
-                if !lose(false, count) {
+                if !lose(false, count) && !noting.lock().unwrap().loses(length) {
                     let _ = down.send((Instant::now() + one_way, buffer[..length].to_vec()));
                 }
             }

@@ -37,7 +37,7 @@ async fn main() -> anyhow::Result<()> {
         }
         Task::Daemon(Command::Config(ConfigCommand::Check { file })) => {
             let config = Config::load(&file)?;
-            tls::configs(&config.tls)?;
+            tls::configs(&config.tls, config.first_packets)?;
             println!("{}: valid: {} users", file.display(), config.users.len());
             Ok(())
         }
