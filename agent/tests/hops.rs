@@ -158,8 +158,10 @@ async fn a_server_that_repeats_connection_ids_links_nothing() {
     println!("{:?} {:?}", report.summary, report.hop_refusals);
     assert_all_ok(&report, 200);
     assert!(report.hop_refusals.contains_key("repeated_server_id"), "{:?}", report.hop_refusals);
-    assert!(report.hops.len() >= 100, "hopping goes on: {:?}", report.hop_refusals);
-    seen.lock().unwrap().assert_unlinkable();
+    let moves = report.hops.len() + report.rollovers.len();
+    assert!(moves >= 100, "it goes on: {moves}, {:?}", report.hop_refusals);
+    // If the last ID of a connection is a repeated one, another connection takes over.
+    seen.lock().unwrap().assert_unlinked();
 }
 
 #[tokio::test]

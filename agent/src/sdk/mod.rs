@@ -20,13 +20,15 @@
 //! # Ok(()) }
 //! ```
 //!
-//! [`Http3`] is an HTTP/3 client on a session. [`Hopping`] is a single connection, which hops when it is told to: each has a
+//! [`Http3`] is an HTTP/3 client on a session. [`Hopping`] is the layer below, a single connection: each has a
 //! [`quinn::Endpoint`] of its own, and a hop changes source address, UDP port and connection ID together, so that an observer sees
-//! unrelated flows; if it cannot, it does not happen and says why ([`Refusal`]).
+//! unrelated flows; if it cannot, it does not happen and says why ([`Refusal`]). It is for what must not change connections
+//! (tunnels, long streams), with servers that are known to follow.
 //!
 //! # When it hops
-//! A session when it is told to. A single connection when its [`Policy`](crate::policy::Policy) says so: the one that the agent's configuration has for this application and server, or
-//! [`Connector::policy`]. By default that is never, and [`Hopping::hop`] may be called at any time, as above.
+//! When its [`Policy`](crate::policy::Policy) says so: the one that the agent's configuration has for this application and server, or
+//! [`Connector::policy`]. By default that is never, and [`Session::hop`] and [`Hopping::hop`] may be called at any time, as above. A session
+//! follows its policy whatever the server's class; a single connection stays where it is if the server forbids migration.
 //!
 //! # What a hop costs
 //! Until the server has validated the new path it may send three times what it got from there (RFC 9000 §8.1), so a bare hop

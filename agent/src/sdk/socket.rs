@@ -248,6 +248,7 @@ impl AsyncUdpSocket for HopSocket {
             Route::Nowhere => Ok(()),
             Route::Repeated => {
                 let newest = state.ledger.newest();
+                state.proof.send_if_modified(|proof| proof.blocked(newest, Instant::now()));
                 state.progress.send_if_modified(|progress| std::mem::replace(&mut progress.repeated, newest) != newest);
                 Ok(())
             }

@@ -31,6 +31,17 @@ impl Proof {
         answers
     }
 
+    /// Nothing may leave from the address after so many hops. Says whether this changed anything.
+    pub(crate) fn blocked(&mut self, generation: u64, now: Instant) -> bool {
+        let newer = generation > self.generation;
+        if newer {
+            // If that is so for the address before, too, it is the same silence.
+            let since = self.silent_since().unwrap_or(now);
+            *self = Self { generation, sent: Some(since), ..Self::default() };
+        }
+        newer
+    }
+
     /// Something came to the address after so many hops. Says whether this changed anything.
     pub(crate) fn hears(&mut self, generation: u64, now: Instant) -> bool {
         let newest = generation == self.generation;
@@ -54,7 +65,7 @@ impl Proof {
         self.generation > after && answers.is_some_and(|(answered, heard)| heard >= answered + round_trip / 2)
     }
 
-    /// Since when nothing has come to the newest address.
+    /// Since when nothing has come to the newest address, which was sent from, or would have been if anything might leave from it.
     pub(crate) fn silent_since(&self) -> Option<Instant> {
         self.sent.filter(|_| self.heard.is_none())
     }
@@ -85,5 +96,11 @@ mod tests {
         assert!(!proof.followed(1, rtt));
         proof.sends(2, at(30));
         assert!(!proof.followed(1, rtt));
+        proof.hears(2, at(40));
+        assert!(proof.blocked(3, at(50)) && !proof.blocked(3, at(51)));
+        assert!(proof.blocked(4, at(60)));
+        assert_eq!(proof.silent_since(), Some(at(50)));
+        assert!(proof.sends(5, at(70)));
+        assert_eq!(proof.silent_since(), Some(at(70)), "it got away");
     }
 }
