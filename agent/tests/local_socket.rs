@@ -139,3 +139,17 @@ async fn only_a_dead_agents_socket_is_replaced() {
     drop(alive);
     local::bind(&path).unwrap();
 }
+
+/// More answers than fit into the socket's buffers, all at once.
+#[tokio::test]
+async fn a_thousand_addresses_go_back_at_once() {
+    let test = TestAgent::start(Duration::from_secs(600));
+    let agent = Agent::connect(&test.socket).await.unwrap();
+    let mut leases = Vec::new();
+    for _ in 0..1000 {
+        leases.push(agent.take(4, Duration::from_secs(5)).await.unwrap());
+    }
+    drop(leases);
+    let next = agent.take(4, Duration::from_secs(5));
+    tokio::time::timeout(Duration::from_secs(10), next).await.expect("neither side reads").unwrap();
+}

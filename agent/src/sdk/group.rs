@@ -123,8 +123,11 @@ impl Group {
         let opened = *self.opened.borrow();
         let took_over = opened > state.noted.max(1);
         state.noted = opened;
-        let hopped = state.open.iter_mut().fold(false, |hopped, member| member.note_hops(now) || hopped);
-        hopped || took_over
+        let mut moved = took_over;
+        for member in &mut state.open {
+            moved |= member.note_hops(now);
+        }
+        moved
     }
 
     /// All that there is to report.

@@ -268,10 +268,9 @@ impl Link {
                 self.held.insert(address, held);
                 let lifetime = Duration::from_millis(taken.lifetime_ms.min(LONGEST_LIFETIME_MS));
                 let taken = super::agent::Taken { address, lifetime, mtu: taken.mtu, expired };
-                match take.answer.send(Ok(taken)) {
+                if take.answer.send(Ok(taken)).is_err() {
                     // Nobody waits for it any more.
-                    Err(_) => self.give_back(requests, address),
-                    Ok(()) => {}
+                    self.give_back(requests, address);
                 }
                 Ok(())
             }

@@ -138,10 +138,11 @@ impl World {
         let hops = self.stats.hops().await;
         println!("{hops} hops");
         assert!(hops >= least, "{hops} hops");
-        let seen = self.seen.lock().unwrap();
-        seen.assert_unlinkable();
-        assert!(seen.sources.len() as u64 > least, "{} sources", seen.sources.len());
-        drop(seen);
+        {
+            let seen = self.seen.lock().unwrap();
+            seen.assert_unlinkable();
+            assert!(seen.sources.len() as u64 > least, "{} sources", seen.sources.len());
+        }
         // The agent hears of it, once a second at least.
         let told = async {
             loop {
