@@ -174,7 +174,8 @@ async fn a_hop_does_not_cause_the_next() {
     let requests = 10;
     let job = Job { interval: Duration::from_millis(150), ..Job::new("every_packets: 2", requests) };
     with_both(job, |run| {
-        assert!((requests as u64..=2 * requests as u64 + 2).contains(&run.hops()), "{} hops", run.hops());
+        // That of the last request may come too late.
+        assert!((requests as u64 - 1..=2 * requests as u64 + 2).contains(&run.hops()), "{} hops", run.hops());
     })
     .await;
 }
@@ -184,7 +185,7 @@ async fn a_hop_does_not_cause_the_next() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faster_than_a_round_trip() {
     let one_way = Duration::from_millis(20);
-    let job = Job { one_way, size: 200_000, ..Job::new("random_time: {min: 1ms, max: 5ms}", 16) };
+    let job = Job { one_way, size: 200_000, ..Job::new("random_time: {min: 1ms, max: 5ms}", 24) };
     with_both(job, |run| {
         let refusals = &run.usage.counts.as_ref().unwrap().refusals;
         let spent: u64 =

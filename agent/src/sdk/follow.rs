@@ -132,11 +132,13 @@ impl Follower {
         }
     }
 
-    fn note_moves(&mut self, now: Instant) {
-        if self.group.moved(now) {
+    fn note_moves(&mut self, now: Instant) -> bool {
+        let moved = self.group.moved(now);
+        if moved {
             self.postponed = false;
             self.scheduler.event(now, Event::Hopped);
         }
+        moved
     }
 
     async fn hop(&mut self) {
@@ -148,10 +150,10 @@ impl Follower {
             },
         };
         let now = Instant::now();
-        self.note_moves(now);
+        let moved = self.note_moves(now);
         match outcome {
-            Ok(Moved::Later) => self.postponed = true,
-            Ok(Moved::Hopped(_) | Moved::RolledOver(_)) => {}
+            Ok(Moved::Later) if !moved => self.postponed = true,
+            Ok(_) => {}
             Err(error) => {
                 tracing::debug!(%error, "the policy wants a hop");
                 self.scheduler.event(now, self.refused(&error));

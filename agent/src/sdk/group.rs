@@ -33,7 +33,7 @@ pub(super) struct Group {
 #[derive(Default)]
 struct State {
     open: Vec<Member>,
-    /// Connections that one was told of by [`Group::moved`].
+    /// Of [`Group::moves`], those that one was told of by [`Group::moved`].
     noted: u64,
     gone: Counts,
     gone_totals: Totals,
@@ -120,14 +120,17 @@ impl Group {
     /// Whether one hopped, or took over, since this was asked last.
     pub(super) fn moved(&self, now: Instant) -> bool {
         let mut state = self.lock();
-        let opened = *self.opened.borrow();
-        let took_over = opened > state.noted.max(1);
-        state.noted = opened;
-        let mut moved = took_over;
         for member in &mut state.open {
-            moved |= member.note_hops(now);
+            member.note_hops(now);
         }
-        moved
+        let moves = state.totals().hops + self.rollovers();
+        moves > std::mem::replace(&mut state.noted, moves)
+    }
+
+    /// Whether there is a move that one was not told of yet: whatever was due before it is no longer.
+    pub(super) fn has_moved(&self) -> bool {
+        let state = self.lock();
+        state.totals().hops + self.rollovers() > state.noted
     }
 
     /// All that there is to report.
@@ -148,10 +151,7 @@ impl Group {
 
     /// Hops and links of all connections.
     pub(super) fn totals(&self) -> Totals {
-        let state = self.lock();
-        let mut totals = state.gone_totals;
-        state.open.iter().for_each(|member| totals.add(member));
-        totals
+        self.lock().totals()
     }
 
     /// How often one took over from another.
@@ -193,15 +193,21 @@ impl Group {
     }
 }
 
+impl State {
+    fn totals(&self) -> Totals {
+        let mut totals = self.gone_totals;
+        self.open.iter().for_each(|member| totals.add(member));
+        totals
+    }
+}
+
 impl Member {
-    fn note_hops(&mut self, now: Instant) -> bool {
+    fn note_hops(&mut self, now: Instant) {
         let (hops, padding_bytes) = (self.inner.hops.load(Ordering::Relaxed), self.inner.tally.padding_bytes());
-        let hopped = hops > self.hops;
-        if hopped {
+        if hops > self.hops {
             self.meter.hopped(now, padding_bytes > self.padding_bytes);
         }
         (self.hops, self.padding_bytes) = (hops, padding_bytes);
-        hopped
     }
 
     fn counts(&self) -> Counts {

@@ -197,7 +197,8 @@ impl Inner {
     /// Moves because the policy wants it. Without a connection there is nothing to move: the next request gets a fresh address.
     pub(super) async fn hop_by_policy(&self) -> Result<Moved, SessionError> {
         let state = &mut *self.state.lock().await;
-        if self.is_closed() || state.current.is_over() {
+        // It may have moved while this waited for its turn.
+        if self.is_closed() || state.current.is_over() || self.group.has_moved() {
             return Ok(Moved::Later);
         }
         self.advance(state, When::Due).await
