@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use quinn::crypto::rustls::{NoInitialCipherSuite, QuicClientConfig};
 
+use super::acks::{Acks, Listening};
 use super::agent::{Agent, AgentError};
 use super::choice::{self, Homes};
 use super::class::Memory;
@@ -117,6 +118,8 @@ impl Connector {
         let mut discovery = quinn::MtuDiscoveryConfig::default();
         discovery.upper_bound(room.clamp(1200, 1452));
         transport.mtu_discovery_config(Some(discovery));
+        let acks = Acks::default();
+        transport.congestion_controller_factory(Arc::new(Listening::new(acks.clone())));
 
         let (issued, resets) = (Issued::default(), ResetTokens::default());
         let mut endpoint_config = quinn::EndpointConfig::new(Arc::new(resets.clone()));
@@ -135,6 +138,9 @@ impl Connector {
         let connection = endpoint.connect_with(config, server, server_name)?.await?;
         let (agent, padding) = (self.agent.clone(), self.padding);
         let following = Following { application: self.application.clone(), policy };
-        Ok(Hopping::start(Parts { agent, padding, version, connection, endpoint, sockets, issued, peer }, following))
+        Ok(Hopping::start(
+            Parts { agent, padding, version, connection, endpoint, sockets, issued, acks, peer },
+            following,
+        ))
     }
 }
