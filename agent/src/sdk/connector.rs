@@ -8,6 +8,7 @@ use std::time::Duration;
 use quinn::crypto::rustls::{NoInitialCipherSuite, QuicClientConfig};
 use tokio::sync::Notify;
 
+use super::acks::{Acks, Listening};
 use super::agent::{Agent, AgentError};
 use super::choice::{self, Homes};
 use super::class::Memory;
@@ -159,7 +160,11 @@ impl Connector {
         let mut discovery = quinn::MtuDiscoveryConfig::default();
         let largest = room.clamp(SMALLEST, LARGEST);
         discovery.upper_bound(largest);
-        transport.mtu_discovery_config(Some(discovery)).initial_mtu(self.first_packets.min(largest));
+        let acks = Acks::default();
+        transport
+            .mtu_discovery_config(Some(discovery))
+            .initial_mtu(self.first_packets.min(largest))
+            .congestion_controller_factory(Arc::new(Listening::new(acks.clone())));
 
         let (issued, resets) = (Issued::default(), ResetTokens::default());
         let mut endpoint_config = quinn::EndpointConfig::new(Arc::new(resets.clone()));
@@ -177,6 +182,6 @@ impl Connector {
         config.transport_config(Arc::new(transport));
         let connection = endpoint.connect_with(config, server, server_name)?.await?;
         let (agent, padding) = (self.agent.clone(), self.padding);
-        Ok(Hopping::start(Parts { agent, padding, version, connection, endpoint, sockets, issued, peer }))
+        Ok(Hopping::start(Parts { agent, padding, version, connection, endpoint, sockets, issued, acks, peer }))
     }
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, Notify};
 
+use super::acks::Acks;
 use super::agent::{Agent, AgentError};
 use super::gate::{self, ClientIds, Evidence, Refusal, Reserve};
 use super::ids::Issued;
@@ -80,6 +81,7 @@ pub(crate) struct Parts {
     pub(crate) endpoint: quinn::Endpoint,
     pub(crate) sockets: Arc<Sockets>,
     pub(crate) issued: Issued,
+    pub(crate) acks: Acks,
     pub(crate) peer: Peer,
 }
 
@@ -209,9 +211,9 @@ impl Inner {
         if turn.last.elapsed() > parts.connection.rtt() * REST_ROUND_TRIPS + REST {
             turn.reserve.rested();
         }
-        // A packet from the new address may overtake the one that brings an ID, or that may be lost: give it a round trip.
-        let now = Instant::now();
-        let arrived = now.checked_sub(parts.connection.rtt()).unwrap_or(now);
+        // Where nothing more was sent that could be acknowledged, what is old enough has arrived.
+        let old = Instant::now().checked_sub(parts.connection.rtt() * REST_ROUND_TRIPS + REST);
+        let arrived = old.max(parts.acks.horizon());
         Evidence {
             closed: parts.connection.close_reason().is_some(),
             confirmed: frames.handshake_done > 0,

@@ -25,9 +25,9 @@ struct Times {
 
 impl Issued {
     /// So far, and of those until `before`.
-    pub(crate) fn count(&self, before: Instant) -> (u64, u64) {
+    pub(crate) fn count(&self, before: Option<Instant>) -> (u64, u64) {
         let times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let young = times.recent.iter().filter(|at| **at > before).count() as u64;
+        let young = times.recent.iter().filter(|at| Some(**at) > before).count() as u64;
         (times.count, times.count - young)
     }
 

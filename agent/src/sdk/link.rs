@@ -10,12 +10,17 @@ use mimiq_api::framing::{self, FrameError};
 use mimiq_api::local::{self, AgentMessage, AppRequest, Reason, Reclaim, Refused, Return, agent_message, app_request};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::agent::{AgentError, Outage, Taken};
+use super::agent::{AgentError, Outage};
 use crate::address;
 use crate::local::MOST_RECLAIMED;
+
+mod order;
+
+pub(super) use order::{Ask, Order, Take};
+use order::{Pending, Wish};
 
 /// How soon after a loss a new connection is tried, doubled up to [`LAST_BACKOFF`].
 const FIRST_BACKOFF: Duration = Duration::from_millis(20);
@@ -24,69 +29,6 @@ const LAST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_LIFETIME_MS: u64 = 24 * 3600 * 1000;
 
 type Requests = mpsc::UnboundedSender<AppRequest>;
-type Answer<T> = oneshot::Sender<Result<T, AgentError>>;
-
-/// What the application wants.
-#[derive(Debug)]
-pub(super) enum Order {
-    Take(Take),
-    Ask(Ask),
-    Return(IpAddr),
-}
-
-/// Wants an address.
-#[derive(Debug)]
-pub(super) struct Take {
-    pub(super) version: u32,
-    pub(super) deadline: Instant,
-    pub(super) answer: Answer<Taken>,
-}
-
-/// Anything with one answer.
-#[derive(Debug)]
-pub(super) struct Ask {
-    pub(super) request: app_request::Request,
-    pub(super) deadline: Instant,
-    pub(super) answer: Answer<agent_message::Message>,
-}
-
-/// What is not answered yet; the next agent is asked again.
-enum Wish {
-    Take(Take),
-    Ask(Ask),
-}
-
-impl Wish {
-    fn deadline(&self) -> Instant {
-        match self {
-            Self::Take(take) => take.deadline,
-            Self::Ask(ask) => ask.deadline,
-        }
-    }
-
-    /// Whether nobody waits for the answer.
-    fn is_idle(&self) -> bool {
-        match self {
-            Self::Take(take) => take.answer.is_closed(),
-            Self::Ask(ask) => ask.answer.is_closed(),
-        }
-    }
-
-    fn fail(self) {
-        // Whoever asked may be gone.
-        match self {
-            Self::Take(take) => drop(take.answer.send(Err(AgentError::Gone))),
-            Self::Ask(ask) => drop(ask.answer.send(Err(AgentError::Gone))),
-        }
-    }
-}
-
-/// What the agent answers next.
-enum Pending {
-    Wish(Wish),
-    Return,
-    Reclaim(Vec<IpAddr>),
-}
 
 /// What is true across connections.
 pub(super) struct Link {

@@ -41,6 +41,7 @@
 //! and that it moves to a fresh connection ID when the client does (RFC 9000 §9.5); [`Stats::links_seen`] counts the times
 //! that it did not. A session finds out what a server puts up with while no request depends on it.
 
+mod acks;
 mod agent;
 mod choice;
 mod class;
