@@ -45,6 +45,9 @@ struct Arguments {
     /// The policy to follow, as in the agent's configuration, such as `every_packets: 25`; `agent` for what that says.
     #[arg(long, value_parser = followed, conflicts_with_all = ["no_hop", "hop_every", "hop_timing"])]
     policy: Option<HopPolicy>,
+    /// Download it into this file, once, with the policy's or the agent's stripes.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["requests", "hop_every"])]
+    download: Option<PathBuf>,
     /// Whether to hop shortly after a request was sent or right before the next.
     #[arg(long, value_enum, default_value = "early")]
     hop_timing: Timing,
@@ -109,6 +112,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<bool> {
         policy,
         label: arguments.label,
     };
+    if let Some(file) = arguments.download {
+        println!("{}", get::download::run(options, &file).await?);
+        return Ok(true);
+    }
     let report = get::run(options).await?;
     let json = serde_json::to_string_pretty(&report)?;
     match arguments.report {

@@ -1,5 +1,6 @@
 //! The HTTP/3 client behind `mimiq-get`: sequential requests in a session that hops by a policy.
 
+pub mod download;
 mod report;
 
 use std::net::SocketAddr;

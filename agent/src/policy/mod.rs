@@ -14,6 +14,8 @@ pub use rules::{Opening, PROXY, Rule, Rules};
 pub use scheduler::{Event, PATIENCE, Scheduler};
 pub use span::Span;
 
+/// More connections to one server than a browser would open.
+const MOST_CONNECTIONS: u8 = 8;
 /// More packets than any connection has between two hops on purpose.
 const MOST_PACKETS: u64 = 1_000_000_000;
 
@@ -47,6 +49,16 @@ pub enum Policy {
     BetweenBursts {
         /// For this long.
         gap: Span,
+    },
+    /// After a random time, as [`Self::RandomTime`]; and a download is spread over several connections
+    /// ([`Stripes`](crate::sdk::Stripes)), which do so one after the other.
+    Stripes {
+        /// How many.
+        connections: u8,
+        /// The shortest.
+        min: Span,
+        /// The longest.
+        max: Span,
     },
 }
 
@@ -94,7 +106,11 @@ impl Policy {
             Self::RandomTime { min, max } if max < min => {
                 refuse("random_time.max", &max, format!("less than min, {min}"))
             }
-            Self::RandomTime { .. } | Self::BetweenBursts { .. } => Ok(()),
+            Self::Stripes { connections, .. } if !(1..=MOST_CONNECTIONS).contains(&connections) => {
+                refuse("stripes.connections", &connections, format!("from 1 to {MOST_CONNECTIONS}"))
+            }
+            Self::Stripes { min, max, .. } if max < min => refuse("stripes.max", &max, format!("less than min, {min}")),
+            Self::RandomTime { .. } | Self::BetweenBursts { .. } | Self::Stripes { .. } => Ok(()),
         }
     }
 }
@@ -121,6 +137,9 @@ impl fmt::Display for Policy {
             Self::RandomTime { min, max } => write!(f, "random_time: {{min: {min}, max: {max}}}"),
             Self::OnceAfterPackets(n) => write!(f, "once_after_packets: {n}"),
             Self::BetweenBursts { gap } => write!(f, "between_bursts: {{gap: {gap}}}"),
+            Self::Stripes { connections, min, max } => {
+                write!(f, "stripes: {{connections: {connections}, min: {min}, max: {max}}}")
+            }
         }
     }
 }
@@ -141,6 +160,11 @@ mod tests {
             (span(), span()).prop_map(|(a, b)| Policy::RandomTime { min: a.min(b), max: a.max(b) }),
             (1..=MOST_PACKETS).prop_map(Policy::OnceAfterPackets),
             span().prop_map(|gap| Policy::BetweenBursts { gap }),
+            (1..=MOST_CONNECTIONS, span(), span()).prop_map(|(n, a, b)| Policy::Stripes {
+                connections: n,
+                min: a.min(b),
+                max: a.max(b)
+            }),
         ]
     }
 
@@ -173,6 +197,9 @@ mod tests {
             ("random_time: {min: 0ms, max: 1s}", "0ms"),
             ("random_time: {min: 1 fortnight, max: 1s}", "1 fortnight"),
             ("between_bursts: {gap: 2000h}", "2000h"),
+            ("stripes: {connections: 0, min: 1s, max: 1s}", "policy.stripes.connections: 0: from 1 to 8"),
+            ("stripes: {connections: 9, min: 1s, max: 1s}", "policy.stripes.connections: 9"),
+            ("stripes: {connections: 4, min: 1s, max: 10ms}", "policy.stripes.max: 10ms: less than min, 1s"),
             ("between_bursts: {}", "missing field `gap`"),
         ] {
             let error = text.parse::<Policy>().unwrap_err();

@@ -131,7 +131,7 @@ impl<R: Rng> Scheduler<R> {
                 self.count_to(self.packets.saturating_add(drawn));
             }
             Policy::OnceAfterPackets(n) => self.count_to(n),
-            Policy::RandomTime { min, max } => {
+            Policy::RandomTime { min, max } | Policy::Stripes { min, max, .. } => {
                 self.reached = Some(now + self.rng.random_range(min.duration()..=max.duration()));
             }
         }

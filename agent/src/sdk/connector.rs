@@ -19,7 +19,7 @@ use super::ids::{Issued, ResetTokens};
 use super::padding::Padding;
 use super::peer::Peer;
 use super::session::Session;
-use super::socket::Sockets;
+use super::socket::{Ports, Sockets};
 use crate::policy::Policy;
 
 /// How long a new connection waits for its first address.
@@ -61,7 +61,10 @@ pub struct Connector {
     policy: Option<Policy>,
     /// UDP payload of the first packets, bytes.
     first_packets: u16,
+    /// Who owns the connections makes their hops.
+    by_hand: bool,
     homes: Homes,
+    ports: Ports,
 }
 
 impl Connector {
@@ -74,7 +77,19 @@ impl Connector {
         tls.resumption = rustls::client::Resumption::disabled();
         let tls = Arc::new(QuicClientConfig::try_from(tls)?);
         let (memory, application, homes) = (Arc::default(), choice::program(), Homes::default());
-        Ok(Self { agent, memory, tls, padding, application, policy: None, first_packets: SMALLEST, homes })
+        let (by_hand, ports) = (false, Ports::default());
+        Ok(Self {
+            agent,
+            memory,
+            tls,
+            padding,
+            application,
+            policy: None,
+            first_packets: SMALLEST,
+            by_hand,
+            homes,
+            ports,
+        })
     }
 
     /// Connects; the session changes addresses when its policy says so, and as the server allows. With [`Policy::Never`] its
@@ -113,6 +128,12 @@ impl Connector {
         self
     }
 
+    /// The connections' owner hops by the policy, and they do not.
+    pub(crate) fn by_hand(mut self) -> Self {
+        self.by_hand = true;
+        self
+    }
+
     /// A single connection, for applications that want to know which one they have: it starts from a fresh address of the server's
     /// IP version, or, if the policy is [`Policy::Never`], from the one that the connector has already. It hops as the policy
     /// says, whatever the server's class, and never gives way to another: see [`Self::session`] for that.
@@ -139,7 +160,7 @@ impl Connector {
     /// Makes `mover` follow it.
     pub(super) fn follow(&self, policy: Policy, group: Arc<Group>, mover: Mover) {
         let (agent, application) = (self.agent.clone(), self.application.clone());
-        tokio::spawn(follow::follow(Following { agent, application, policy, group, mover }));
+        tokio::spawn(follow::follow(Following { agent, application, policy, by_hand: self.by_hand, group, mover }));
     }
 
     /// A connection that hops when it is told to, from a fresh address, or from `home`. Its traffic is notified.
@@ -171,7 +192,7 @@ impl Connector {
         let generator = issued.clone();
         endpoint_config.cid_generator(move || generator.generator());
 
-        let sockets = Sockets::new(resets, traffic.clone());
+        let sockets = Sockets::new(resets, traffic.clone(), self.ports.clone());
         let socket = sockets.add(lease)?;
         let runtime = Arc::new(quinn::TokioRuntime);
         let endpoint = quinn::Endpoint::new_with_abstract_socket(endpoint_config, None, Arc::new(socket), runtime)?;

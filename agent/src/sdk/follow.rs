@@ -32,6 +32,8 @@ pub(super) struct Following {
     pub(super) agent: Agent,
     pub(super) application: String,
     pub(super) policy: Policy,
+    /// Somebody else makes the hops.
+    pub(super) by_hand: bool,
     pub(super) group: Arc<Group>,
     pub(super) mover: Mover,
 }
@@ -56,10 +58,11 @@ struct Follower {
 pub(super) async fn follow(following: Following) {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let start = Instant::now();
+    let own = if following.by_hand { Policy::PerConnection } else { following.policy };
     let mut follower = Follower {
         group: following.group.clone(),
         number: NUMBER.fetch_add(1, Ordering::Relaxed),
-        scheduler: Scheduler::new(following.policy, StdRng::from_os_rng(), start),
+        scheduler: Scheduler::new(own, StdRng::from_os_rng(), start),
         postponed: false,
         reported: None,
         following,

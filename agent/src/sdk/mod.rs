@@ -60,6 +60,7 @@ mod peer;
 mod repeat;
 mod session;
 mod socket;
+mod stripes;
 mod tally;
 mod trail;
 
@@ -71,6 +72,7 @@ pub use hopping::{HopError, Hopping, Stats};
 pub use http3::{Http3, Http3Error, Reply, Sender};
 pub use padding::Padding;
 pub use session::{Moved, Ride, Session, SessionError, SessionStats};
+pub use stripes::{Download, DownloadError, Stripes};
 pub(crate) use trail::{Arrival, Trail};
 
 /// When to hop after a request was sent, if the reply is not there before.

@@ -22,9 +22,12 @@ use super::ledger::{Ledger, Route};
 /// What Linux's own range for ephemeral ports has in common with IANA's dynamic ports, which others use. The client's do not stand
 /// out, and stay in one of IANA's ranges: s2n-quic takes a change between them for an attack.
 const PORTS: std::ops::RangeInclusive<u16> = 49152..=60999;
-/// How many ports one connection avoids at most: after that the oldest are long forgotten.
+/// How many ports are avoided at most: after that the oldest are long forgotten.
 const REMEMBERED_PORTS: usize = 8_000;
 const BIND_ATTEMPTS: usize = 16;
+
+/// The ports that a connector's connections used: not two of them use the same one.
+pub(super) type Ports = Arc<Mutex<HashSet<u16>>>;
 
 struct Member {
     generation: u64,
@@ -39,7 +42,7 @@ struct Member {
 struct State {
     ledger: Ledger,
     members: Vec<Member>,
-    ports: HashSet<u16>,
+    ports: Ports,
     progress: watch::Sender<Progress>,
     proof: watch::Sender<Proof>,
     traffic: Arc<Notify>,
@@ -71,12 +74,12 @@ pub(crate) struct Ids {
 
 impl Sockets {
     /// None so far; `traffic` is notified when datagrams go out or come in.
-    pub(crate) fn new(resets: ResetTokens, traffic: Arc<Notify>) -> Arc<Self> {
+    pub(crate) fn new(resets: ResetTokens, traffic: Arc<Notify>, ports: Ports) -> Arc<Self> {
         let (progress, _) = watch::channel(Progress::default());
         let state = State {
             ledger: Ledger::new(resets),
             members: Vec::new(),
-            ports: HashSet::new(),
+            ports,
             progress,
             proof: watch::Sender::default(),
             traffic,
@@ -93,10 +96,13 @@ impl Sockets {
     pub(crate) fn add(self: &Arc<Self>, lease: impl Into<Arc<Lease>>) -> io::Result<HopSocket> {
         let lease = lease.into();
         let mut state = self.lock();
-        if state.ports.len() >= REMEMBERED_PORTS {
-            state.ports.clear();
-        }
-        let (socket, local) = bind(lease.address(), &mut state.ports)?;
+        let (socket, local) = {
+            let mut ports = state.ports.lock().unwrap_or_else(PoisonError::into_inner);
+            if ports.len() >= REMEMBERED_PORTS {
+                ports.clear();
+            }
+            bind(lease.address(), &mut ports)?
+        };
         let socket = quinn::TokioRuntime.wrap_udp_socket(socket)?;
         let generation = if state.members.is_empty() { 0 } else { state.ledger.hop() };
         state.members.push(Member { generation, socket: socket.clone(), lease, sent: generation == 0, left: None });

@@ -65,7 +65,9 @@ async fn down(
     dice: Arc<Mutex<StdRng>>,
 ) {
     let mut buffer = vec![0; 65536];
-    while let Ok(length) = back.recv(&mut buffer).await {
+    loop {
+        // Refused while the server starts.
+        let Ok(length) = back.recv(&mut buffer).await else { continue };
         let (front, datagram) = (front.clone(), buffer[..length].to_vec());
         later(roughness.fate(&dice), async move { front.send_to(&datagram, client).await });
     }

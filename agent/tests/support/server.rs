@@ -121,6 +121,11 @@ pub(crate) struct Aioquic {
 impl Aioquic {
     /// Uses what `scripts/setup.sh` fetched.
     pub(crate) fn start(identity: &Identity) -> Self {
+        Self::start_with(identity, identity.directory.path())
+    }
+
+    /// The same, with the files in a directory, too.
+    pub(crate) fn start_with(identity: &Identity, files: &Path) -> Self {
         let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
         let python = target.join("venv/testbed/bin/python");
         let examples = target.join("testbed/aioquic-1.7.2/examples");
@@ -135,6 +140,7 @@ impl Aioquic {
             .arg("--private-key")
             .arg(identity.key())
             .current_dir(examples)
+            .env("STATIC_ROOT", files)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .kill_on_drop(true)

@@ -93,6 +93,11 @@ fn policies() -> impl Strategy<Value = Policy> {
         (1..50u64).prop_map(Policy::EveryPackets),
         (1..50u64, 0..50u64).prop_map(|(min, more)| Policy::RandomPackets { min, max: min + more }),
         (1..50u64, 0..50u64).prop_map(|(min, more)| Policy::RandomTime { min: span(min), max: span(min + more) }),
+        (1..50u64, 0..50u64).prop_map(|(min, more)| Policy::Stripes {
+            connections: 4,
+            min: span(min),
+            max: span(min + more)
+        }),
         (1..50u64).prop_map(Policy::OnceAfterPackets),
         (1..50u64).prop_map(|gap| Policy::BetweenBursts { gap: span(gap) }),
     ]
@@ -146,7 +151,7 @@ proptest! {
             Policy::Never | Policy::PerConnection => 0,
             Policy::EveryPackets(n) => world.packets / n,
             Policy::RandomPackets { min, .. } => world.packets / min,
-            Policy::RandomTime { min, .. } => elapsed / min.duration().as_millis() as u64,
+            Policy::RandomTime { min, .. } | Policy::Stripes { min, .. } => elapsed / min.duration().as_millis() as u64,
             Policy::OnceAfterPackets(n) => u64::from(world.packets >= n),
             Policy::BetweenBursts { .. } => silences,
         };

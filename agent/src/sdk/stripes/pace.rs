@@ -1,0 +1,65 @@
+//! How much to ask for ahead: enough to keep the path full, and not so much that the servers' slow starts after each change of
+//! address overrun its buffers. A server cannot send what nobody asked for. Pure.
+
+use std::time::{Duration, Instant};
+
+/// So many times what the path carries in a round trip: once is on the way or asked for; the rest may be with lanes that have just
+/// changed their address, and waits there until their windows have grown.
+const GAIN: u64 = 4;
+/// What is asked for at least, bytes: the window of a new connection may double four times before one knows more.
+const LEAST: u64 = 256 << 10;
+
+/// Of all lanes together.
+#[derive(Debug)]
+pub(super) struct Pace {
+    since: Instant,
+    bytes: u64,
+    /// The most that came in a round trip, lately.
+    most: u64,
+}
+
+impl Pace {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { since: now, bytes: 0, most: 0 }
+    }
+
+    /// So many bytes came.
+    pub(super) fn came(&mut self, bytes: u64) {
+        self.bytes += bytes;
+    }
+
+    /// How much may be asked for and not there, bytes.
+    pub(super) fn limit(&mut self, now: Instant, round_trip: Duration) -> u64 {
+        let elapsed = now.saturating_duration_since(self.since);
+        if elapsed >= round_trip && !elapsed.is_zero() {
+            let share = round_trip.as_secs_f64() / elapsed.as_secs_f64();
+            let came = (self.bytes as f64 * share) as u64;
+            // A path that became slower is believed after some twenty round trips.
+            self.most = came.max(self.most - self.most / 16);
+            (self.since, self.bytes) = (now, 0);
+        }
+        LEAST.max(GAIN * self.most.max(self.bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROUND_TRIP: Duration = Duration::from_millis(50);
+
+    #[test]
+    fn it_follows_what_comes() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        assert_eq!(pace.limit(start, ROUND_TRIP), LEAST);
+        pace.came(400_000);
+        assert_eq!(pace.limit(start + ROUND_TRIP / 2, ROUND_TRIP), GAIN * 400_000, "it grows at once");
+        assert_eq!(pace.limit(start + ROUND_TRIP * 2, ROUND_TRIP), GAIN * 200_000, "in each of two");
+        pace.came(400_000);
+        assert_eq!(pace.limit(start + ROUND_TRIP * 3, ROUND_TRIP), GAIN * 400_000);
+        assert_eq!(pace.limit(start + ROUND_TRIP * 4, ROUND_TRIP), GAIN * 375_000, "nothing came, which may be chance");
+        let later = (5..90).map(|n| pace.limit(start + ROUND_TRIP * n, ROUND_TRIP)).last();
+        assert_eq!(later, Some(LEAST));
+    }
+}
