@@ -154,6 +154,29 @@ impl Namespace {
         self.start_at(Path::new(program), arguments, ready)
     }
 
+    /// Starts a program inside that does not say when it is ready, in this directory and with these variables.
+    pub(crate) fn spawn(
+        &self,
+        program: &Path,
+        arguments: &[&str],
+        directory: &Path,
+        variables: &[(&str, &Path)],
+    ) -> anyhow::Result<Process> {
+        let name = program.display().to_string();
+        let child = Command::new("ip")
+            .args(["netns", "exec", &self.0])
+            .arg(program)
+            .args(arguments)
+            .current_dir(directory)
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| name.clone())?;
+        Ok(Process { child, name })
+    }
+
     fn start_at(&self, program: &Path, arguments: &[&str], ready: &str) -> anyhow::Result<Process> {
         let name = program.display().to_string();
         let mut child = Command::new("ip")

@@ -2,6 +2,7 @@
 
 mod alloc;
 mod bmv2;
+mod bulk;
 mod cpu;
 mod cpus;
 mod hop;
@@ -13,6 +14,7 @@ mod result;
 mod rules;
 mod search;
 mod veth;
+mod web;
 
 use std::path::PathBuf;
 
@@ -41,6 +43,8 @@ enum What {
     Rules,
     /// The SDK: added latency per hop (needs root and the other release builds).
     Hop,
+    /// A large reply through a bottleneck while addresses change (needs root and the other release builds).
+    Bulk,
     /// The allocation server beside DHCP servers: rates, latency, memory (needs root, the other release builds, and Kea).
     Alloc,
     /// All of these.
@@ -70,6 +74,9 @@ fn main() -> anyhow::Result<()> {
     }
     if matches!(what, What::Hop | What::All) {
         results.extend(hop::run()?);
+    }
+    if matches!(what, What::Bulk | What::All) {
+        results.extend(bulk::run()?);
     }
     if matches!(what, What::Alloc | What::All) {
         results.extend(alloc::run()?);

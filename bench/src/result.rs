@@ -65,7 +65,12 @@ pub(crate) fn write(path: &Path, results: &[Measurement]) -> anyhow::Result<()> 
 }
 
 /// The value in the middle; of an even number the higher one. 0 of none.
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(values: Vec<f64>) -> f64 {
+    quantile(values, 0.5)
+}
+
+/// The value below which this share of them is. 0 of none.
+pub(crate) fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
+    values.get((values.len() as f64 * share) as usize).copied().unwrap_or(0.0)
 }

@@ -30,6 +30,34 @@ impl Counters {
 /// Called with each frame at one end of the line.
 pub(crate) type Tap = Box<dyn Fn(&[u8]) + Send>;
 
+/// A bottleneck with a tail-drop buffer, before the delay.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bottleneck {
+    /// Bits a second.
+    pub(crate) rate: u64,
+    /// Bytes that wait at most.
+    pub(crate) buffer: u64,
+}
+
+/// When the last frame is out of the bottleneck.
+struct Queue {
+    bottleneck: Bottleneck,
+    free: Instant,
+}
+
+impl Queue {
+    /// When a frame that arrives now will be out; none if there is no room for it.
+    fn pass(&mut self, now: Instant, length: usize) -> Option<Instant> {
+        let Bottleneck { rate, buffer } = self.bottleneck;
+        let waiting = self.free.saturating_duration_since(now).as_secs_f64() * rate as f64 / 8.0;
+        if waiting + length as f64 > buffer as f64 {
+            return None;
+        }
+        self.free = self.free.max(now) + Duration::from_secs_f64(length as f64 * 8.0 / rate as f64);
+        Some(self.free)
+    }
+}
+
 struct Held {
     due: Instant,
     frame: Vec<u8>,
@@ -44,10 +72,12 @@ pub(crate) fn carry(
     mut from: Box<dyn DataLinkReceiver>,
     to: Box<dyn DataLinkSender>,
     delay: Duration,
+    bottleneck: Option<Bottleneck>,
     counters: &'static Counters,
     entering: Tap,
     leaving: Tap,
 ) -> io::Result<()> {
+    let mut queue = bottleneck.map(|bottleneck| Queue { bottleneck, free: Instant::now() });
     let (held, waiting) = sync_channel(DEPTH);
     thread::Builder::new().name("deliver".into()).spawn(move || deliver(&waiting, to, counters, &leaving))?;
     loop {
@@ -56,8 +86,14 @@ pub(crate) fn carry(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
-        let due = Instant::now() + delay;
+        let now = Instant::now();
         entering(frame);
+        let out = queue.as_mut().map_or(Some(now), |queue| queue.pass(now, frame.len()));
+        let Some(out) = out else {
+            counters.dropped.fetch_add(1, Ordering::Relaxed);
+            continue;
+        };
+        let due = out + delay;
         if !hold(&held, Held { due, frame: frame.to_vec() }, counters) {
             return Err(io::Error::other("the delivering thread has ended"));
         }
@@ -104,7 +140,7 @@ mod tests {
         };
         let delay = Duration::from_millis(20);
         let counters: &'static Counters = Box::leak(Box::new(Counters::new()));
-        thread::spawn(move || carry(rx, tx, delay, counters, Box::new(|_| ()), Box::new(|_| ())));
+        thread::spawn(move || carry(rx, tx, delay, None, counters, Box::new(|_| ()), Box::new(|_| ())));
         let start = Instant::now();
         for n in 0..100u8 {
             inject.send(Ok(vec![n; 60].into_boxed_slice())).unwrap();
@@ -114,5 +150,15 @@ mod tests {
             assert!(start.elapsed() >= delay, "frame {n} came early");
         }
         assert_eq!(counters.dropped.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_bottleneck_holds_its_rate_and_drops_what_does_not_fit() {
+        let start = Instant::now();
+        let mut queue = Queue { bottleneck: Bottleneck { rate: 8_000_000, buffer: 3000 }, free: start };
+        let ms = |n| start + Duration::from_millis(n);
+        assert_eq!([(); 4].map(|()| queue.pass(start, 1000)), [Some(ms(1)), Some(ms(2)), Some(ms(3)), None]);
+        assert_eq!(queue.pass(ms(1), 1000), Some(ms(4)));
+        assert_eq!(queue.pass(ms(10), 1000), Some(ms(11)));
     }
 }

@@ -18,7 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
 
 use crate::capture::Capture;
-use crate::line::{Counters, Tap, carry};
+use crate::line::{Bottleneck, Counters, Tap, carry};
 
 /// The largest frame that is carried, bytes; larger ones are cut, so segmentation offloads must be off.
 const MAX_FRAME: u32 = 65_535;
@@ -41,6 +41,12 @@ struct Arguments {
     /// Delay each way, microseconds; the round trip takes twice as long.
     #[arg(long, value_name = "MICROSECONDS")]
     delay_us: u64,
+    /// Let through so many bits a second, either way; as fast as they come if absent.
+    #[arg(long, value_name = "BITS", requires = "buffer", value_parser = clap::value_parser!(u64).range(1..))]
+    rate: Option<u64>,
+    /// How much waits in front of that, either way; more is dropped.
+    #[arg(long, value_name = "BYTES", requires = "rate")]
+    buffer: Option<u64>,
     /// Write the frames that pass side A to this pcap file.
     #[arg(long, value_name = "FILE")]
     capture: Option<PathBuf>,
@@ -69,17 +75,18 @@ async fn main() -> anyhow::Result<()> {
         }
     };
 
+    let bottleneck = arguments.rate.zip(arguments.buffer).map(|(rate, buffer)| Bottleneck { rate, buffer });
     let (send_a, receive_a) = open(&arguments.a)?;
     let (send_b, receive_b) = open(&arguments.b)?;
     let (failed, mut failure) = tokio::sync::mpsc::channel(2);
     let (to_b, to_a) = (tap(), tap());
     let other = failed.clone();
     thread::Builder::new().name("a-to-b".into()).spawn(move || {
-        let end = carry(receive_a, send_b, delay, &A_TO_B, to_b, Box::new(|_| ()));
+        let end = carry(receive_a, send_b, delay, bottleneck, &A_TO_B, to_b, Box::new(|_| ()));
         failed.blocking_send(("a", end))
     })?;
     thread::Builder::new().name("b-to-a".into()).spawn(move || {
-        let end = carry(receive_b, send_a, delay, &B_TO_A, Box::new(|_| ()), to_a);
+        let end = carry(receive_b, send_a, delay, bottleneck, &B_TO_A, Box::new(|_| ()), to_a);
         other.blocking_send(("b", end))
     })?;
 
