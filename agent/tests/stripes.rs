@@ -155,6 +155,26 @@ async fn a_server_without_parts_sends_the_whole() {
     assert_eq!(missing.head().status().as_u16(), 404);
 }
 
+/// Its parts could not be told from those of another file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_with_a_weak_validator_sends_the_whole() {
+    let (agent, identity) = (TestAgent::start(Duration::from_secs(600)), Identity::new());
+    let files = Files::start(&identity, content(), Ways { weak: true, ..Ways::default() });
+    let download = begin(&stripes(&agent, &identity, files.address, Some(POLICY)).await).await.unwrap();
+    assert_eq!((download.head().status().as_u16(), download.is_striped()), (200, false));
+    assert!(body(download).await.unwrap() == content());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_only_refuses_is_given_up() {
+    let (agent, identity) = (TestAgent::start(Duration::from_secs(600)), Identity::new());
+    let files = Files::start(&identity, content(), Ways { overloaded_after: Some(3), ..Ways::default() });
+    let stripes = stripes(&agent, &identity, files.address, Some(POLICY)).await;
+    let outcome = body(begin(&stripes).await.unwrap()).await;
+    assert!(matches!(outcome, Err(DownloadError::GivenUp(_))), "{:?}", outcome.map(|body| body.len()));
+    assert!(files.connections.load(Ordering::Relaxed) <= 16, "{:?}", files.connections);
+}
+
 /// The agent's rules say who is striped.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_policy_is_the_agents() {

@@ -19,6 +19,10 @@ pub(crate) struct Ways {
     pub(crate) forbids: bool,
     /// It knows nothing of parts.
     pub(crate) no_parts: bool,
+    /// Its validator is weak.
+    pub(crate) weak: bool,
+    /// From the request with this number on it says that it is overloaded.
+    pub(crate) overloaded_after: Option<usize>,
     /// Every other connection is closed at the request with this number.
     pub(crate) dies_after: Option<usize>,
     /// After so many requests in all the file is another one.
@@ -101,13 +105,19 @@ async fn answer(
 ) -> Result<(), h3::error::StreamError> {
     let (number, ways) = (served.requests.fetch_add(1, Ordering::Relaxed), served.ways);
     let changed = ways.changes_after.is_some_and(|after| number >= after);
-    let tag = if changed { "\"two\"" } else { "\"one\"" };
+    let tag = match (changed, ways.weak) {
+        (false, false) => "\"one\"",
+        (false, true) => "W/\"one\"",
+        (true, _) => "\"two\"",
+    };
     let size = served.content.len();
     let range = headers.get(header::RANGE).filter(|_| !ways.no_parts);
     // A date would be another one as well.
     let range = range.filter(|_| headers.get(header::IF_RANGE).is_none_or(|wanted| wanted == tag));
     let (head, body) = if path != "/file.bin" {
         (Response::builder().status(StatusCode::NOT_FOUND), Bytes::new())
+    } else if ways.overloaded_after.is_some_and(|after| number >= after) {
+        (Response::builder().status(StatusCode::SERVICE_UNAVAILABLE), Bytes::new())
     } else if let Some(range) = range {
         let (first, last) = range.to_str().unwrap().strip_prefix("bytes=").unwrap().split_once('-').unwrap();
         let (first, end) = (first.parse().unwrap(), size.min(last.parse::<usize>().unwrap() + 1));

@@ -20,6 +20,7 @@ use super::{DownloadError, Striping};
 use crate::sdk::class::{Class, Key};
 use crate::sdk::gate::Refusal;
 use crate::sdk::hopping::HopError;
+use crate::sdk::http3::Http3Error;
 
 /// So many times what came in a round trip is asked for ahead: a window may double until a request is answered.
 const AHEAD: u64 = 3;
@@ -127,6 +128,10 @@ impl Lane {
                     Err(error @ DownloadError::Changed) => return self.shared.fail(error),
                     Err(error) if link.as_ref().is_some_and(|link| Arc::ptr_eq(link, &of)) => {
                         tracing::debug!(%error, lane = self.number, "the connection is left");
+                        failures += 1;
+                        if failures >= FAILURES {
+                            return self.shared.given_up(self.number, &error);
+                        }
                         link = None;
                         changing = Some(self.open(Duration::ZERO));
                     }
@@ -141,6 +146,10 @@ impl Lane {
                         }
                         requests.clear();
                         self.shared.disown(self.number);
+                        failures += 1;
+                        if failures >= FAILURES {
+                            return self.shared.given_up(self.number, &Http3Error::Stalled.into());
+                        }
                     }
                     changing = Some(self.open(Duration::ZERO));
                 }
@@ -168,7 +177,7 @@ impl Lane {
                         Changed::Opened(Err(error)) => {
                             failures += 1;
                             if failures >= FAILURES && link.is_none() {
-                                return self.shared.given_up(&error);
+                                return self.shared.given_up(self.number, &error);
                             }
                             changing = Some(self.open(LONG_PAUSE));
                         }

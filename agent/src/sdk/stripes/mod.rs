@@ -124,8 +124,8 @@ impl Striping {
                 lanes.spawn(lane(0).run(Some((link, name, stream))));
                 Ok(Download { head: whole_head(head, &whole), body: Body::Striped(shared), lanes })
             }
-            // There are no parts of nothing.
-            None if head.status() == StatusCode::RANGE_NOT_SATISFIABLE => {
+            // There are no parts of nothing, and this part could not be told from one of another file: without parts, then.
+            _ if matches!(head.status(), StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::PARTIAL_CONTENT) => {
                 let (head, stream) = link.ask(Request::get(uri.clone()).body(())?).await?;
                 lanes.abort_all();
                 lanes.spawn(lane(0).hop(link));

@@ -110,8 +110,9 @@ impl Shared {
         self.work.send_replace(());
     }
 
-    /// A lane gets no further.
-    pub(super) fn given_up(&self, error: &DownloadError) {
+    /// A lane gets no further; what it asked for is the others'.
+    pub(super) fn given_up(&self, lane: usize, error: &DownloadError) {
+        self.disown(lane);
         let last = {
             let mut state = self.lock();
             state.lanes = state.lanes.saturating_sub(1);
