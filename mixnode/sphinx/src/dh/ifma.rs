@@ -1,0 +1,104 @@
+//! The lanes in AVX-512 registers, with the IFMA extension's multiplications.
+
+use std::arch::x86_64::{
+    __m512i, _mm512_add_epi64, _mm512_and_si512, _mm512_loadu_si512, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64,
+    _mm512_set1_epi64, _mm512_slli_epi64, _mm512_srli_epi64, _mm512_storeu_si512, _mm512_sub_epi64, _mm512_xor_si512,
+};
+
+use super::ladder::{self, Lanes};
+use super::{LANES, Pair};
+
+/// Whether this CPU can.
+pub(super) fn is_available() -> bool {
+    is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512ifma")
+}
+
+/// The products, if this CPU can.
+pub(super) fn multiply(pairs: &[Pair; LANES]) -> Option<[[u8; 32]; LANES]> {
+    if !is_available() {
+        return None;
+    }
+    #[allow(unsafe_code)] // SIMD: the one call that the features of the CPU decide
+    // SAFETY: the CPU has both features.
+    Some(unsafe { multiply_with_ifma(pairs) })
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn multiply_with_ifma(pairs: &[Pair; LANES]) -> [[u8; 32]; LANES] {
+    ladder::multiply::<Vector>(pairs)
+}
+
+/// Is made only in `multiply_with_ifma`, and in tests after the same check: so all of these methods run on a CPU that has the features.
+#[derive(Clone, Copy)]
+pub(super) struct Vector(__m512i);
+
+#[allow(unsafe_code)] // SIMD: the instructions need features that the type's maker has checked
+impl Lanes for Vector {
+    #[inline(always)]
+    fn load(values: &[u64; LANES]) -> Self {
+        // SAFETY: 64 bytes are read from an array of as many; no alignment is asked for.
+        Self(unsafe { _mm512_loadu_si512(values.as_ptr().cast()) })
+    }
+
+    #[inline(always)]
+    fn store(self) -> [u64; LANES] {
+        let mut values = [0; LANES];
+        // SAFETY: 64 bytes are written to an array of as many; no alignment is asked for.
+        unsafe { _mm512_storeu_si512(values.as_mut_ptr().cast(), self.0) };
+        values
+    }
+
+    #[inline(always)]
+    fn splat(value: u64) -> Self {
+        // SAFETY: see the type.
+        Self(unsafe { _mm512_set1_epi64(value.cast_signed()) })
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        // SAFETY: see the type.
+        Self(unsafe { _mm512_add_epi64(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        // SAFETY: see the type.
+        Self(unsafe { _mm512_sub_epi64(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        // SAFETY: see the type.
+        Self(unsafe { _mm512_and_si512(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn xor(self, other: Self) -> Self {
+        // SAFETY: see the type.
+        Self(unsafe { _mm512_xor_si512(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn shift_left<const BITS: u32>(self) -> Self {
+        // SAFETY: see the type.
+        Self(unsafe { _mm512_slli_epi64::<BITS>(self.0) })
+    }
+
+    #[inline(always)]
+    fn shift_right<const BITS: u32>(self) -> Self {
+        // SAFETY: see the type.
+        Self(unsafe { _mm512_srli_epi64::<BITS>(self.0) })
+    }
+
+    #[inline(always)]
+    fn add_low(self, a: Self, b: Self) -> Self {
+        // SAFETY: see the type.
+        Self(unsafe { _mm512_madd52lo_epu64(self.0, a.0, b.0) })
+    }
+
+    #[inline(always)]
+    fn add_high(self, a: Self, b: Self) -> Self {
+        // SAFETY: see the type.
+        Self(unsafe { _mm512_madd52hi_epu64(self.0, a.0, b.0) })
+    }
+}

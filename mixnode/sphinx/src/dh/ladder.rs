@@ -1,0 +1,231 @@
+//! The Montgomery ladder (RFC 7748 §5) for eight pairs side by side: five limbs of 51 bits, each limb of all eight numbers in one vector.
+//!
+//! A multiplication of limbs gives the low and the high 52 bits of the product, as `vpmadd52luq` and `vpmadd52huq` do. A high half counts
+//! 2^52, which is twice the next limb's unit: so it is added twice.
+
+use super::{LANES, Pair};
+
+/// Eight numbers of 64 bits, and what the ladder does with them. The limbs that are multiplied must be below 2^52.
+pub(super) trait Lanes: Copy {
+    fn load(values: &[u64; LANES]) -> Self;
+    fn store(self) -> [u64; LANES];
+    fn splat(value: u64) -> Self;
+    fn add(self, other: Self) -> Self;
+    fn sub(self, other: Self) -> Self;
+    fn and(self, other: Self) -> Self;
+    fn xor(self, other: Self) -> Self;
+    fn shift_left<const BITS: u32>(self) -> Self;
+    fn shift_right<const BITS: u32>(self) -> Self;
+    /// self + the low 52 bits of a × b
+    fn add_low(self, a: Self, b: Self) -> Self;
+    /// self + the bits of a × b above 52
+    fn add_high(self, a: Self, b: Self) -> Self;
+}
+
+const MASK: u64 = (1 << 51) - 1;
+/// 2^255 − 19, limb by limb, times 2: added before a subtraction, so that no limb is negative.
+const TWICE_P: [u64; 5] = [2 * (MASK - 18), 2 * MASK, 2 * MASK, 2 * MASK, 2 * MASK];
+
+/// Eight numbers modulo 2^255 − 19. What a multiplication gives has limbs a little above 51 bits at most; a sum or
+/// difference of two such stays below 2^53 and is carried before it is multiplied.
+#[derive(Clone, Copy)]
+struct Field<L>([L; 5]);
+
+impl<L: Lanes> Field<L> {
+    #[inline(always)]
+    fn splat(value: u64) -> Self {
+        let zero = L::splat(0);
+        Self([L::splat(value), zero, zero, zero, zero])
+    }
+
+    /// Makes all limbs at most 51 bits and a little.
+    #[inline(always)]
+    fn carry(self) -> Self {
+        let mask = L::splat(MASK);
+        let [a, b, c, d, e] = self.0;
+        let (b, a) = (b.add(a.shift_right::<51>()), a.and(mask));
+        let (c, b) = (c.add(b.shift_right::<51>()), b.and(mask));
+        let (d, c) = (d.add(c.shift_right::<51>()), c.and(mask));
+        let (e, d) = (e.add(d.shift_right::<51>()), d.and(mask));
+        let (a, e) = (a.add(times_19(e.shift_right::<51>())), e.and(mask));
+        let (b, a) = (b.add(a.shift_right::<51>()), a.and(mask));
+        Self([a, b, c, d, e])
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        let mut sum = self.0;
+        for (limb, other) in sum.iter_mut().zip(other.0) {
+            *limb = limb.add(other);
+        }
+        Self(sum).carry()
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        let mut difference = self.0;
+        for ((limb, other), p) in difference.iter_mut().zip(other.0).zip(TWICE_P) {
+            *limb = limb.add(L::splat(p)).sub(other);
+        }
+        Self(difference).carry()
+    }
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        let zero = L::splat(0);
+        let (mut low, mut high) = ([zero; 10], [zero; 10]);
+        for (i, a) in self.0.into_iter().enumerate() {
+            for (j, b) in other.0.into_iter().enumerate() {
+                low[i + j] = low[i + j].add_low(a, b);
+                high[i + j + 1] = high[i + j + 1].add_high(a, b);
+            }
+        }
+        let mut sum = [zero; 5];
+        for (i, sum) in sum.iter_mut().enumerate() {
+            let near = low[i].add(high[i].shift_left::<1>());
+            let far = low[i + 5].add(high[i + 5].shift_left::<1>());
+            *sum = near.add(times_19(far));
+        }
+        Self(sum).carry()
+    }
+
+    /// By a number below 2^17.
+    #[inline(always)]
+    fn mul_small(self, factor: u64) -> Self {
+        let factor = L::splat(factor);
+        let zero = L::splat(0);
+        let mut sum = [zero; 5];
+        let mut carried = zero;
+        for (limb, sum) in self.0.into_iter().zip(&mut sum) {
+            *sum = carried.add_low(limb, factor);
+            carried = zero.add_high(limb, factor).shift_left::<1>();
+        }
+        sum[0] = sum[0].add(times_19(carried));
+        Self(sum).carry()
+    }
+
+    #[inline(always)]
+    fn square(self) -> Self {
+        self.mul(self)
+    }
+
+    #[inline(always)]
+    fn swap(&mut self, other: &mut Self, mask: L) {
+        for (a, b) in self.0.iter_mut().zip(&mut other.0) {
+            let difference = a.xor(*b).and(mask);
+            (*a, *b) = (a.xor(difference), b.xor(difference));
+        }
+    }
+
+    #[inline(always)]
+    fn squares(self, times: usize) -> Self {
+        (0..times).fold(self, |x, _| x.square())
+    }
+
+    /// 1/x = x^(p − 2); zero for zero.
+    #[inline(always)]
+    fn invert(self) -> Self {
+        let x2 = self.square();
+        let x9 = x2.squares(2).mul(self);
+        let x11 = x9.mul(x2);
+        let x5_0 = x11.square().mul(x9);
+        let x10_0 = x5_0.squares(5).mul(x5_0);
+        let x20_0 = x10_0.squares(10).mul(x10_0);
+        let x40_0 = x20_0.squares(20).mul(x20_0);
+        let x50_0 = x40_0.squares(10).mul(x10_0);
+        let x100_0 = x50_0.squares(50).mul(x50_0);
+        let x200_0 = x100_0.squares(100).mul(x100_0);
+        let x250_0 = x200_0.squares(50).mul(x50_0);
+        x250_0.squares(5).mul(x11)
+    }
+
+    #[inline(always)]
+    fn load(points: [&[u8; 32]; LANES]) -> Self {
+        let mut limbs = [[0; LANES]; 5];
+        for (lane, point) in points.into_iter().enumerate() {
+            let word = |at: usize| u64::from_le_bytes(crate::wire::array(&point[at..]));
+            // 51 bits from bit 0, 51, 102, 153, 204 on; bit 255 does not count (RFC 7748 §5).
+            limbs[0][lane] = word(0) & MASK;
+            limbs[1][lane] = word(6) >> 3 & MASK;
+            limbs[2][lane] = word(12) >> 6 & MASK;
+            limbs[3][lane] = word(19) >> 1 & MASK;
+            limbs[4][lane] = word(24) >> 12 & MASK;
+        }
+        Self(limbs.map(|limb| L::load(&limb)))
+    }
+
+    #[inline(always)]
+    fn store(self) -> [[u8; 32]; LANES] {
+        let limbs = self.carry().carry().0.map(L::store);
+        let mut points = [[0; 32]; LANES];
+        for (lane, point) in points.iter_mut().enumerate() {
+            let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(|limb: usize| limbs[limb][lane]);
+            encode([a, b, c, d, e], point);
+        }
+        points
+    }
+}
+
+#[inline(always)]
+fn times_19<L: Lanes>(x: L) -> L {
+    x.shift_left::<4>().add(x.shift_left::<1>()).add(x)
+}
+
+/// The canonical encoding of a number whose limbs have 51 bits, below 2 p.
+fn encode(mut limbs: [u64; 5], to: &mut [u8; 32]) {
+    // If the number and 19 reach 2^255 it is at least p: then 19 is added for good, and bit 255 dropped.
+    let mut carry = 19;
+    for limb in limbs {
+        carry = (limb + carry) >> 51;
+    }
+    let mut carry = 19 * carry;
+    for limb in &mut limbs {
+        *limb += carry;
+        carry = *limb >> 51;
+        *limb &= MASK;
+    }
+    let [a, b, c, d, e] = limbs;
+    let words = [a | b << 51, b >> 13 | c << 38, c >> 26 | d << 25, d >> 39 | e << 12];
+    for (to, word) in to.chunks_exact_mut(8).zip(words) {
+        to.copy_from_slice(&word.to_le_bytes());
+    }
+}
+
+/// The products of eight pairs, in constant time.
+#[inline(always)]
+pub(super) fn multiply<L: Lanes>(pairs: &[Pair; LANES]) -> [[u8; 32]; LANES] {
+    let scalars = pairs.map(|pair| {
+        let mut scalar = pair.scalar;
+        scalar[0] &= 248;
+        scalar[31] = scalar[31] & 127 | 64;
+        scalar
+    });
+    let x1 = Field::<L>::load(pairs.each_ref().map(|pair| &pair.point));
+    let (mut x2, mut z2) = (Field::splat(1), Field::splat(0));
+    let (mut x3, mut z3) = (x1, Field::splat(1));
+    let mut before = [0; LANES];
+    for bit in (0..255).rev() {
+        let bits = scalars.each_ref().map(|scalar| u64::from(scalar[bit / 8] >> (bit % 8) & 1));
+        let mut masks = [0; LANES];
+        for ((mask, bit), before) in masks.iter_mut().zip(bits).zip(before) {
+            *mask = (bit ^ before).wrapping_neg();
+        }
+        let mask = L::load(&masks);
+        before = bits;
+        x2.swap(&mut x3, mask);
+        z2.swap(&mut z3, mask);
+        let (a, b) = (x2.add(z2), x2.sub(z2));
+        let (c, d) = (x3.add(z3), x3.sub(z3));
+        let (da, cb) = (d.mul(a), c.mul(b));
+        let (aa, bb) = (a.square(), b.square());
+        let e = aa.sub(bb);
+        x3 = da.add(cb).square();
+        z3 = x1.mul(da.sub(cb).square());
+        x2 = aa.mul(bb);
+        z2 = e.mul(aa.add(e.mul_small(121_665)));
+    }
+    let mask = L::load(&before.map(u64::wrapping_neg));
+    x2.swap(&mut x3, mask);
+    z2.swap(&mut z3, mask);
+    x2.mul(z2.invert()).store()
+}

@@ -1,0 +1,200 @@
+//! The eight lanes against curve25519-dalek and RFC 7748, on every machine with plain integers.
+
+use curve25519_dalek::montgomery::MontgomeryPoint;
+use proptest::prelude::*;
+
+use super::ladder::{self, Lanes};
+use super::{LANES, Pair, is_canonical, multiply, single};
+
+/// The lanes as eight plain integers.
+#[derive(Clone, Copy)]
+struct Plain([u64; LANES]);
+
+impl Plain {
+    fn with(self, other: Self, operation: impl Fn(u64, u64) -> u64) -> Self {
+        let mut result = self.0;
+        result.iter_mut().zip(other.0).for_each(|(a, b)| *a = operation(*a, b));
+        Self(result)
+    }
+}
+
+const LOW: u128 = (1 << 52) - 1;
+
+fn product(a: u64, b: u64) -> u128 {
+    u128::from(a & LOW as u64) * u128::from(b & LOW as u64)
+}
+
+impl Lanes for Plain {
+    fn load(values: &[u64; LANES]) -> Self {
+        Self(*values)
+    }
+    fn store(self) -> [u64; LANES] {
+        self.0
+    }
+    fn splat(value: u64) -> Self {
+        Self([value; LANES])
+    }
+    // Overflow fails the test.
+    fn add(self, other: Self) -> Self {
+        self.with(other, |a, b| a.checked_add(b).unwrap())
+    }
+    fn sub(self, other: Self) -> Self {
+        self.with(other, |a, b| a.checked_sub(b).unwrap())
+    }
+    fn and(self, other: Self) -> Self {
+        self.with(other, |a, b| a & b)
+    }
+    fn xor(self, other: Self) -> Self {
+        self.with(other, |a, b| a ^ b)
+    }
+    fn shift_left<const BITS: u32>(self) -> Self {
+        self.with(self, |a, _| {
+            assert_eq!(a << BITS >> BITS, a);
+            a << BITS
+        })
+    }
+    fn shift_right<const BITS: u32>(self) -> Self {
+        self.with(self, |a, _| a >> BITS)
+    }
+    fn add_low(self, a: Self, b: Self) -> Self {
+        self.factors(a, b).add(a.with(b, |a, b| (product(a, b) & LOW) as u64))
+    }
+    fn add_high(self, a: Self, b: Self) -> Self {
+        self.factors(a, b).add(a.with(b, |a, b| (product(a, b) >> 52) as u64))
+    }
+}
+
+impl Plain {
+    /// The instruction ignores higher bits: that there are none is the ladder's to see to.
+    fn factors(self, a: Self, b: Self) -> Self {
+        a.0.into_iter().chain(b.0).for_each(|factor| assert!(factor < 1 << 52));
+        self
+    }
+}
+
+fn reference(pair: &Pair) -> [u8; 32] {
+    MontgomeryPoint(pair.point).mul_clamped(pair.scalar).to_bytes()
+}
+
+fn bytes(hex: &str) -> [u8; 32] {
+    let digits: Vec<u8> = hex.chars().map(|digit| digit.to_digit(16).unwrap() as u8).collect();
+    std::array::from_fn(|at| digits[2 * at] << 4 | digits[2 * at + 1])
+}
+
+fn pairs() -> impl Strategy<Value = [Pair; LANES]> {
+    proptest::array::uniform8((any::<[u8; 32]>(), any::<[u8; 32]>()))
+        .prop_map(|pairs| pairs.map(|(scalar, point)| Pair { scalar, point }))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Also of points on the twist, and of encodings that are not canonical.
+    #[test]
+    fn all_agree_with_dalek(pairs in pairs()) {
+        let expected = pairs.each_ref().map(reference);
+        prop_assert_eq!(ladder::multiply::<Plain>(&pairs), expected);
+        prop_assert_eq!(multiply(&pairs, LANES), expected);
+        prop_assert_eq!(pairs.each_ref().map(single::multiply), expected);
+    }
+}
+
+/// RFC 7748 §5.2.
+#[test]
+fn vectors_of_the_rfc() {
+    let vectors = [
+        (
+            "a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4",
+            "e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c",
+            "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552",
+        ),
+        (
+            "4b66e9d4d1b4673c5ad22691957d6af5c11b6421e0ea01d42ca4169e7918ba0d",
+            "e5210f12786811d3f4b7959d0538ae2c31dbe7106fc03c3efc4cd549c715a493",
+            "95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957",
+        ),
+    ];
+    for (scalar, point, product) in vectors {
+        let pairs = [Pair { scalar: bytes(scalar), point: bytes(point) }; LANES];
+        assert_eq!(ladder::multiply::<Plain>(&pairs), [bytes(product); LANES]);
+        assert_eq!(multiply(&pairs, LANES), [bytes(product); LANES]);
+        assert_eq!(single::multiply(&pairs[0]), bytes(product));
+    }
+}
+
+/// 0, 1, the points of order 8, p − 1, p, p + 1, and the largest encodings.
+fn odd_points() -> Vec<[u8; 32]> {
+    let mut points = vec![
+        [0; 32],
+        bytes("0100000000000000000000000000000000000000000000000000000000000000"),
+        bytes("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
+        bytes("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"),
+        bytes("ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
+        bytes("edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
+        bytes("eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
+        [0xff; 32],
+    ];
+    for last in [0xea, 0xef, 0xf5] {
+        let mut point = [0xff; 32];
+        (point[0], point[31]) = (last, 0x7f);
+        points.push(point);
+    }
+    points
+}
+
+#[test]
+fn odd_points_agree_too() {
+    for scalar in [[0; 32], [0xff; 32], [0x5a; 32]] {
+        for point in odd_points() {
+            let pair = Pair { scalar, point };
+            let expected = reference(&pair);
+            assert_eq!(ladder::multiply::<Plain>(&[pair; LANES]), [expected; LANES]);
+            assert_eq!(multiply(&[pair; LANES], LANES), [expected; LANES]);
+            assert_eq!(single::multiply(&pair), expected);
+        }
+    }
+    for point in &odd_points()[..7] {
+        assert_eq!(multiply(&[Pair { scalar: [0x5a; 32], point: *point }; LANES], LANES), [[0; 32]; LANES]);
+    }
+}
+
+#[test]
+fn what_is_canonical() {
+    let expected = [true, true, true, true, true, false, false, false, true, false, false];
+    assert_eq!(odd_points().iter().map(is_canonical).collect::<Vec<_>>(), expected);
+}
+
+proptest! {
+    /// Each instruction does what the plain lanes do.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn instructions_agree_with_plain_lanes(x: [u64; LANES], y: [u64; LANES], z: [u64; LANES]) {
+        if super::ifma::is_available() {
+            let limbs = |values: [u64; LANES]| values.map(|value| value >> 12);
+            compare::<super::ifma::Vector>(limbs(x), limbs(y), limbs(z))?;
+        } else {
+            eprintln!("no AVX-512 IFMA on this machine: only the ladder was tested, not the instructions");
+        }
+    }
+}
+
+fn compare<L: Lanes>(x: [u64; LANES], y: [u64; LANES], z: [u64; LANES]) -> Result<(), TestCaseError> {
+    fn all<L: Lanes>(x: &[u64; LANES], y: &[u64; LANES], z: &[u64; LANES]) -> Vec<[u64; LANES]> {
+        let [x, y, z] = [x, y, z].map(L::load);
+        let large = L::splat(1 << 53);
+        [
+            x.add(y),
+            x.add(large).sub(y),
+            x.and(y),
+            x.xor(y),
+            x.shift_left::<4>(),
+            x.shift_right::<51>(),
+            x.add_low(y, z),
+            x.add_high(y, z),
+        ]
+        .map(L::store)
+        .to_vec()
+    }
+    prop_assert_eq!(all::<L>(&x, &y, &z), all::<Plain>(&x, &y, &z));
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! The fast code agrees with the model, for all shapes of paths and batches.
+
+use std::time::Duration;
+
+use mimiq_sphinx::{Action, Destination, Geometry, Malformed, payload};
+use proptest::prelude::*;
+
+use crate::model;
+use crate::setup::{EPOCH, Path, message, one, rng};
+
+fn destinations() -> impl Strategy<Value = Destination> {
+    prop_oneof![
+        (any::<[u8; 16]>(), any::<[u8; 16]>()).prop_map(|(recipient, id)| Destination::Inbox { recipient, id }),
+        Just(Destination::Drop),
+        any::<[u8; 16]>().prop_map(|id| Destination::Loop { id }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn packets_are_the_models(
+        (most, hops) in (1..=10usize).prop_flat_map(|most| (Just(most), 1..=most)),
+        length in 64..600usize, destination in destinations(), seed: u64,
+    ) {
+        let geometry = Geometry::new(most, length).unwrap();
+        let path = Path::new(geometry, hops, seed);
+        let sent = message(&geometry);
+        let mut packet = path.build(&destination, &sent, seed);
+        prop_assert_eq!(&packet, &model::build(most, EPOCH, &path.model(), &destination, &sent, &mut rng(seed)));
+        for hop in 0..hops {
+            let expected = model::unwrap(most, *path.nodes[hop].secret.as_bytes(), &packet);
+            let found = one(&path.unwrapper(hop), &mut packet);
+            let Some((next, tag, micros, action)) = expected else { return Err(TestCaseError::fail("refused by the model")) };
+            let found = found.unwrap();
+            prop_assert_eq!(packet.len(), geometry.packet_len(), "the same size at every hop");
+            prop_assert_eq!((&packet, found.tag, found.action), (&next, tag, action));
+            prop_assert_eq!(found.delay, Duration::from_micros(micros.into()));
+            prop_assert_eq!(micros, path.nodes[hop].micros);
+            match (hop + 1 == hops, action) {
+                (false, Action::Relay { next }) => prop_assert_eq!(next, path.nodes[hop + 1].name),
+                (true, Action::Deliver { recipient, id }) => {
+                    prop_assert_eq!(destination, Destination::Inbox { recipient, id });
+                    prop_assert_eq!(payload(&geometry, &packet), &sent);
+                }
+                (true, Action::Drop) => prop_assert_eq!(destination, Destination::Drop),
+                (true, Action::Loop { id }) => prop_assert_eq!(destination, Destination::Loop { id }),
+                (_, action) => return Err(TestCaseError::fail(format!("{action:?} at hop {hop} of {hops}"))),
+            }
+        }
+    }
+
+    /// What is found in a packet does not depend on the others of its batch.
+    #[test]
+    fn batches_are_their_packets(kinds in proptest::collection::vec(0..6u8, 1..=17), seed: u64) {
+        let path = Path::new(Geometry::default(), 2, seed);
+        let sent = message(&path.geometry);
+        let packets: Vec<Vec<u8>> = kinds.iter().enumerate().map(|(number, kind)| {
+            let mut packet = path.build(&Destination::Drop, &sent, seed ^ number as u64);
+            match kind {
+                0 => packet[0] = 9,
+                1 => packet[60] ^= 1,
+                2 => packet[2..34].fill(0),
+                3 => packet.truncate(800),
+                4 => packet[2..34].fill(0xff),
+                _ => {}
+            }
+            packet
+        }).collect();
+        let unwrapper = path.unwrapper(0);
+        let (mut alone, mut together) = (packets.clone(), packets);
+        let expected: Vec<_> = alone.iter_mut().map(|packet| one(&unwrapper, packet)).collect();
+        let mut results = Vec::new();
+        let mut batch: Vec<&mut [u8]> = together.iter_mut().map(Vec::as_mut_slice).collect();
+        unwrapper.unwrap_batch(&mut batch, &mut results);
+        prop_assert_eq!(&results, &expected);
+        for ((kind, result), (together, alone)) in kinds.iter().zip(results).zip(together.iter().zip(&alone)) {
+            prop_assert_eq!(together, alone);
+            prop_assert_eq!(result.map(|_| ()), match kind {
+                0 => Err(Malformed::Version(9)),
+                1 => Err(Malformed::Code),
+                2 => Err(Malformed::SmallOrder),
+                3 => Err(Malformed::Length(800)),
+                4 => Err(Malformed::NotCanonical),
+                _ => Ok(()),
+            });
+        }
+    }
+}
+
+/// The bytes behind the last hop's block are random, so that they do not tell how long the path was.
+#[test]
+fn the_last_hop_does_not_see_how_long_the_path_was() {
+    let geometry = Geometry::default();
+    for hops in 1..=4 {
+        let path = Path::new(geometry, hops, 5);
+        let mut ones = vec![0u32; 37 * 4];
+        for seed in 0..400 {
+            let mut packet = path.build(&Destination::Drop, &message(&geometry), seed);
+            for hop in 0..hops - 1 {
+                one(&path.unwrapper(hop), &mut packet).unwrap();
+            }
+            let secret = *path.nodes[hops - 1].secret.as_bytes();
+            let behind = model::behind_block(geometry.hops(), secret, &packet);
+            ones.iter_mut().zip(behind).for_each(|(ones, byte)| *ones += byte.count_ones());
+        }
+        // 3,200 fair bits each: 28 is the standard deviation.
+        for ones in ones {
+            assert!((1600 - 200..1600 + 200).contains(&ones), "{hops} hops: {ones} of 3200 bits");
+        }
+    }
+}
