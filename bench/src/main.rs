@@ -13,6 +13,7 @@ mod path;
 mod result;
 mod rules;
 mod search;
+mod sphinx;
 mod veth;
 mod web;
 
@@ -47,6 +48,8 @@ enum What {
     Bulk,
     /// The allocation server beside DHCP servers: rates, latency, memory (needs root, the other release builds, and Kea).
     Alloc,
+    /// Sphinx packets beside Nym's: microseconds to unwrap and to build one.
+    Sphinx,
     /// All of these.
     All,
 }
@@ -80,6 +83,9 @@ fn main() -> anyhow::Result<()> {
     }
     if matches!(what, What::Alloc | What::All) {
         results.extend(alloc::run()?);
+    }
+    if matches!(what, What::Sphinx | What::All) {
+        results.extend(sphinx::run()?);
     }
     result::write(&out, &results)?;
     println!("{} results in {}", results.len(), out.display());

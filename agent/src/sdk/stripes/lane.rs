@@ -13,7 +13,6 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::link::{Link, Stream};
-use super::pieces::PIECE;
 use super::range::{self, Whole};
 use super::shared::Shared;
 use super::{DownloadError, Striping};
@@ -22,8 +21,6 @@ use crate::sdk::gate::Refusal;
 use crate::sdk::hopping::HopError;
 use crate::sdk::http3::Http3Error;
 
-/// So many times what came in a round trip is asked for ahead: a window may double until a request is answered.
-const AHEAD: u64 = 3;
 /// A lane gives up after so many connections in a row that brought nothing.
 const FAILURES: u32 = 3;
 /// The shortest time until a refused hop is tried again, and until a connection is.
@@ -99,8 +96,8 @@ impl Lane {
                 if now >= look + round_trip {
                     (pace, counted, look) = (bytes - counted, bytes, now);
                 }
-                let enough = PIECE + AHEAD * pace.max(bytes - counted);
-                while let Some((name, range, whole)) = self.shared.take(self.number, enough, least) {
+                let came = pace.max(bytes - counted);
+                while let Some((name, range, whole)) = self.shared.take(self.number, came, least) {
                     let uri = self.uri.clone();
                     let (shared, meter) = (self.shared.clone(), self.meter.clone());
                     requests.push(Box::pin(request(link.clone(), shared, meter, uri, name, range, whole)));

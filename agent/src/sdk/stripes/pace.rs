@@ -3,9 +3,16 @@
 
 use std::time::{Duration, Instant};
 
-/// So many times what the path carries in a round trip: once is on the way or asked for; the rest may be with lanes that have just
-/// changed their address, and waits there until their windows have grown.
-const GAIN: u64 = 4;
+use super::pieces::PIECE;
+
+/// All lanes together ask for so many times what the path carries in a round trip: once is on the way; the rest may be with lanes
+/// that have just changed their address, and waits there until their windows have grown.
+const GAIN: u64 = 8;
+/// One lane asks for so many times what came to it in a round trip: a window may double until a request is answered, and once more.
+const AHEAD: u64 = 4;
+/// But for no more than this share of what the path carries beyond what came to it: a large window that doubles once more overruns the
+/// path's buffer, and the losses are everyone's.
+const SURPLUS: u64 = 4;
 /// What is asked for at least, bytes: the window of a new connection may double four times before one knows more.
 const LEAST: u64 = 256 << 10;
 
@@ -40,6 +47,11 @@ impl Pace {
         }
         LEAST.max(GAIN * self.most.max(self.bytes))
     }
+
+    /// How much one lane may have asked for, bytes, if so much came to it in a round trip: its server's window can grow no further.
+    pub(super) fn share(&self, came: u64) -> u64 {
+        PIECE + (AHEAD * came).min(came + self.most.max(self.bytes) / SURPLUS)
+    }
 }
 
 #[cfg(test)]
@@ -59,6 +71,9 @@ mod tests {
         pace.came(400_000);
         assert_eq!(pace.limit(start + ROUND_TRIP * 3, ROUND_TRIP), GAIN * 400_000);
         assert_eq!(pace.limit(start + ROUND_TRIP * 4, ROUND_TRIP), GAIN * 375_000, "nothing came, which may be chance");
+        assert_eq!(pace.share(0), PIECE, "a lane that has just hopped");
+        assert_eq!(pace.share(20_000), PIECE + AHEAD * 20_000, "a window that is to grow");
+        assert_eq!(pace.share(300_000), PIECE + 300_000 + 375_000 / SURPLUS, "one that fills the path");
         let later = (5..90).map(|n| pace.limit(start + ROUND_TRIP * n, ROUND_TRIP)).last();
         assert_eq!(later, Some(LEAST));
     }

@@ -60,12 +60,12 @@ impl Shared {
         state.over || state.error.is_some() || state.begun.as_ref().is_some_and(|(pieces, _)| pieces.is_complete())
     }
 
-    /// What a lane is to ask for, if it waits for less than so many bytes, and all lanes together not for too many.
-    pub(super) fn take(&self, lane: usize, enough: u64, round_trip: Duration) -> Option<(u64, Range<u64>, Arc<Whole>)> {
+    /// What a lane is to ask for, to which so many bytes came in a round trip, if it does not wait for too many, nor all lanes together.
+    pub(super) fn take(&self, lane: usize, came: u64, round_trip: Duration) -> Option<(u64, Range<u64>, Arc<Whole>)> {
         let state = &mut *self.lock();
         let (pieces, whole) = state.begun.as_mut()?;
         let (own, all) = pieces.expected(lane);
-        if own >= enough || all >= state.pace.limit(Instant::now(), round_trip) {
+        if own >= state.pace.share(came) || all >= state.pace.limit(Instant::now(), round_trip) {
             return None;
         }
         let (name, range) = pieces.take(lane)?;
