@@ -1,0 +1,9 @@
+//! What a Loopix mix keeps (Loopix §3.3): packets until their delay is over, and the replay tags of all packets of a key epoch.
+
+mod filter;
+mod log;
+mod queue;
+mod replay;
+
+pub use queue::{Full, Queue};
+pub use replay::{Found, ReplayError, ReplayGuard, Verdict};
