@@ -1,10 +1,10 @@
 //! The fingerprints of an epoch on disk.
 //!
-//! A header of 64 bytes (magic 8, epoch 8, boot 16, whether it was closed 1, zeros), then 8 bytes for each fingerprint. What is written is safe from the process's
+//! A header of 64 bytes (magic 8, epoch 8, boot 16, whether it was closed 1, whether tags may be missing 1, zeros), then 8 bytes for each fingerprint. What is written is safe from the process's
 //! death at once. From the machine's it is not, and need not be: the header tells that the machine was started anew.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
@@ -20,6 +20,8 @@ pub(crate) struct Log {
     end: u64,
     epoch: u64,
     boot: [u8; 16],
+    /// The machine went down while it was open: that stays so.
+    incomplete: bool,
     /// A write failed, and what it left could not be cut off.
     broken: bool,
 }
@@ -45,7 +47,7 @@ impl Log {
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
         file.try_lock().map_err(io::Error::from)?;
         let length = file.metadata()?.len();
-        let mut log = Self { file: file.try_clone()?, end: HEADER, epoch, boot, broken: false };
+        let mut log = Self { file: file.try_clone()?, end: HEADER, epoch, boot, incomplete: false, broken: false };
         // A process that dies while it makes the file has let no packet through.
         if length < HEADER {
             file.set_len(0)?;
@@ -58,7 +60,7 @@ impl Log {
             let message = format!("{}: not the replay log of epoch {epoch}", path.display());
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
-        let whole = header[16..32] == boot || header[32] == 1;
+        log.incomplete = header[33] == 1 || header[16..32] != boot && header[32] == 0;
         // The process may have died within a record: its packet was not let through.
         log.end = length - (length - HEADER) % RECORD as u64;
         file.set_len(log.end)?;
@@ -73,7 +75,8 @@ impl Log {
             left -= now;
         }
         log.head(false)?;
-        Ok((log, if whole { State::Whole } else { State::Incomplete }))
+        let state = if log.incomplete { State::Incomplete } else { State::Whole };
+        Ok((log, state))
     }
 
     /// Writes the fingerprints behind the others, all or none.
@@ -94,20 +97,20 @@ impl Log {
         }
     }
 
-    /// Says in the file that nothing is missing.
-    pub(crate) fn close(mut self) -> io::Result<()> {
+    /// Says in the file that it has all that this process let through.
+    pub(crate) fn close(self) -> io::Result<()> {
         self.file.sync_data()?;
         self.head(true)
     }
 
-    fn head(&mut self, closed: bool) -> io::Result<()> {
+    fn head(&self, closed: bool) -> io::Result<()> {
         let mut header = [0; HEADER as usize];
         header[..8].copy_from_slice(&MAGIC);
         header[8..16].copy_from_slice(&self.epoch.to_le_bytes());
         header[16..32].copy_from_slice(&self.boot);
         header[32] = closed.into();
+        header[33] = self.incomplete.into();
         self.file.write_all_at(&header, 0)?;
-        self.file.flush()?;
         self.file.sync_all()
     }
 }

@@ -90,6 +90,7 @@ pub struct Unwrapper {
 
 /// A packet of a group, and what is known of it.
 enum Stage {
+    Pending,
     Refused(Malformed),
     Derived(Box<Schedule>),
     Done(Unwrapped),
@@ -122,7 +123,7 @@ impl Unwrapper {
             stages.push(match self.look(packet) {
                 Ok(alpha) => {
                     pair.point = alpha;
-                    Stage::Refused(Malformed::SmallOrder)
+                    Stage::Pending
                 }
                 Err(refusal) => Stage::Refused(refusal),
             });
@@ -130,7 +131,11 @@ impl Unwrapper {
         let used = packets.len();
         let secrets = dh::multiply(&pairs, used);
         for (((packet, stage), pair), secret) in packets.iter_mut().zip(&mut stages).zip(&mut pairs).zip(&secrets) {
-            if !matches!(stage, Stage::Refused(Malformed::SmallOrder)) || bool::from(secret.ct_eq(&[0; 32])) {
+            if !matches!(stage, Stage::Pending) {
+                continue;
+            }
+            if bool::from(secret.ct_eq(&[0; 32])) {
+                *stage = Stage::Refused(Malformed::SmallOrder);
                 continue;
             }
             let schedule = Schedule::new(secret);
@@ -148,7 +153,7 @@ impl Unwrapper {
             results.push(match self.finish(packet, stage, alpha) {
                 Stage::Done(done) => Ok(done),
                 Stage::Refused(refusal) => Err(refusal),
-                Stage::Derived(_) => Err(Malformed::Code),
+                Stage::Pending | Stage::Derived(_) => Err(Malformed::Code),
             });
         }
     }
