@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use curve25519_dalek::edwards::EdwardsBasepointTable;
+use curve25519_dalek::edwards::{EdwardsBasepointTable, EdwardsPoint};
 use curve25519_dalek::montgomery::MontgomeryPoint;
 use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::BasepointTable as _;
@@ -67,6 +67,23 @@ impl fmt::Debug for SecretKey {
 }
 
 impl PublicKey {
+    /// Whether a node can have it.
+    ///
+    /// # Errors
+    /// If it is not the canonical encoding of a point of prime order.
+    pub fn check(&self) -> Result<(), KeyError> {
+        self.point().map(drop)
+    }
+
+    fn point(&self) -> Result<EdwardsPoint, KeyError> {
+        if !dh::is_canonical(&self.0) {
+            return Err(KeyError::NotCanonical);
+        }
+        // Either sign will do: only the u-coordinate of a multiple counts.
+        let point = MontgomeryPoint(self.0).to_edwards(0).ok_or(KeyError::NotOnCurve)?;
+        if point.is_small_order() || !point.is_torsion_free() { Err(KeyError::Torsion) } else { Ok(point) }
+    }
+
     /// The u-coordinate, little endian.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
@@ -92,15 +109,7 @@ impl NodeKey {
     /// # Errors
     /// If the key is not the canonical encoding of a point of prime order.
     pub fn new(public: PublicKey) -> Result<Self, KeyError> {
-        if !dh::is_canonical(&public.0) {
-            return Err(KeyError::NotCanonical);
-        }
-        // Either sign will do: only the u-coordinate of a multiple counts.
-        let point = MontgomeryPoint(public.0).to_edwards(0).ok_or(KeyError::NotOnCurve)?;
-        if point.is_small_order() || !point.is_torsion_free() {
-            return Err(KeyError::Torsion);
-        }
-        Ok(Self { table: Box::new(EdwardsBasepointTable::create(&point)), public })
+        Ok(Self { table: Box::new(EdwardsBasepointTable::create(&public.point()?)), public })
     }
 
     /// The key.
