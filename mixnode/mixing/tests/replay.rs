@@ -2,9 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use mimiq_mixing::{Found, ReplayGuard, Verdict};
 use proptest::prelude::*;
@@ -153,44 +152,4 @@ fn a_million_tags_take_little() {
     let (mut guard, found) = open(&log(&dir));
     assert_eq!(found, Found::Whole { tags: 1_000_000 });
     assert!(admit(&mut guard, &tags[..100]).iter().all(|verdict| *verdict == Verdict::Replayed));
-}
-
-const CHILD: &str = "MIMIQ_REPLAY_CHILD";
-
-/// A child that lets tags through until it is killed: none of those that it spoke of is fresh afterwards.
-#[test]
-fn no_tag_is_forgotten_when_the_process_is_killed() {
-    if let Some(file) = std::env::var_os(CHILD) {
-        let (mut guard, _) = open(Path::new(&file));
-        for (number, batch) in tags(5, 2_000_000).chunks(8).enumerate() {
-            admit(&mut guard, batch);
-            println!("admitted {}", (number + 1) * 8);
-        }
-        return;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    for kill in 1..=5 {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "no_tag_is_forgotten_when_the_process_is_killed", "--nocapture"])
-            .env(CHILD, log(&dir))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let mut admitted = 0;
-        for line in lines {
-            if let Some(count) = line.strip_prefix("admitted ") {
-                admitted = count.parse().unwrap();
-                if admitted == kill * 1000 {
-                    child.kill().unwrap();
-                }
-            }
-        }
-        child.wait().unwrap();
-        assert!(admitted >= kill * 1000);
-        let (mut guard, found) = open(&log(&dir));
-        assert!(matches!(found, Found::Whole { tags } if tags >= admitted), "{found:?}, {admitted}");
-        let verdicts = admit(&mut guard, &tags(5, admitted));
-        assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Replayed), "a tag of {admitted} was forgotten");
-    }
 }
