@@ -19,9 +19,10 @@ mod policy;
 mod signing;
 mod state;
 mod trust;
+mod unfit;
 
 pub use check::Inconsistent;
-pub use compose::{ComposeError, Composition, Unfit, compose};
+pub use compose::{ComposeError, Composition, compose};
 pub use descriptor::{Descriptor, DescriptorError, Statement};
 pub use directory::Directory;
 pub use envelope::{Envelope, Signature};
@@ -32,3 +33,4 @@ pub use policy::{AdmittedProvider, Place, Policy, PolicyError};
 pub use signing::SigningKey;
 pub use state::{Epochs, KeyOf, Node, Packet, Rates, Role, State};
 pub use trust::{Refused, Seen, Trust, TrustError};
+pub use unfit::Unfit;
