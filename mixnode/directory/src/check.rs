@@ -74,7 +74,8 @@ pub(crate) fn check(state: &State) -> Result<(Geometry, usize), Inconsistent> {
     ensure(valid_after < valid_until, "valid_until", valid_until, "later than valid_after")?;
     ensure(epochs.length > 0, "epochs.length", epochs.length, "at least a second")?;
     ensure(epochs.genesis <= *valid_after, "epochs.genesis", epochs.genesis, "at or before valid_after")?;
-    let (first, last) = (epochs.at(*valid_after).unwrap_or(0), epochs.at(*valid_until).unwrap_or(0));
+    // At valid_until it counts no more, so that an epoch which begins then needs no keys.
+    let (first, last) = (epochs.at(*valid_after).unwrap_or(0), epochs.at(*valid_until - 1).unwrap_or(0));
     ensure(last - first < MOST_EPOCHS, "valid_until", valid_until, "within 16 epochs of valid_after")?;
     let geometry = Geometry::new(packet.hops, packet.payload)?;
     rates(state)?;

@@ -1,13 +1,9 @@
 //! A text and its signatures.
 
-use ring::error::KeyRejected;
-use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
-use crate::{Hex32, Hex64, State};
-
-/// No signature of an authority over something else counts for a state.
-const DOMAIN: &[u8] = b"mimiq loopix state 1\0";
+use crate::signing::{Kind, is_signed};
+use crate::{Hex32, Hex64, SigningKey, State};
 
 /// What is published: the signed text, exactly as it was signed, and who signed it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,28 +25,6 @@ pub struct Signature {
     pub signature: Hex64,
 }
 
-/// An authority's secret.
-#[derive(Debug)]
-pub struct SigningKey(Ed25519KeyPair);
-
-impl SigningKey {
-    /// From 32 random bytes.
-    ///
-    /// # Errors
-    /// If the library refuses them.
-    pub fn from_seed(seed: &[u8; 32]) -> Result<Self, KeyRejected> {
-        Ok(Self(Ed25519KeyPair::from_seed_unchecked(seed)?))
-    }
-
-    /// What others know of it.
-    #[must_use]
-    pub fn public_key(&self) -> Hex32 {
-        let mut key = [0; 32];
-        key.iter_mut().zip(self.0.public_key().as_ref()).for_each(|(to, from)| *to = *from);
-        key.into()
-    }
-}
-
 impl Envelope {
     /// Of a state that nobody has signed yet.
     ///
@@ -62,20 +36,13 @@ impl Envelope {
 
     /// Adds an authority's signature. It should have opened the state before, trusting nobody: see [`crate::Trust::review`].
     pub fn sign(&mut self, key: &SigningKey) {
-        let mut signature = [0; 64];
-        let signed = key.0.sign(&message(&self.state));
-        signature.iter_mut().zip(signed.as_ref()).for_each(|(to, from)| *to = *from);
+        let signature = key.sign(Kind::State, &self.state);
         self.signatures.retain(|other| other.authority != key.public_key());
-        self.signatures.push(Signature { authority: key.public_key(), signature: signature.into() });
+        self.signatures.push(Signature { authority: key.public_key(), signature });
     }
 
     pub(crate) fn is_signed_by(&self, authority: &Hex32) -> bool {
-        let key = UnparsedPublicKey::new(&ED25519, authority.0);
         let mut own = self.signatures.iter().filter(|signature| signature.authority == *authority);
-        own.any(|signature| key.verify(&message(&self.state), &signature.signature.0).is_ok())
+        own.any(|signature| is_signed(Kind::State, &self.state, authority, &signature.signature))
     }
-}
-
-fn message(state: &str) -> Vec<u8> {
-    [DOMAIN, state.as_bytes()].concat()
 }

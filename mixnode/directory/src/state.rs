@@ -46,6 +46,12 @@ impl Epochs {
     pub fn at(&self, now: u64) -> Option<u64> {
         now.checked_sub(self.genesis)?.checked_div(self.length)
     }
+
+    /// When an epoch begins (seconds since 1970), if a `u64` can say it.
+    #[must_use]
+    pub fn start(&self, epoch: u64) -> Option<u64> {
+        epoch.checked_mul(self.length)?.checked_add(self.genesis)
+    }
 }
 
 /// Sizes of Sphinx packets.

@@ -1,0 +1,39 @@
+//! Policies are read strictly.
+
+use mimiq_directory::{Policy, PolicyError};
+
+use crate::setup::{identity, policy, yaml};
+
+#[test]
+fn a_policy_is_read() {
+    let policy = policy();
+    assert_eq!(policy.layers[2], [identity(5), identity(6)]);
+    assert_eq!(policy.providers[1].name, "p8");
+    assert_eq!(policy.rates.lambda_l, 1.0);
+}
+
+#[test]
+fn nobody_has_two_places_and_no_name_two_owners() {
+    let twice = |from: u8, to: u8| yaml().replacen(&identity(from).to_string(), &identity(to).to_string(), 1);
+    for (from, to) in [(2, 1), (4, 1), (8, 1), (8, 7)] {
+        let refused = Policy::from_yaml(&twice(from, to)).unwrap_err();
+        assert_eq!(refused.to_string(), format!("policy: identity {} twice", identity(to)));
+    }
+    let refused = Policy::from_yaml(&yaml().replace("p8", "p7")).unwrap_err();
+    assert_eq!(refused.to_string(), "policy: provider name \"p7\" twice");
+}
+
+#[test]
+fn what_is_no_policy_is_refused() {
+    let key = identity(1).to_string();
+    for text in [
+        String::new(),
+        yaml().replace("layers:", "layer:"),
+        yaml() + "more: 1\n",
+        yaml().replace("mu: 2.5", "mu: fast"),
+        yaml().replace(&key, &key.to_uppercase()),
+        yaml().replace(&key, &key[..62]),
+    ] {
+        assert!(matches!(Policy::from_yaml(&text), Err(PolicyError::Yaml(_))), "{text}");
+    }
+}
