@@ -7,6 +7,7 @@ pub mod link;
 mod log;
 mod queue;
 mod replay;
+pub mod udp;
 
 pub use aqm::Aqm;
 pub use clock::{Fired, PoissonClock, RateError};
