@@ -42,7 +42,8 @@ providers: [{{ name: ada, identity: {p} }}, {{ name: bob, identity: {q} }}]
         };
         let address = format!("192.0.2.{number}:1700").parse()?;
         let keys = ring.published(&schedule, now);
-        let node = Node { identity: identity.public_key(), address, role, keys };
+        let link = (*SecretKey::generate(rng).public_key().as_bytes()).into();
+        let node = Node { identity: identity.public_key(), address, link, role, keys };
         let statement = Statement { network: policy.network.clone(), sequence: 1, node };
         descriptors.push(serde_json::to_vec(&Descriptor::new(&statement, identity)?)?);
     }

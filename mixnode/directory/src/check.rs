@@ -51,6 +51,14 @@ pub enum Inconsistent {
         /// The epoch.
         epoch: u64,
     },
+    /// A node's link key is no key, or one for packets.
+    #[error("nodes: {identity}, link: {why}")]
+    BadLink {
+        /// The node.
+        identity: Hex32,
+        /// Why.
+        why: BadLink,
+    },
     /// A node's key is no key.
     #[error("nodes: {identity}, epoch {epoch}: {error}")]
     BadKey {
@@ -61,6 +69,26 @@ pub enum Inconsistent {
         /// Why.
         error: KeyError,
     },
+}
+
+/// Why a link key is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadLink {
+    /// It is no key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Whoever opens links could open packets with it.
+    #[error("the same as the key for packets of epoch {0}")]
+    Shared(u64),
+}
+
+/// Whether a node can have its link key.
+pub(crate) fn link(node: &Node) -> Result<(), BadLink> {
+    PublicKey::from(node.link.0).check()?;
+    match node.keys.iter().find(|key| key.key == node.link) {
+        Some(shared) => Err(BadLink::Shared(shared.epoch)),
+        None => Ok(()),
+    }
 }
 
 fn ensure(holds: bool, field: &'static str, value: impl ToString, wanted: &'static str) -> Result<(), Inconsistent> {
@@ -154,6 +182,7 @@ fn unique<T: std::hash::Hash + Eq + ToString>(
 
 fn keys(node: &Node, first: u64, last: u64) -> Result<(), Inconsistent> {
     let identity = node.identity;
+    link(node).map_err(|why| Inconsistent::BadLink { identity, why })?;
     unique("key of epoch", node.keys.iter().map(|key| key.epoch))?;
     for key in &node.keys {
         let bad = |error| Inconsistent::BadKey { identity, epoch: key.epoch, error };

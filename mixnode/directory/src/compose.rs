@@ -135,6 +135,7 @@ fn fit(mut node: Node, epoch: u64) -> Result<Node, Unfit> {
         let bad = |error| Unfit::BadKey { identity, epoch: key.epoch, error };
         PublicKey::from(key.key.0).check().map_err(bad)?;
     }
+    check::link(&node).map_err(|why| Unfit::BadLink { identity, why })?;
     if let Some(twice) = node.keys.windows(2).find(|keys| keys[0].epoch == keys[1].epoch) {
         return Err(Unfit::TwoKeys { identity, epoch: twice[0].epoch });
     }

@@ -21,7 +21,7 @@ mod state;
 mod trust;
 mod unfit;
 
-pub use check::Inconsistent;
+pub use check::{BadLink, Inconsistent};
 pub use compose::{ComposeError, Composition, compose};
 pub use descriptor::{Descriptor, DescriptorError, Statement};
 pub use directory::Directory;

@@ -92,9 +92,11 @@ pub struct Node {
     pub identity: Hex32,
     /// Where it takes packets from other nodes: UDP.
     pub address: SocketAddr,
+    /// Its X25519 key for links to other nodes, which no packet is made for.
+    pub link: Hex32,
     /// What it does.
     pub role: Role,
-    /// Its X25519 keys, in the order of their epochs.
+    /// Its X25519 keys for packets, in the order of their epochs.
     pub keys: Vec<KeyOf>,
 }
 

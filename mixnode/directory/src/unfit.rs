@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use mimiq_sphinx::KeyError;
 
-use crate::{DescriptorError, Hex32, Place};
+use crate::{BadLink, DescriptorError, Hex32, Place};
 
 /// Why a descriptor does not count.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +71,14 @@ pub enum Unfit {
         epoch: u64,
         /// Why.
         error: KeyError,
+    },
+    /// Its link key is none, or one for packets.
+    #[error("link: {identity}: {why}")]
+    BadLink {
+        /// Whose.
+        identity: Hex32,
+        /// Why.
+        why: BadLink,
     },
     /// Nothing can be sent there.
     #[error("address: {address} of {identity} cannot be reached")]

@@ -131,6 +131,10 @@ fn keys_are_those_of_this_epoch_and_the_next() {
     assert_eq!(why, format!("keys: {first} has two keys for epoch 10"));
     let why = left_out(|said| said.node.keys[1].key = [0; 32].into());
     assert_eq!(why, format!("keys: {first}, epoch 11: public key: not in the group of prime order"));
+    let why = left_out(|said| said.node.link = [0; 32].into());
+    assert_eq!(why, format!("link: {first}: public key: not in the group of prime order"));
+    let why = left_out(|said| said.node.link = said.node.keys[0].key);
+    assert_eq!(why, format!("link: {first}: the same as the key for packets of epoch 10"));
     let mut more = Statement { sequence: 2, ..statement(1) };
     more.node.keys.extend([8, 12, 9].map(|epoch| KeyOf { epoch, key: [0; 32].into() }));
     more.node.keys.reverse();

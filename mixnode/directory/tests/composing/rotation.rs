@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use mimiq_directory::{Directory, Envelope, Hex32, KeyRing, Node, Schedule, Statement, Trust, compose};
 use mimiq_sphinx::SecretKey;
 
-use crate::setup::{EPOCHS, NETWORK, NODES, address, bytes, identity, key, policy, rng, role};
+use crate::setup::{EPOCHS, NETWORK, NODES, address, bytes, identity, key, link, policy, rng, role};
 
 /// A minute; everything that happens does so at its start.
 const STEP: u64 = 60;
@@ -41,7 +41,13 @@ impl Network {
         let epoch = EPOCHS.at(now).unwrap();
         let describe = |number: u8| {
             let keys = self.rings[&identity(number)].published(&self.schedule, now);
-            let node = Node { identity: identity(number), address: address(number), role: role(number), keys };
+            let node = Node {
+                identity: identity(number),
+                address: address(number),
+                link: link(number),
+                role: role(number),
+                keys,
+            };
             bytes(&Statement { network: NETWORK.to_owned(), sequence: epoch, node }, number)
         };
         let descriptors: Vec<_> = NODES.map(describe).collect();

@@ -60,6 +60,11 @@ pub(crate) fn role(number: u8) -> Role {
     }
 }
 
+/// The link key of a node.
+pub(crate) fn link(number: u8) -> Hex32 {
+    (*SecretKey::from_bytes([number ^ 0x55; 32]).public_key().as_bytes()).into()
+}
+
 /// What node `number` says first in epoch 10.
 pub(crate) fn statement(number: u8) -> Statement {
     let key = |epoch: u64| {
@@ -67,7 +72,8 @@ pub(crate) fn statement(number: u8) -> Statement {
         KeyOf { epoch, key: (*secret.public_key().as_bytes()).into() }
     };
     let keys = (EPOCH..=EPOCH + 1).map(key).collect();
-    let node = Node { identity: identity(number), address: address(number), role: role(number), keys };
+    let node =
+        Node { identity: identity(number), address: address(number), link: link(number), role: role(number), keys };
     Statement { network: NETWORK.to_owned(), sequence: 1, node }
 }
 

@@ -86,5 +86,9 @@ fn keys_must_be_there_and_be_keys() {
     ] {
         let bad = refusal(|state| state.nodes[2].keys[0].key = key.into());
         assert_eq!(bad, format!("nodes: {}, epoch 10: {why}", hex(3)));
+        let bad = refusal(|state| state.nodes[2].link = key.into());
+        assert_eq!(bad, format!("nodes: {}, link: {why}", hex(3)));
     }
+    let shared = refusal(|state| state.nodes[2].link = state.nodes[2].keys[1].key);
+    assert_eq!(shared, format!("nodes: {}, link: the same as the key for packets of epoch 11", hex(3)));
 }

@@ -26,6 +26,11 @@ pub(crate) fn trust(threshold: usize) -> Trust {
     Trust::new((1..=3).map(|number| authority(number).public_key()).collect(), threshold).unwrap()
 }
 
+/// The link key of a node.
+pub(crate) fn link(number: u8) -> Hex32 {
+    (*SecretKey::from_bytes([number ^ 0x55; 32]).public_key().as_bytes()).into()
+}
+
 fn node(number: u8, role: Role) -> Node {
     let key = |epoch| {
         let mut secret = [number; 32];
@@ -34,7 +39,7 @@ fn node(number: u8, role: Role) -> Node {
         KeyOf { epoch, key: (*key.as_bytes()).into() }
     };
     let address = format!("192.0.2.{number}:1700").parse().unwrap();
-    Node { identity: hex(number), address, role, keys: (10..=12).map(key).collect() }
+    Node { identity: hex(number), address, link: link(number), role, keys: (10..=12).map(key).collect() }
 }
 
 pub(crate) fn state() -> State {
