@@ -87,6 +87,19 @@ impl KeyFiles {
         removed
     }
 
+    /// Makes another key for an epoch in place of the one that must not be used any more. Packets for that are lost.
+    ///
+    /// # Errors
+    /// If a file cannot be removed or written. Then the old key is gone, at least from memory.
+    pub fn renew(&mut self, epoch: u64, rng: &mut impl CryptoRng) -> Result<(), KeyFileError> {
+        self.ring.remove(epoch);
+        self.remove(epoch)?;
+        let key = SecretKey::generate(rng);
+        self.write(epoch, &key)?;
+        self.ring.add(epoch, key);
+        Ok(())
+    }
+
     /// The keys.
     #[must_use]
     pub fn ring(&self) -> &KeyRing {

@@ -50,6 +50,12 @@ impl Schedule {
         }
     }
 
+    /// How time is cut.
+    #[must_use]
+    pub fn epochs(&self) -> Epochs {
+        self.epochs
+    }
+
     /// The epochs whose keys a node needs and may publish: this one and the next; before the first one, that alone.
     #[must_use]
     pub fn needed(&self, now: u64) -> Vec<u64> {
@@ -78,6 +84,11 @@ impl KeyRing {
     /// Puts in an epoch's key. One that is there already stays: others may know it.
     pub fn add(&mut self, epoch: u64, key: SecretKey) {
         self.keys.entry(epoch).or_insert(key);
+    }
+
+    /// Destroys the key of an epoch.
+    pub fn remove(&mut self, epoch: u64) {
+        self.keys.remove(&epoch);
     }
 
     /// Destroys the keys past their grace.

@@ -107,3 +107,16 @@ fn what_cannot_be_removed_does_not_count_and_is_tried_again() {
     files.advance(late, &mut rng(2)).unwrap();
     assert_eq!(files.ring().epochs().collect::<Vec<_>>(), [11, 12]);
 }
+
+#[test]
+fn a_key_that_must_not_be_used_again_is_replaced_for_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = open(folder.path(), start(10), 1).unwrap();
+    let before = files.ring().published(&schedule(), start(10));
+    files.renew(10, &mut rng(2)).unwrap();
+    let after = files.ring().published(&schedule(), start(10));
+    assert_eq!(after[1], before[1]);
+    assert_ne!(after[0].key, before[0].key);
+    drop(files);
+    assert_eq!(open(folder.path(), start(10), 3).unwrap().ring().published(&schedule(), start(10)), after);
+}

@@ -36,6 +36,22 @@ pub struct Ends {
     pub receiver: [u8; 16],
 }
 
+impl LinkError {
+    /// The reason's name in metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Short(_) => "link_short",
+            Self::Version(_) => "link_version",
+            Self::Epoch(_) => "link_epoch",
+            Self::Sender => "link_sender",
+            Self::Forged => "link_forged",
+            Self::Replayed => "link_replayed",
+            Self::PublicKey | Self::Exhausted | Self::Library => "link_library",
+        }
+    }
+}
+
 /// Why a datagram was not opened, or a link not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
