@@ -1,0 +1,389 @@
+//! A client without I/O: when to send what, and what comes back. Times are nanoseconds since any moment, but where they are said to be seconds since 1970.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use mimiq_directory::Routes;
+use mimiq_loops::{Config, Ledger, Report};
+use mimiq_messages::{
+    Acknowledgement, Address, Fragment, Identity, Inbox, InboxConfig, InboxError, MOST_BODY, MessageId, Outbox,
+    OutboxConfig, OutboxError, Outcome, Snapshot, SubmitError, open,
+};
+use mimiq_sphinx::{Geometry, reply};
+use rand::{CryptoRng, Rng};
+
+use crate::packets::{PacketError, Ready, Sender, What};
+use crate::replies::Replies;
+use crate::traffic::{Stream, Traffic};
+
+/// Acknowledgements that wait for being sent. One that finds no place is asked for again.
+const MOST_ACKNOWLEDGEMENTS: usize = 1024;
+
+/// What a client sets out with cannot be.
+#[derive(Debug, thiserror::Error)]
+pub enum CoreError {
+    /// The outbox.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// The inbox.
+    #[error(transparent)]
+    Inbox(#[from] InboxError),
+}
+
+/// What the user is told.
+#[derive(Debug)]
+pub enum Event {
+    /// A message. It counts as received after [`Core::taken`].
+    Message(Message),
+    /// Of one that was sent.
+    Sent(mimiq_messages::Event),
+    /// Too few loops come back, or enough again.
+    Attack(Box<Report>),
+}
+
+/// A message that came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Who proved to have sent it, with the address at which it can be answered.
+    pub from: Address,
+    /// Its name.
+    pub id: MessageId,
+    /// What it says.
+    pub text: Vec<u8>,
+}
+
+/// See the module.
+pub struct Core {
+    identity: Identity,
+    address: Address,
+    geometry: Geometry,
+    outbox: Outbox,
+    inbox: Inbox,
+    traffic: Option<Traffic>,
+    ledger: Ledger,
+    alarmed: bool,
+    /// What is sent next of the user's: built ahead, so that it takes no longer than cover.
+    payload: Option<Ready>,
+    /// In its place, if there is none.
+    filler: Option<Ready>,
+    a_loop: Option<Ready>,
+    drop: Option<Ready>,
+    acknowledgements: VecDeque<(Vec<u8>, Acknowledgement)>,
+    replies: Replies,
+    /// Complete messages that the user has not taken, with the acknowledgements to send then, and the place in the provider's inbox.
+    untaken: HashMap<MessageId, (u64, Option<(Vec<u8>, Acknowledgement)>)>,
+    /// The last place in the inbox that was seen.
+    seen: u64,
+    events: VecDeque<Event>,
+}
+
+impl Core {
+    /// For who has these keys and this address. `snapshot` is of what an earlier process received.
+    ///
+    /// # Errors
+    /// If packets are too small for messages.
+    pub fn new(
+        identity: Identity,
+        address: Address,
+        geometry: Geometry,
+        outbox: OutboxConfig,
+        snapshot: Snapshot,
+    ) -> Result<Self, CoreError> {
+        let mut inbox = Inbox::new(InboxConfig::default())?;
+        snapshot.0.into_iter().for_each(|received| inbox.remember(received));
+        Ok(Self {
+            identity,
+            address,
+            geometry,
+            outbox: Outbox::new(outbox, &geometry)?,
+            inbox,
+            traffic: None,
+            ledger: ledger(1.0),
+            alarmed: false,
+            payload: None,
+            filler: None,
+            a_loop: None,
+            drop: None,
+            acknowledgements: VecDeque::new(),
+            replies: Replies::default(),
+            untaken: HashMap::new(),
+            seen: 0,
+            events: VecDeque::new(),
+        })
+    }
+
+    /// Takes a message for someone, and names it. It leaves when the payload clock says so. What became of it is an event.
+    ///
+    /// # Errors
+    /// If it is too long, or there are too many.
+    pub fn submit(
+        &mut self,
+        to: Address,
+        text: &[u8],
+        reliable: bool,
+        rng: &mut impl CryptoRng,
+    ) -> Result<MessageId, SubmitError> {
+        let own = self.address.to_string();
+        let most = MOST_BODY - own.len() - 1;
+        if text.len() > most {
+            return Err(SubmitError::Length { length: text.len(), most });
+        }
+        // An address is 65 characters and a provider's name: it fits a byte.
+        let body = [&[own.len() as u8], own.as_bytes(), text].concat();
+        self.outbox.submit(to, body, reliable, rng)
+    }
+
+    /// The provider is reached: clocks start anew, and so does the counting of loops, as those on their way could not be asked for meanwhile.
+    pub fn connected(&mut self, now: u64, routes: &Routes, rng: &mut impl Rng) {
+        let rates = &routes.directory().state().rates;
+        self.traffic = Traffic::new(rates, now, rng);
+        self.ledger = ledger(rates.pull);
+    }
+
+    /// The provider is not reached any more: nothing is sent.
+    pub fn disconnected(&mut self) {
+        self.traffic = None;
+    }
+
+    /// When [`Self::fire`] is to be called: `u64::MAX` is never.
+    #[must_use]
+    pub fn next(&self) -> u64 {
+        let traffic = self.traffic.as_ref().map_or(u64::MAX, Traffic::next);
+        let given_up = self.ledger.next().map_or(u64::MAX, |due| nanos(due).saturating_add(1));
+        let outbox = self.outbox.deadline().unwrap_or(u64::MAX);
+        if self.traffic.is_some() { traffic.min(given_up).min(outbox) } else { outbox }
+    }
+
+    /// Sends what the clocks ask for now, and says whether a pull is due.
+    pub fn fire(
+        &mut self,
+        now: u64,
+        routes: &Routes,
+        rng: &mut (impl CryptoRng + Rng),
+        mut send: impl FnMut(Stream, &[u8]),
+    ) -> bool {
+        self.outbox.advance(now);
+        self.outcomes();
+        if self.traffic.is_none() {
+            return false;
+        }
+        self.ledger.advance(Duration::from_nanos(now));
+        self.look(now, routes, rng);
+        for stream in Stream::ALL {
+            let times = self.traffic.as_mut().map_or(0, |traffic| traffic.due(stream, now, rng));
+            for _ in 0..times {
+                if let Some(Ready { packet, what, .. }) = self.ready(stream) {
+                    send(stream, &packet);
+                    self.sent(now, what, rng);
+                }
+                self.prepare(now, routes, rng);
+            }
+        }
+        self.outcomes();
+        self.traffic.as_mut().is_some_and(|traffic| traffic.pull(now))
+    }
+
+    /// Builds what is sent next, so that it is there when the clocks ask for it. To be called after something was submitted or received.
+    pub fn prepare(&mut self, now: u64, routes: &Routes, rng: &mut (impl CryptoRng + Rng)) {
+        // Nodes take the keys of the epoch before, not older ones.
+        let is_old = |ready: &mut Ready| ready.epoch + 1 < routes.epoch() || ready.epoch > routes.epoch();
+        for cover in [&mut self.filler, &mut self.drop, &mut self.a_loop] {
+            cover.take_if(|ready| is_old(ready));
+        }
+        let sender = Sender { own: &self.address, routes };
+        let mut build = |place: &mut Option<Ready>, build: &mut dyn FnMut(&mut _) -> Result<Ready, PacketError>| {
+            if place.is_none() {
+                match build(rng) {
+                    Ok(ready) => *place = Some(ready),
+                    Err(error) => tracing::debug!(%error, "no packet"),
+                }
+            }
+        };
+        build(&mut self.filler, &mut |rng| sender.drop(rng));
+        build(&mut self.drop, &mut |rng| sender.drop(rng));
+        build(&mut self.a_loop, &mut |rng| sender.a_loop(rng));
+        if self.payload.is_none() {
+            self.payload = self.acknowledgement(routes);
+        }
+        if self.payload.is_none()
+            && let Some(due) = self.outbox.next(now)
+        {
+            let piece = due.piece;
+            match sender.piece(&due, &self.identity, rng) {
+                Ok(ready) => self.payload = Some(ready),
+                Err(error) => {
+                    tracing::warn!(%error, "a message cannot be sent now");
+                    // It is tried again when it would be if it had got lost.
+                    self.outbox.sent(now, piece, rng);
+                }
+            }
+        }
+    }
+
+    /// Takes what came from the inbox: its place there, its name, its payload. The time is in seconds since 1970.
+    pub fn received(&mut self, now: u64, seconds: u64, place: u64, id: [u8; 16], payload: &mut [u8]) {
+        if place <= self.seen {
+            return;
+        }
+        self.seen = place;
+        if self.ledger.returned(id, Duration::from_nanos(now)) != mimiq_loops::Outcome::Unknown {
+            return;
+        }
+        if let Some((piece, keys)) = self.replies.take(&id) {
+            keys.open(payload);
+            match Acknowledgement::parse(payload) {
+                Some(acknowledgement) => {
+                    self.outbox.acknowledged(piece, &acknowledgement);
+                }
+                None => tracing::debug!("a reply was changed on its way"),
+            }
+            return self.outcomes();
+        }
+        let Some(opened) = open(&self.identity, payload) else { return };
+        let (sender, content) = (opened.sender, opened.content);
+        let fragment = match Fragment::parse(content, &self.geometry) {
+            Ok(fragment) => fragment,
+            Err(error) => return tracing::debug!(%error, "a fragment"),
+        };
+        let accepted = match self.inbox.accept(seconds, &sender, &fragment) {
+            Ok(accepted) => accepted,
+            Err(error) => return tracing::debug!(%error, "a fragment"),
+        };
+        let answer = fragment.block.map(<[u8]>::to_vec).zip(accepted.acknowledgement);
+        match accepted.outcome {
+            Outcome::Complete(body) => match message(&body, &sender, fragment.piece.message) {
+                Some(message) => {
+                    self.untaken.insert(message.id, (place, answer));
+                    self.events.push_back(Event::Message(message));
+                }
+                None => tracing::debug!("a message does not say who sent it"),
+            },
+            // The user does not have it yet: nobody may be told so.
+            Outcome::Duplicate if self.untaken.contains_key(&fragment.piece.message) => {}
+            Outcome::Incomplete | Outcome::Duplicate => self.answer(answer),
+        }
+    }
+
+    /// The user has a message, and will have it after a crash as well: now its sender is told. What [`Self::snapshot`] gives is to be stored before.
+    pub fn taken(&mut self, id: MessageId) {
+        if let Some((_, answer)) = self.untaken.remove(&id) {
+            self.answer(answer);
+        }
+    }
+
+    /// Up to which place the inbox may be emptied.
+    #[must_use]
+    pub fn done(&self) -> u64 {
+        self.untaken.values().map(|(place, _)| place - 1).min().unwrap_or(self.seen)
+    }
+
+    /// What it has received, but for what the user has not taken.
+    #[must_use]
+    pub fn snapshot(&self, taking: Option<MessageId>) -> Snapshot {
+        let untaken: HashSet<&MessageId> = self.untaken.keys().filter(|id| Some(**id) != taking).collect();
+        let all = self.inbox.snapshot();
+        Snapshot(all.0.into_iter().filter(|received| !untaken.contains(&received.message)).collect())
+    }
+
+    /// What the user is to be told.
+    pub fn event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Whether nothing waits for being sent.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.payload.is_none() && self.acknowledgements.is_empty() && self.untaken.is_empty()
+    }
+
+    /// What its loops say of the network.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        self.ledger.report()
+    }
+
+    fn ready(&mut self, stream: Stream) -> Option<Ready> {
+        match stream {
+            Stream::Payload => self.payload.take().or_else(|| self.filler.take()),
+            Stream::Loop => self.a_loop.take(),
+            Stream::Drop => self.drop.take(),
+        }
+    }
+
+    fn sent(&mut self, now: u64, what: What, rng: &mut impl Rng) {
+        match what {
+            What::Drop | What::Acknowledgement => {}
+            What::Loop { id, path, delay } => self.ledger.sent(id, &path, Duration::from_nanos(now), delay),
+            What::Piece(piece, awaited) => {
+                self.outbox.sent(now, piece, rng);
+                if let Some(awaited) = awaited {
+                    self.replies.await_one(awaited, piece);
+                }
+            }
+        }
+    }
+
+    /// The packet of the first acknowledgement that waits.
+    fn acknowledgement(&mut self, routes: &Routes) -> Option<Ready> {
+        let geometry = routes.directory().geometry();
+        while let Some((block, acknowledgement)) = self.acknowledgements.pop_front() {
+            let mut packet = vec![0; geometry.packet_len()];
+            // The first hop must be the own provider: packets go nowhere else, and another one would show that this is a reply.
+            let provider = routes.directory().provider(self.address.provider()).map(mimiq_directory::Node::id);
+            match reply(&geometry, &block, &acknowledgement.payload(&geometry), &mut packet) {
+                Ok(first) if Some(first) == provider => {
+                    return Some(Ready { packet, epoch: routes.epoch(), what: What::Acknowledgement });
+                }
+                Ok(_) => tracing::debug!("a reply block leads elsewhere"),
+                Err(error) => tracing::debug!(%error, "a reply block"),
+            }
+        }
+        None
+    }
+
+    fn answer(&mut self, answer: Option<(Vec<u8>, Acknowledgement)>) {
+        if let Some(answer) = answer
+            && self.acknowledgements.len() < MOST_ACKNOWLEDGEMENTS
+        {
+            self.acknowledgements.push_back(answer);
+        }
+    }
+
+    fn outcomes(&mut self) {
+        while let Some(event) = self.outbox.event() {
+            self.events.push_back(Event::Sent(event));
+        }
+    }
+
+    /// What the loops say, and what follows from it.
+    fn look(&mut self, now: u64, routes: &Routes, rng: &mut impl Rng) {
+        let alarmed = self.ledger.is_alarmed();
+        let report = self.ledger.report();
+        if let Some(traffic) = &mut self.traffic {
+            traffic.set(&routes.directory().state().rates, report.cover, now, rng);
+        }
+        if alarmed != self.alarmed {
+            self.alarmed = alarmed;
+            self.events.push_back(Event::Attack(Box::new(report)));
+        }
+    }
+}
+
+/// Loops come back with a pull: one that just missed it waits for the next, and the provider takes a moment to store it.
+fn ledger(pull: f64) -> Ledger {
+    let default = Config::default();
+    let slack = default.slack + Duration::try_from_secs_f64(2.0 / pull).unwrap_or(Duration::from_secs(3600));
+    Ledger::new(Config { slack, ..default })
+}
+
+/// A body, if it begins with an address at which its sender can be reached.
+fn message(body: &[u8], sender: &[u8; 32], id: MessageId) -> Option<Message> {
+    let (length, rest) = body.split_first()?;
+    let (address, text) = rest.split_at_checked(usize::from(*length))?;
+    let from: Address = std::str::from_utf8(address).ok()?.parse().ok()?;
+    (from.key() == sender).then(|| Message { from, id, text: text.to_vec() })
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}

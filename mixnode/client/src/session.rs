@@ -1,0 +1,315 @@
+//! The loop around [`Core`]: connects, sends when its clocks say so, pulls, and connects again.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use metrics::counter;
+use mimiq_access::{Client as Provider, ClientError, Message, Shape};
+use mimiq_directory::Routes;
+use mimiq_messages::{Address, MessageId, SubmitError};
+use rand::Rng as _;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
+
+use crate::client::Settings;
+use crate::core::{Core, Event};
+use crate::link::{Linked, LinkError};
+
+/// Between attempts to connect: at first, and at most.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// The provider is asked for a newer state of the network in every epoch so often, but not more often than that.
+const STATES_PER_EPOCH: u64 = 10;
+const MOST_OFTEN: Duration = Duration::from_secs(1);
+/// The runtime's clock cannot say more.
+const FAR: Duration = Duration::from_secs(3600);
+
+/// What an application wants.
+pub(crate) enum Command {
+    Submit { to: Address, text: Vec<u8>, reliable: bool, answer: oneshot::Sender<Result<MessageId, SubmitError>> },
+    Taken { id: MessageId, answer: oneshot::Sender<()> },
+    Settle { answer: oneshot::Sender<()> },
+}
+
+/// What tasks of a connection report.
+enum Happened {
+    Connected(Result<(Linked, Provider), Failure>),
+    Pulled(Result<Vec<Message>, ClientError>, u64),
+    Lost(quinn::ConnectionError),
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("no provider {0:?} in the network")]
+    NoProvider(String),
+    #[error("the network: {0}")]
+    Shape(mimiq_access::ConfigError),
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    #[error(transparent)]
+    Provider(#[from] ClientError),
+}
+
+enum State {
+    Waiting { until: Instant },
+    Connecting,
+    Connected { provider: Arc<Provider>, _link: Linked },
+}
+
+pub(crate) struct Session {
+    core: Core,
+    settings: Settings,
+    routes: watch::Receiver<Option<Arc<Routes>>>,
+    commands: mpsc::Receiver<Command>,
+    events: mpsc::Sender<Event>,
+    connected: watch::Sender<bool>,
+    happened: (mpsc::Sender<(u64, Happened)>, mpsc::Receiver<(u64, Happened)>),
+    state: State,
+    /// Counts connections, so that what belongs to an old one is told apart.
+    generation: u64,
+    wait: Duration,
+    pulling: bool,
+    /// Up to which place the provider has been told to delete.
+    told: u64,
+    settling: Vec<oneshot::Sender<()>>,
+    start: Instant,
+}
+
+impl Session {
+    pub(crate) fn new(
+        core: Core,
+        settings: Settings,
+        routes: watch::Receiver<Option<Arc<Routes>>>,
+        commands: mpsc::Receiver<Command>,
+        events: mpsc::Sender<Event>,
+        connected: watch::Sender<bool>,
+    ) -> Self {
+        let start = Instant::now();
+        Self {
+            core,
+            settings,
+            routes,
+            commands,
+            events,
+            connected,
+            happened: mpsc::channel(16),
+            state: State::Waiting { until: start },
+            generation: 0,
+            wait: FIRST_WAIT,
+            pulling: false,
+            told: 0,
+            settling: Vec::new(),
+            start,
+        }
+    }
+
+    pub(crate) async fn run(mut self) {
+        loop {
+            let routes = self.routes.borrow_and_update().clone();
+            let wake = match (&self.state, &routes) {
+                (State::Waiting { until }, Some(_)) => (*until).min(self.at(self.core.next())),
+                (_, Some(_)) => self.at(self.core.next()),
+                (_, None) => Instant::now() + FAR,
+            };
+            tokio::select! {
+                () = sleep_until(wake) => {}
+                command = self.commands.recv() => match command {
+                    Some(command) => self.command(command),
+                    None => return,
+                },
+                Some((generation, happened)) = self.happened.1.recv() => if generation == self.generation {
+                    self.happened(happened, routes.as_deref());
+                },
+                changed = self.routes.changed() => if changed.is_err() { return },
+                // Whoever did not look at events may have done so now.
+                _ = self.events.reserve(), if self.events.capacity() == 0 => {}
+            }
+            let Some(routes) = routes else { continue };
+            self.step(&routes);
+        }
+    }
+
+    /// What is due now.
+    fn step(&mut self, routes: &Arc<Routes>) {
+        let now = self.now();
+        let rng = &mut rand::rng();
+        self.core.prepare(now, routes, rng);
+        match &self.state {
+            State::Waiting { until } if *until <= Instant::now() => self.connect(routes),
+            State::Waiting { .. } | State::Connecting => {
+                self.core.fire(now, routes, rng, |_, _| {});
+            }
+            State::Connected { provider, .. } => {
+                let pull = self.core.fire(now, routes, rng, |stream, packet| {
+                    counter!("mimiq_client_packets_total", "stream" => stream.name()).increment(1);
+                    if let Err(error) = provider.send_packet(packet) {
+                        tracing::debug!(%error, "a packet is lost");
+                        counter!("mimiq_client_packets_lost_total").increment(1);
+                    }
+                });
+                if pull {
+                    self.pull(provider.clone());
+                }
+            }
+        }
+        while self.events.capacity() > 0
+            && let Some(event) = self.core.event()
+        {
+            // The receiver is gone only with the client.
+            let _ = self.events.try_send(event);
+        }
+        if self.told >= self.core.done() && self.core.is_idle() {
+            self.settling.drain(..).for_each(|settled| drop(settled.send(())));
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Submit { to, text, reliable, answer } => {
+                let _ = answer.send(self.core.submit(to, &text, reliable, &mut rand::rng()));
+            }
+            Command::Taken { id, answer } => {
+                if let Some(folder) = &self.settings.folder
+                    && let Err(error) = folder.keep(&self.core.snapshot(Some(id)))
+                {
+                    // It stays in the inbox, and is shown again after a restart.
+                    return tracing::error!(%error, "a message cannot be kept");
+                }
+                self.core.taken(id);
+                let _ = answer.send(());
+            }
+            Command::Settle { answer } => self.settling.push(answer),
+        }
+    }
+
+    fn connect(&mut self, routes: &Arc<Routes>) {
+        self.generation += 1;
+        self.state = State::Connecting;
+        let (routes, report, generation) = (routes.clone(), self.happened.0.clone(), self.generation);
+        let name = self.settings.address.provider().to_owned();
+        let (link, account) = (self.settings.link.clone(), *self.settings.keys.account());
+        let token = self.settings.token.clone();
+        tokio::spawn(async move {
+            let connect = async {
+                let directory = routes.directory();
+                let provider = directory.provider(&name).ok_or(Failure::NoProvider(name.clone()))?;
+                let shape = Shape::of(directory).map_err(Failure::Shape)?;
+                let linked = link.connect(&account, provider).await?;
+                let provider = Provider::hello(linked.connection.clone(), shape, token.as_ref()).await?;
+                Ok((linked, provider))
+            };
+            let _ = report.send((generation, Happened::Connected(connect.await))).await;
+        });
+    }
+
+    fn happened(&mut self, happened: Happened, routes: Option<&Routes>) {
+        match happened {
+            Happened::Connected(Ok((link, provider))) => {
+                self.wait = FIRST_WAIT;
+                let provider = Arc::new(provider);
+                self.watch(&link, &provider, routes);
+                self.state = State::Connected { provider, _link: link };
+                self.pulling = false;
+                if let Some(routes) = routes {
+                    self.core.connected(self.now(), routes, &mut rand::rng());
+                }
+                self.connected.send_replace(true);
+                tracing::debug!("connected");
+            }
+            Happened::Connected(Err(error)) => {
+                tracing::warn!(%error, again_in = ?self.wait, "the provider cannot be reached");
+                self.again();
+            }
+            Happened::Lost(error) => {
+                tracing::info!(%error, "the connection to the provider is lost");
+                self.again();
+            }
+            Happened::Pulled(Ok(messages), told) => {
+                self.pulling = false;
+                self.told = told;
+                counter!("mimiq_client_pulls_total").increment(1);
+                for mut message in messages {
+                    let (now, seconds) = (self.now(), seconds());
+                    self.core.received(now, seconds, message.sequence, message.id, &mut message.payload);
+                }
+            }
+            Happened::Pulled(Err(error), _) => tracing::debug!(%error, "a pull failed"),
+        }
+    }
+
+    /// Tells when the connection is lost, and asks for states of the network.
+    fn watch(&self, link: &Linked, provider: &Arc<Provider>, routes: Option<&Routes>) {
+        let (report, generation) = (self.happened.0.clone(), self.generation);
+        let connection = link.connection.clone();
+        tokio::spawn(async move {
+            let error = connection.closed().await;
+            let _ = report.send((generation, Happened::Lost(error))).await;
+        });
+        if let (Some(states), Some(routes)) = (self.settings.states.clone(), routes) {
+            let every = Duration::from_secs(routes.directory().state().epochs.length / STATES_PER_EPOCH).max(MOST_OFTEN);
+            tokio::spawn(ask(provider.clone(), self.routes.clone(), states, every));
+        }
+    }
+
+    fn pull(&mut self, provider: Arc<Provider>) {
+        // The answer to the last one has not come: it will say what this one would.
+        if self.pulling {
+            counter!("mimiq_client_pulls_skipped_total").increment(1);
+            return;
+        }
+        self.pulling = true;
+        let (report, generation, done) = (self.happened.0.clone(), self.generation, self.core.done());
+        tokio::spawn(async move {
+            let pulled = provider.pull(done).await;
+            let _ = report.send((generation, Happened::Pulled(pulled, done))).await;
+        });
+    }
+
+    fn again(&mut self) {
+        self.core.disconnected();
+        self.connected.send_replace(false);
+        // Not all clients of a provider at once.
+        let until = Instant::now() + self.wait.mul_f64(rand::rng().random_range(0.5..1.5));
+        self.wait = (self.wait * 2).min(LONGEST_WAIT);
+        self.generation += 1;
+        self.state = State::Waiting { until };
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn at(&self, nanos: u64) -> Instant {
+        let from = self.start.elapsed();
+        Instant::now() + Duration::from_nanos(nanos).saturating_sub(from).min(FAR)
+    }
+}
+
+/// Asks for newer states as long as the connection lives, on a schedule that nothing else moves.
+async fn ask(
+    provider: Arc<Provider>,
+    routes: watch::Receiver<Option<Arc<Routes>>>,
+    states: mpsc::Sender<Vec<u8>>,
+    every: Duration,
+) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(every) => {}
+            _ = provider.connection().closed() => return,
+        }
+        let serial = routes.borrow().as_ref().map_or(0, |routes| routes.directory().seen().serial);
+        match provider.state(serial).await {
+            Ok(Some(state)) => {
+                if states.send(state).await.is_err() {
+                    return;
+                }
+            }
+            Ok(None) => {}
+            Err(error) => return tracing::debug!(%error, "the provider gives no state"),
+        }
+    }
+}
+
+fn seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
