@@ -19,13 +19,8 @@ const ZERO: Tight = Tight([0; 5]);
 impl Field {
     pub(super) const ONE: Self = Self::small(1);
     /// 2^((p − 1) / 4)
-    pub(super) const ROOT_OF_MINUS_ONE: Self = Self(Tight([
-        0x61b274a0ea0b0,
-        0x0d5a5fc8f189d,
-        0x7ef5e9cbd0c60,
-        0x78595a6804c9e,
-        0x2b8324804fc1d,
-    ]));
+    pub(super) const ROOT_OF_MINUS_ONE: Self =
+        Self(Tight([0x61b274a0ea0b0, 0x0d5a5fc8f189d, 0x7ef5e9cbd0c60, 0x78595a6804c9e, 0x2b8324804fc1d]));
 
     /// A number below 2^51.
     pub(super) const fn small(number: u64) -> Self {
