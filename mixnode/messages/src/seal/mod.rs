@@ -7,7 +7,8 @@
 //! ```
 //!
 //! That is the one-way pattern X of the Noise framework (`e, es, s, ss`), but for e, which travels as its Elligator representative. Noise's own key
-//! schedule has no place for that. The boxes are ChaCha20-Poly1305 (RFC 8439) with nonce 0 and associated data h1, h2.
+//! schedule has no place for that. HKDF (RFC 5869) has the protocol's name as info, too. The boxes are ChaCha20-Poly1305 (RFC 8439) with
+//! nonce 0 and associated data h1, h2.
 
 mod identity;
 mod keys;

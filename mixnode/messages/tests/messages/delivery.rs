@@ -37,6 +37,8 @@ struct World {
     inbox: Inbox,
     /// The client's queue, of which one leaves each second.
     queue: VecDeque<(Piece, Vec<u8>)>,
+    /// When the next one leaves.
+    tick: u64,
     /// By when they arrive.
     under_way: BTreeMap<u64, Packet>,
     received: Vec<(MessageId, Vec<u8>)>,
@@ -51,6 +53,7 @@ impl World {
             outbox: outbox(),
             inbox: inbox(InboxConfig::default()),
             queue: VecDeque::new(),
+            tick: 0,
             under_way: BTreeMap::new(),
             received: vec![],
         }
@@ -98,7 +101,7 @@ impl World {
                 self.queue.push_back((due.piece, fragment.encode()));
             }
             events.extend(std::iter::from_fn(|| self.outbox.event()));
-            let leaves = (!self.queue.is_empty()).then_some(self.now + SECOND);
+            let leaves = (!self.queue.is_empty()).then_some(self.tick.max(self.now));
             let arrives = self.under_way.keys().next().copied();
             let Some(next) = [leaves, arrives, self.outbox.deadline()].into_iter().flatten().min() else {
                 return events;
@@ -109,6 +112,7 @@ impl World {
                 self.arrives(packet);
             } else if leaves == Some(next) {
                 let (piece, content) = self.queue.pop_front().unwrap();
+                self.tick = self.now + SECOND;
                 self.outbox.sent(self.now, piece, &mut self.rng);
                 self.send(|| Packet::Payload(content.clone()));
             }

@@ -19,7 +19,7 @@ fn acknowledgement(piece: Piece, complete: bool) -> Acknowledgement {
 fn a_message_is_cut() {
     let (mut outbox, sent) = (outbox(), body(1000));
     let message = outbox.submit(address(1), sent.clone(), true, &mut rng(1)).unwrap();
-    let mut bytes = vec![];
+    let mut bytes: Vec<u8> = vec![];
     for index in 0..3 {
         let due = outbox.next(0).unwrap();
         assert_eq!((due.piece, due.count, due.wants_block), (Piece { message, index }, 3, true));
