@@ -1,0 +1,12 @@
+//! Messages from one client to another, and everything that can be wrong with one.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod addresses;
+mod contents;
+mod delivery;
+mod hostile;
+mod network;
+mod payloads;
+mod receiving;
+mod sending;
+mod setup;
