@@ -136,3 +136,6 @@ impl Client {
         &self.connection
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -190,3 +190,6 @@ impl ClientCertVerifier for Anybody {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;
