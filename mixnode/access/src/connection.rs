@@ -1,0 +1,243 @@
+//! One client's connection at its provider.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mimiq_directory::Hex32;
+use quinn::{Connection, ReadExactError, RecvStream, SendStream};
+use tokio::time::timeout;
+
+use crate::config::Registration;
+use crate::frames::{self, HELLO, Malformed, Refusal};
+use crate::inbox::Registered;
+use crate::places::{SharedPace, lock};
+use crate::server::Shared;
+use crate::{AccountId, codes, tls};
+
+/// For the handshake, a hello, a request for the state, and until a client has read an answer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// Until a client has read the network's state: larger than what connections carry in a moment.
+const LONG_PATIENCE: Duration = Duration::from_secs(120);
+
+/// Why a connection ends.
+enum End {
+    /// Closed by the client, replaced, lost.
+    Closed,
+    Refused,
+    Malformed(&'static str),
+    Slow,
+}
+
+impl From<Malformed> for End {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed.0)
+    }
+}
+
+/// Serves it until it ends. Metrics say how.
+pub(crate) async fn serve(shared: Arc<Shared>, connection: Connection) {
+    metrics::counter!("mimiq_provider_connections_total").increment(1);
+    let code = match conversation(&shared, &connection).await {
+        End::Closed => codes::STOPPED,
+        End::Refused => codes::REFUSED,
+        End::Malformed(what) => {
+            malformed(what);
+            codes::MALFORMED
+        }
+        End::Slow => {
+            malformed("slow");
+            codes::SLOW
+        }
+    };
+    connection.close(code.into(), b"");
+}
+
+async fn conversation(shared: &Arc<Shared>, connection: &Connection) -> End {
+    // A handshake without one fails.
+    let Some(key) = tls::peer(connection) else { return End::Malformed("key") };
+    let account = AccountId::of(&key);
+    let (send, receive) = match timeout(PATIENCE, hello(shared, connection, account, &key)).await {
+        Ok(Ok(streams)) => streams,
+        Ok(Err(end)) => return end,
+        Err(_) => return End::Slow,
+    };
+    let pace = shared.places.enter(account, connection, shared.now());
+    let end = tokio::select! {
+        end = packets(shared, connection, &pace) => end,
+        end = pulls(shared, account, &pace, send, receive) => end,
+        end = states(shared, connection, &pace) => end,
+    };
+    shared.places.leave(account, connection);
+    end
+}
+
+/// The first stream, once it is clear that the client is served.
+async fn hello(
+    shared: &Shared,
+    connection: &Connection,
+    account: AccountId,
+    key: &[u8; 32],
+) -> Result<(SendStream, RecvStream), End> {
+    let (mut send, mut receive) = connection.accept_bi().await.map_err(|_| End::Closed)?;
+    let mut hello = [0; HELLO];
+    read(&mut receive, &mut hello, "hello").await?.ok_or(End::Malformed("hello"))?;
+    let token = frames::parse_hello(&hello)?;
+    let admitted = match token {
+        Ok(token) => admit(shared, account, key, token.map(|token| token.hash())).await,
+        Err(refusal) => Err(refusal),
+    };
+    send.write_all(&[frames::status(admitted)]).await.map_err(|_| End::Closed)?;
+    let Err(refusal) = admitted else { return Ok((send, receive)) };
+    metrics::counter!("mimiq_provider_connections_refused_total", "reason" => refusal.name()).increment(1);
+    let _ = send.finish();
+    // Until the client has it, and closes: closed here, the connection might take it along.
+    connection.closed().await;
+    Err(End::Refused)
+}
+
+/// Whether an account is served; makes it if it may be made.
+async fn admit(shared: &Shared, account: AccountId, key: &[u8; 32], token: Option<Hex32>) -> Result<(), Refusal> {
+    if shared.blocked.contains(&account) {
+        return Err(Refusal::Blocked);
+    }
+    if shared.store.is_registered(account).map_err(|error| unreadable(&error))? {
+        return Ok(());
+    }
+    let token = match shared.registration {
+        Registration::Open => None,
+        Registration::Tokens => Some(token.filter(|hash| shared.tokens.contains(hash)).ok_or(Refusal::Token)?),
+    };
+    match shared.store.register(key, token).await {
+        Ok(Registered::New | Registered::Already) => Ok(()),
+        Ok(Registered::TokenUsed) => Err(Refusal::Token),
+        Err(_) => Err(Refusal::Unavailable),
+    }
+}
+
+fn unreadable(error: &redb::Error) -> Refusal {
+    tracing::error!(%error, "the store cannot be read");
+    Refusal::Unavailable
+}
+
+/// Sphinx packets: what comes as a datagram.
+async fn packets(shared: &Shared, connection: &Connection, pace: &SharedPace) -> End {
+    while let Ok(packet) = connection.read_datagram().await {
+        let dropped = if packet.len() != shared.shape.packet_len() {
+            "malformed"
+        } else if !lock(pace).packets.take(shared.now()) {
+            "rate_limited"
+        } else if !(shared.packets)(&packet) {
+            "overloaded"
+        } else {
+            metrics::counter!("mimiq_provider_packets_total").increment(1);
+            continue;
+        };
+        metrics::counter!("mimiq_provider_packets_dropped_total", "reason" => dropped).increment(1);
+    }
+    End::Closed
+}
+
+/// Pulls, one after the other. Each is answered at once, with as many bytes.
+async fn pulls(
+    shared: &Arc<Shared>,
+    account: AccountId,
+    pace: &SharedPace,
+    mut send: SendStream,
+    mut receive: RecvStream,
+) -> End {
+    loop {
+        let mut after = [0; 8];
+        match read(&mut receive, &mut after, "pull").await {
+            Ok(Some(())) => {}
+            // The client has pulled for the last time.
+            Ok(None) => return End::Closed,
+            Err(end) => return end,
+        }
+        let mut messages = Vec::new();
+        if lock(pace).pulls.take(shared.now()) {
+            let (shared, after) = (shared.clone(), u64::from_be_bytes(after));
+            let slots = shared.shape.messages_per_pull();
+            // The disk may let it wait.
+            let pull = tokio::task::spawn_blocking(move || shared.store.pull(account, after, slots)).await;
+            match pull {
+                Ok(Ok(found)) => {
+                    metrics::counter!("mimiq_provider_pulls_total").increment(1);
+                    messages = found;
+                }
+                Ok(Err(error)) => {
+                    unreadable(&error);
+                    pull_refused("store");
+                }
+                // The runtime ends.
+                Err(_) => return End::Closed,
+            }
+        } else {
+            pull_refused("rate_limited");
+        }
+        let answer = frames::answer(&shared.shape, &messages, &mut rand::rng());
+        match timeout(PATIENCE, send.write_all(&answer)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return End::Closed,
+            Err(_) => return End::Slow,
+        }
+    }
+}
+
+/// Requests for the network's state, one after the other.
+async fn states(shared: &Shared, connection: &Connection, pace: &SharedPace) -> End {
+    while let Ok((mut send, mut receive)) = connection.accept_bi().await {
+        let mut request = [0; 9];
+        match timeout(PATIENCE, read(&mut receive, &mut request, "state")).await {
+            Ok(Ok(Some(()))) => {}
+            Ok(Ok(None)) => return End::Malformed("state"),
+            Ok(Err(end)) => return end,
+            Err(_) => return End::Slow,
+        }
+        let [kind, serial @ ..] = request;
+        if kind != frames::STATE {
+            return End::Malformed("stream");
+        }
+        let state = shared.state.borrow().clone();
+        let (envelope, sent) = if !lock(pace).states.take(shared.now()) {
+            (None, "rate_limited")
+        } else if state.serial > u64::from_be_bytes(serial) {
+            (Some(state.envelope), "state")
+        } else {
+            (None, "not_newer")
+        };
+        metrics::counter!("mimiq_provider_states_total", "sent" => sent).increment(1);
+        let envelope = envelope.as_deref().unwrap_or_default();
+        let length = u32::try_from(envelope.len()).unwrap_or_default();
+        let answer = async {
+            send.write_all(&length.to_be_bytes()).await?;
+            send.write_all(envelope.get(..length as usize).unwrap_or_default()).await
+        };
+        match timeout(LONG_PATIENCE, answer).await {
+            Ok(Ok(())) => {}
+            // It does not want it any more.
+            Ok(Err(_)) => continue,
+            Err(_) => return End::Slow,
+        }
+        let _ = send.finish();
+    }
+    End::Closed
+}
+
+/// Fills a buffer with what a client sends, unless its stream ends before the first byte.
+async fn read(receive: &mut RecvStream, buffer: &mut [u8], what: &'static str) -> Result<Option<()>, End> {
+    match receive.read_exact(buffer).await {
+        Ok(()) => Ok(Some(())),
+        Err(ReadExactError::FinishedEarly(0)) => Ok(None),
+        Err(ReadExactError::FinishedEarly(_)) => Err(End::Malformed(what)),
+        Err(ReadExactError::ReadError(quinn::ReadError::Reset(_))) => Err(End::Malformed(what)),
+        Err(ReadExactError::ReadError(_)) => Err(End::Closed),
+    }
+}
+
+fn pull_refused(reason: &'static str) {
+    metrics::counter!("mimiq_provider_pulls_refused_total", "reason" => reason).increment(1);
+}
+
+fn malformed(what: &'static str) {
+    metrics::counter!("mimiq_provider_malformed_total", "where" => what).increment(1);
+}

@@ -1,0 +1,219 @@
+//! What client and provider say on streams. Everything has a fixed size, but for the network's state. Numbers are big-endian.
+//!
+//! The first byte of a stream says its kind. The first stream of a connection is for [pulls](PULLS); a stream for the [state](STATE) carries one
+//! request.
+//!
+//! | stream | client | provider |
+//! |---|---|---|
+//! | pulls | version 1, token 32 (or zeros) | status 1 |
+//! | | for each pull: acknowledged number 8 | `messages_per_pull` slots: number 8, name 16, payload |
+//! | state | serial that it has 8 | length 4, envelope; length 0 if it is not newer |
+//!
+//! A slot of number 0 is a dummy: random bytes. Which slots are real only the two ends can tell, as QUIC encrypts them.
+
+use rand::RngCore;
+
+use crate::account::Token;
+use crate::inbox::Message;
+use crate::shape::Shape;
+
+/// First byte of the stream for pulls.
+pub(crate) const PULLS: u8 = 1;
+/// First byte of a stream for the network's state.
+pub(crate) const STATE: u8 = 2;
+const VERSION: u8 = 1;
+/// Bytes of a hello, its stream's first byte included.
+pub(crate) const HELLO: usize = 34;
+/// The largest envelope that a client takes, bytes: ten thousand nodes fit.
+pub(crate) const LARGEST_ENVELOPE: usize = 16 << 20;
+
+/// Something that nobody who follows the protocol sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("malformed {0}")]
+pub struct Malformed(pub(crate) &'static str);
+
+/// Why a provider does not serve a client. The numbers are on the wire: never renumber or reuse one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The client speaks another version.
+    #[error("unknown version")]
+    Version = 1,
+    /// The operator has blocked the account.
+    #[error("the account is blocked")]
+    Blocked = 2,
+    /// There is no account, and no token, or one that is unknown or used, for a new one.
+    #[error("no account, and no valid token")]
+    Token = 3,
+    /// The provider cannot look at the moment.
+    #[error("unavailable at the moment")]
+    Unavailable = 4,
+}
+
+impl Refusal {
+    /// Its name in metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Version => "version",
+            Self::Blocked => "blocked",
+            Self::Token => "token",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// The start of a connection.
+pub(crate) fn hello(token: Option<&Token>) -> [u8; HELLO] {
+    let mut hello = [0; HELLO];
+    hello[0] = PULLS;
+    hello[1] = VERSION;
+    if let Some(token) = token {
+        hello[2..].copy_from_slice(token.as_bytes());
+    }
+    hello
+}
+
+/// The token in a hello.
+pub(crate) fn parse_hello(hello: &[u8; HELLO]) -> Result<Result<Option<Token>, Refusal>, Malformed> {
+    let [kind, version, token @ ..] = *hello;
+    match (kind, version) {
+        (PULLS, VERSION) => Ok(Ok(Token::from_bytes(token))),
+        (PULLS, _) => Ok(Err(Refusal::Version)),
+        _ => Err(Malformed("hello")),
+    }
+}
+
+/// The answer to a hello.
+pub(crate) fn status(status: Result<(), Refusal>) -> u8 {
+    status.map_or_else(|refusal| refusal as u8, |()| 0)
+}
+
+/// What a status says.
+pub(crate) fn parse_status(status: u8) -> Result<Result<(), Refusal>, Malformed> {
+    let refusals = [Refusal::Version, Refusal::Blocked, Refusal::Token, Refusal::Unavailable];
+    match status {
+        0 => Ok(Ok(())),
+        code => refusals.into_iter().find(|refusal| *refusal as u8 == code).map(Err).ok_or(Malformed("status")),
+    }
+}
+
+/// The answer to a pull: the same size, and nearly the same work, however many messages there are.
+pub(crate) fn answer(shape: &Shape, messages: &[Message], rng: &mut impl RngCore) -> Vec<u8> {
+    let mut answer = vec![0; shape.answer_len()];
+    rng.fill_bytes(&mut answer);
+    let mut messages = messages.iter();
+    for slot in answer.chunks_exact_mut(shape.slot_len()) {
+        let (number, rest) = slot.split_at_mut(8);
+        // Those of another size were stored for another network: nobody can read them.
+        let message = messages.next().filter(|message| message.payload.len() == shape.payload_len());
+        number.copy_from_slice(&message.map_or(0, |message| message.seq).to_be_bytes());
+        if let Some(message) = message {
+            let (name, payload) = rest.split_at_mut(16);
+            name.copy_from_slice(&message.id);
+            payload.copy_from_slice(&message.payload);
+        }
+    }
+    answer
+}
+
+/// The messages in an answer.
+pub(crate) fn parse_answer(shape: &Shape, answer: &[u8]) -> Result<Vec<Message>, Malformed> {
+    if answer.len() != shape.answer_len() {
+        return Err(Malformed("answer"));
+    }
+    let mut messages: Vec<Message> = Vec::new();
+    for slot in answer.chunks_exact(shape.slot_len()) {
+        let (number, rest) = slot.split_first_chunk::<8>().ok_or(Malformed("answer"))?;
+        let (id, payload) = rest.split_first_chunk::<16>().ok_or(Malformed("answer"))?;
+        let seq = u64::from_be_bytes(*number);
+        if seq == 0 {
+            continue;
+        }
+        if messages.last().is_some_and(|last| last.seq >= seq) {
+            return Err(Malformed("answer"));
+        }
+        messages.push(Message { seq, id: *id, payload: payload.to_vec() });
+    }
+    Ok(messages)
+}
+
+#[cfg(test)]
+mod tests {
+    use mimiq_directory::Rates;
+    use mimiq_sphinx::Geometry;
+    use proptest::prelude::*;
+    use rand::{RngCore as _, SeedableRng as _};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    fn shape() -> Shape {
+        let rates = Rates {
+            mu: 1.0,
+            lambda_p: 1.0,
+            lambda_l: 1.0,
+            lambda_d: 1.0,
+            lambda_m: 1.0,
+            pull: 1.0,
+            messages_per_pull: 3,
+        };
+        Shape::new(Geometry::new(5, 100).unwrap(), &rates).unwrap()
+    }
+
+    #[test]
+    fn hellos_and_statuses() {
+        let token = "0123456789abcdef".repeat(4).parse().unwrap();
+        for token in [None, Some(token)] {
+            assert_eq!(parse_hello(&hello(token.as_ref())), Ok(Ok(token)));
+        }
+        let mut other = hello(None);
+        other[1] = 2;
+        assert_eq!(parse_hello(&other), Ok(Err(Refusal::Version)));
+        other[0] = STATE;
+        assert!(parse_hello(&other).is_err());
+        for code in 0..=u8::MAX {
+            match parse_status(code) {
+                Ok(known) => assert_eq!(status(known), code),
+                Err(_) => assert!(code > 4),
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_in_an_answer_grow() {
+        let message = |seq| Message { seq, id: [7; 16], payload: vec![1; 100] };
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for (first, second, fine) in [(1, 2, true), (2, 2, false), (2, 1, false), (u64::MAX, 1, false)] {
+            let answer = answer(&shape(), &[message(first), message(second)], &mut rng);
+            assert_eq!(parse_answer(&shape(), &answer).is_ok(), fine, "{first}, {second}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn messages_arrive_and_answers_look_alike(count in 0usize..4, seed: u64) {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let message = |seq| {
+                let mut payload = vec![0; 100];
+                rng.fill_bytes(&mut payload);
+                Message { seq, id: [seq as u8; 16], payload }
+            };
+            let messages: Vec<_> = (1..).take(count).map(message).collect();
+            let answer = answer(&shape(), &messages, &mut rng);
+            prop_assert_eq!(answer.len(), shape().answer_len());
+            prop_assert_eq!(parse_answer(&shape(), &answer), Ok(messages));
+        }
+
+        #[test]
+        fn no_answer_panics(length in prop_oneof![0usize..400, Just(372)], seed: u64, dummy in 0usize..3) {
+            let mut bytes = vec![0; length];
+            ChaCha8Rng::seed_from_u64(seed).fill_bytes(&mut bytes);
+            bytes.iter_mut().skip(dummy * shape().slot_len()).take(8).for_each(|byte| *byte = 0);
+            if let Ok(messages) = parse_answer(&shape(), &bytes) {
+                prop_assert_eq!(length, shape().answer_len());
+                prop_assert_eq!(messages.len(), 2);
+                prop_assert!(messages[0].seq < messages[1].seq);
+            }
+        }
+    }
+}
