@@ -190,6 +190,9 @@ impl Core {
         for cover in [&mut self.filler, &mut self.drop, &mut self.a_loop] {
             cover.take_if(|ready| is_old(ready));
         }
+        if self.payload.is_none() {
+            self.payload = self.acknowledgement(routes);
+        }
         let sender = Sender { own: &self.address, routes };
         let mut build = |place: &mut Option<Ready>, build: &mut dyn FnMut(&mut _) -> Result<Ready, PacketError>| {
             if place.is_none() {
@@ -202,9 +205,6 @@ impl Core {
         build(&mut self.filler, &mut |rng| sender.drop(rng));
         build(&mut self.drop, &mut |rng| sender.drop(rng));
         build(&mut self.a_loop, &mut |rng| sender.a_loop(rng));
-        if self.payload.is_none() {
-            self.payload = self.acknowledgement(routes);
-        }
         if self.payload.is_none()
             && let Some(due) = self.outbox.next(now)
         {

@@ -67,7 +67,7 @@ impl Keys {
     /// What opens its messages.
     #[must_use]
     pub fn identity(&self) -> Identity {
-        Identity::from_bytes(*self.0.last_chunk().unwrap_or(&[0; 32]))
+        Identity::from_bytes(self.0.last_chunk().unwrap_or(&[0; 32]))
     }
 
     /// What it is called at a provider.

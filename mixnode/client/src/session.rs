@@ -111,6 +111,7 @@ impl Session {
                 (_, Some(_)) => self.at(self.core.next()),
                 (_, None) => Instant::now() + FAR,
             };
+            let room = self.events.clone();
             tokio::select! {
                 () = sleep_until(wake) => {}
                 command = self.commands.recv() => match command {
@@ -122,7 +123,7 @@ impl Session {
                 },
                 changed = self.routes.changed() => if changed.is_err() { return },
                 // Whoever did not look at events may have done so now.
-                _ = self.events.reserve(), if self.events.capacity() == 0 => {}
+                _ = room.reserve(), if room.capacity() == 0 => {}
             }
             let Some(routes) = routes else { continue };
             self.step(&routes);
@@ -230,7 +231,7 @@ impl Session {
                 counter!("mimiq_client_pulls_total").increment(1);
                 for mut message in messages {
                     let (now, seconds) = (self.now(), seconds());
-                    self.core.received(now, seconds, message.sequence, message.id, &mut message.payload);
+                    self.core.received(now, seconds, message.seq, message.id, &mut message.payload);
                 }
             }
             Happened::Pulled(Err(error), _) => tracing::debug!(%error, "a pull failed"),

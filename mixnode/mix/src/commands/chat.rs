@@ -1,0 +1,92 @@
+//! `mimiq-mix client chat`: two people at two terminals.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use mimiq_client::Event;
+use mimiq_messages::{Address, Event as Outcome, MessageId};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use super::receive::warn;
+use super::started::Started;
+
+/// How long what is left may take at the end.
+const LAST: Duration = Duration::from_secs(60);
+
+/// With whom to talk.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The configuration file (YAML).
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The other's address. Without it, whoever writes first.
+    #[arg(long, value_name = "ADDRESS")]
+    with: Option<Address>,
+}
+
+/// Each line of standard input is a message; each message that comes, a line of standard output. Ends with standard input, when all is acknowledged.
+///
+/// # Errors
+/// If the client cannot run.
+pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let mut started = Started::new(&arguments.config).await?;
+    let handle = started.client.handle();
+    let mut with = arguments.with;
+    println!("* you are {}", started.address);
+    match &with {
+        Some(with) => println!("* talking with {with}"),
+        None => println!("* waiting for someone to write first"),
+    }
+    let stop = mimiq_daemon::stop_signal()?;
+    tokio::pin!(stop);
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut reading = true;
+    let mut away: HashMap<MessageId, u64> = HashMap::new();
+    let mut number = 0;
+    while reading || !away.is_empty() {
+        tokio::select! {
+            () = &mut stop => break,
+            line = lines.next_line(), if reading => match line.context("standard input")? {
+                Some(line) if line.is_empty() => {}
+                Some(line) => match &with {
+                    None => println!("* nobody has written yet"),
+                    Some(with) => {
+                        number += 1;
+                        match handle.submit(with.clone(), line.into_bytes(), true).await? {
+                            Ok(id) => drop(away.insert(id, number)),
+                            Err(error) => println!("* not sent: {error}"),
+                        }
+                    }
+                },
+                None => reading = false,
+            },
+            event = started.client.event() => match event.context("the client has stopped")? {
+                Event::Message(message) => {
+                    let known = with.get_or_insert_with(|| message.from.clone());
+                    let name = if *known == message.from { "" } else { &format!("{}: ", message.from) };
+                    println!("> {name}{}", String::from_utf8_lossy(&message.text));
+                    handle.taken(message.id).await?;
+                }
+                Event::Sent(Outcome::Delivered(id)) => {
+                    if let Some(number) = away.remove(&id) {
+                        println!("* {number} delivered");
+                    }
+                }
+                Event::Sent(Outcome::Failed(id, why)) => {
+                    if let Some(number) = away.remove(&id) {
+                        println!("* {number} may be lost: {why}");
+                    }
+                }
+                Event::Sent(Outcome::Sent(_)) => {}
+                Event::Attack(report) => warn(&report),
+            },
+        }
+    }
+    if tokio::time::timeout(LAST, handle.settle()).await.is_err() {
+        tracing::warn!("acknowledgements are still to be sent");
+    }
+    started.client.stop().await;
+    Ok(())
+}

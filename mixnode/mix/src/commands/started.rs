@@ -1,0 +1,59 @@
+//! A client as the commands have it: from its file to being connected.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use mimiq_agent::sdk::Agent;
+use mimiq_client::{Client, Folder, Link, Settings};
+use mimiq_messages::{Address, OutboxConfig};
+
+use crate::config::ClientConfig;
+use crate::follow::{Following, follow};
+
+/// A running client, and what it needs.
+pub(super) struct Started {
+    pub(super) client: Client,
+    pub(super) address: Address,
+    _following: Following,
+}
+
+impl Started {
+    /// Starts the client of a file; it is connected when this returns.
+    pub(super) async fn new(file: &Path) -> anyhow::Result<Self> {
+        let config = ClientConfig::load(file)?;
+        let folder = Folder::open(&config.folder)?;
+        let keys = folder.keys(&mut rand::rng())?;
+        let address = keys.address(&config.provider)?;
+        let link = match &config.agent {
+            Some(socket) => Link::Agent(Agent::connect(socket).await.with_context(|| socket.display().to_string())?),
+            None => Link::plain().context("socket")?,
+        };
+        let mut following = follow(&config.network, folder.state(), true)?;
+        tracing::info!("waiting for the network's state");
+        let geometry = {
+            let routes = following.routes.wait_for(Option::is_some).await.context("state")?;
+            routes.as_ref().map(|routes| routes.directory().geometry()).context("state")?
+        };
+        let snapshot = folder.received()?;
+        let outbox = OutboxConfig {
+            first_timeout: Duration::from_secs(config.timeout_s).as_nanos() as u64,
+            most_attempts: config.attempts,
+            ..OutboxConfig::default()
+        };
+        let settings = Settings {
+            keys,
+            address: address.clone(),
+            token: config.token()?,
+            link,
+            folder: Some(folder),
+            outbox,
+            states: Some(following.states.clone()),
+        };
+        let client = Client::start(settings, snapshot, geometry, following.routes.clone())?;
+        tracing::info!("connecting");
+        client.connected().wait_for(|connected| *connected).await.context("client")?;
+        tracing::info!("connected");
+        Ok(Self { client, address, _following: following })
+    }
+}
