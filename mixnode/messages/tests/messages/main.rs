@@ -1,5 +1,5 @@
 //! Messages from one client to another, and everything that can be wrong with one.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod addresses;
 mod contents;

@@ -63,7 +63,7 @@ fn the_wait_doubles_from_when_it_was_sent() {
         now += 1000 * SECOND; // in the client's queue
         outbox.sent(now, piece, &mut rng);
         let wait = outbox.deadline().unwrap() - now;
-        let least = 10 * SECOND << attempt;
+        let least = (10 * SECOND) << attempt;
         assert!((least..=least + least / 2).contains(&wait), "attempt {attempt}: {wait} ns");
         assert_eq!(take(&mut outbox, now + wait - 1), []);
         now += wait;
