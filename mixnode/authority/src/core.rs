@@ -5,61 +5,12 @@
 //! of k of n share at least 2k − n authorities, so that two texts with one serial are never published while fewer than that lie.
 //! Whatever fails, a later round has another proposer.
 
-use std::collections::HashSet;
-use std::sync::Arc;
-
-use mimiq_directory::{
-    Descriptor, Directory, Envelope, Hex32, Policy, Refused, Seen, SigningKey, State, Trust, TrustError, Unfit, compose,
-};
-use serde::{Deserialize, Serialize};
+use mimiq_directory::{Descriptor, Envelope, Hex32, Policy, Refused, Seen, SigningKey, Trust, TrustError, Unfit};
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::{Change, Descriptors, NoDraft, Reluctance};
-
-/// The last text that an authority has signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Signed {
-    /// Its serial.
-    pub serial: u64,
-    /// SHA-256 of the text.
-    pub digest: Hex32,
-}
-
-/// A text that may be signed once [`signed`](Self::signed) is on disk.
-#[derive(Debug)]
-pub struct Vow {
-    signed: Signed,
-    envelope: Envelope,
-}
-
-impl Vow {
-    /// What must never be forgotten from now on.
-    #[must_use]
-    pub fn signed(&self) -> Signed {
-        self.signed
-    }
-}
-
-/// A state that k authorities have signed.
-#[derive(Clone, Debug)]
-pub struct Published {
-    /// As they did.
-    pub bytes: Arc<[u8]>,
-    /// What it says.
-    pub directory: Directory,
-}
-
-/// What follows from policy and descriptors.
-#[derive(Debug)]
-struct Draft {
-    state: State,
-    envelope: Envelope,
-    unfit: Vec<Unfit>,
-}
-
-/// What a draft depends on: epoch, serial, version of the descriptors.
-type DraftKey = (u64, u64, u64);
+use crate::draft::Drafts;
+use crate::{Change, Descriptors, NoDraft, Published, Reluctance, Signed, Vow};
 
 /// An authority.
 #[derive(Debug)]
@@ -73,8 +24,7 @@ pub struct Core {
     /// What was signed last, with all signatures that are known.
     proposal: Option<(u64, Envelope)>,
     published: Option<Published>,
-    /// Composing checks all signatures, and is asked for several times a round.
-    draft: Option<(DraftKey, Result<Arc<Draft>, NoDraft>)>,
+    drafts: Drafts,
 }
 
 impl Core {
@@ -85,7 +35,17 @@ impl Core {
     pub fn new(key: SigningKey, policy: Policy, signed: Option<Signed>) -> Result<Self, TrustError> {
         let trust = Trust::new(policy.authorities.clone(), policy.threshold)?;
         let (identity, descriptors) = (key.public_key(), Descriptors::default());
-        Ok(Self { key, identity, policy, trust, descriptors, signed, proposal: None, published: None, draft: None })
+        Ok(Self {
+            key,
+            identity,
+            policy,
+            trust,
+            descriptors,
+            signed,
+            proposal: None,
+            published: None,
+            drafts: Drafts::default(),
+        })
     }
 
     /// The serial of the round at a time (seconds since 1970); none before the network begins.
@@ -132,9 +92,10 @@ impl Core {
         if self.signed.is_some_and(|signed| signed.serial > serial) || self.proposed(serial) {
             return Ok(None);
         }
-        let draft = self.draft(serial, now)?;
+        let draft = self.drafts.at(&self.policy, &self.descriptors, serial, now)?;
         let vow = self.vow(serial, draft.envelope.clone());
-        Ok(vow.filter(|_| self.is_needed(&draft.state, now)))
+        let published = self.published.as_ref().map(|published| published.directory.state());
+        Ok(vow.filter(|_| draft.is_news(published, now)))
     }
 
     /// Takes what another authority shows of a proposal: the signatures, if it is the one that was signed here; else it may be for signing.
@@ -161,7 +122,7 @@ impl Core {
         }
         let text = heard.state.clone();
         let vow = self.vow(serial, heard).ok_or(Reluctance::Another(serial))?;
-        let draft = self.draft(serial, now)?;
+        let draft = self.drafts.at(&self.policy, &self.descriptors, serial, now)?;
         if draft.envelope.state == text { Ok(Some(vow)) } else { Err(Reluctance::Differs(serial)) }
     }
 
@@ -218,10 +179,7 @@ impl Core {
     /// Descriptors that did not count when a state was last composed.
     #[must_use]
     pub fn unfit(&self) -> &[Unfit] {
-        match &self.draft {
-            Some((_, Ok(draft))) => &draft.unfit,
-            _ => &[],
-        }
+        self.drafts.unfit()
     }
 
     fn proposer(&self, serial: u64) -> Hex32 {
@@ -239,39 +197,6 @@ impl Core {
         let signed = Signed { serial, digest: digest.into() };
         let may = self.signed.is_none_or(|last| last.serial < serial || last == signed);
         may.then_some(Vow { signed, envelope })
-    }
-
-    fn draft(&mut self, serial: u64, now: u64) -> Result<Arc<Draft>, NoDraft> {
-        let epoch = self.policy.epochs.at(now).unwrap_or(0);
-        let key = (epoch, serial, self.descriptors.version());
-        if let Some((_, draft)) = self.draft.as_ref().filter(|(of, _)| *of == key) {
-            return draft.clone();
-        }
-        let draft = || {
-            let composition = compose(&self.policy, &self.descriptors.all(), epoch, serial, now)?;
-            let envelope = Envelope::new(&composition.state).map_err(|error| NoDraft::Json(error.to_string()))?;
-            let unfit = composition.unfit.into_iter().map(|(_, why)| why).collect();
-            Ok(Arc::new(Draft { state: composition.state, envelope, unfit }))
-        };
-        let draft = draft();
-        self.draft = Some((key, draft.clone()));
-        draft
-    }
-
-    /// Whether a draft says what the newest state does not.
-    fn is_needed(&self, draft: &State, now: u64) -> bool {
-        let Some(published) = self.published.as_ref().map(|published| published.directory.state()) else { return true };
-        if published.valid_until <= now {
-            return true;
-        }
-        if published.valid_after < draft.valid_after {
-            // The state of the epoch before still counts, so that there is time: not each node has sent its new keys yet, and a state of the first
-            // ones would be a small network.
-            let early = now.saturating_sub(draft.valid_after) < self.policy.epochs.length / 4;
-            let nodes: HashSet<Hex32> = draft.nodes.iter().map(|node| node.identity).collect();
-            return !early || published.nodes.iter().all(|node| nodes.contains(&node.identity));
-        }
-        *published != State { serial: published.serial, ..draft.clone() }
     }
 }
 

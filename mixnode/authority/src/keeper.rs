@@ -7,9 +7,9 @@ use hyper::body::Bytes;
 use mimiq_directory::{Descriptor, Envelope, Hex32, Policy, Refused, SigningKey, TrustError, Unfit};
 use sha2::{Digest as _, Sha256};
 
-use crate::core::{Core, Published, Vow};
+use crate::core::Core;
 use crate::store::{Store, StoreError, list};
-use crate::{NoDraft, Reluctance, telemetry};
+use crate::{NoDraft, Published, Reluctance, Vow, telemetry};
 
 /// What is served, with its ETag.
 #[derive(Clone, Debug)]

@@ -165,15 +165,12 @@ impl Asker {
         let answer = client::get(&self.peer.url, "/v1/state", tag, Envelope::MOST_BYTES).await?;
         let Some(answer) = answer else { return Ok(()) };
         let tag = answer.tag;
-        match self.shared.with(move |keeper| keeper.adopt(&answer.bytes, now())).await {
-            Some(Err(why)) => {
-                not_published(&why, &self.peer.url.to_string());
-                // What is refused for ever need not come again; this is not.
-                if matches!(why, NotPublished::Store(_) | NotPublished::Refused(Refused::TooEarly { .. })) {
-                    return Ok(());
-                }
+        if let Some(Err(why)) = self.shared.with(move |keeper| keeper.adopt(&answer.bytes, now())).await {
+            not_published(&why, &self.peer.url.to_string());
+            // What is refused for ever need not come again; this is not.
+            if matches!(why, NotPublished::Store(_) | NotPublished::Refused(Refused::TooEarly { .. })) {
+                return Ok(());
             }
-            Some(Ok(())) | None => {}
         }
         self.state = tag;
         Ok(())

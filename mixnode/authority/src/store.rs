@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use mimiq_directory::{Descriptor, Hex32};
 
-use crate::core::Signed;
-use crate::durable;
+use crate::{Signed, durable};
 
 /// A folder, for one process at a time: two with one key could sign two texts with one serial.
 #[derive(Debug)]

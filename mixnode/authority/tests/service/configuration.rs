@@ -65,7 +65,7 @@ fn refusals_name_field_and_value() {
         (&second, &own, &format!("peers.identity: {own}: that is this authority")),
         (&second, &third, &format!("peers.identity: {third}: twice")),
         (&second, &stranger, &format!("peers.identity: {stranger}: not among the policy's authorities")),
-        (&second, "12", "peers[0].identity"),
+        (&second, "12", "peers[0]: \"12\" is not 64"),
         (&files.text, &alone, &format!("peers: {second}: an authority of the policy is missing")),
     ] {
         assert!(files.text.contains(from), "{from}");

@@ -1,22 +1,22 @@
 //! What one authority signs, and what it does not.
 
 use mimiq_authority::{Core, Reluctance, Signed, Store};
-use mimiq_directory::{Envelope, Epochs, Policy, Refused};
+use mimiq_directory::{Envelope, Epochs, Policy};
 
 use crate::setup::{NODES, descriptor, identity, key, policy, statement, trust};
 
-const EPOCHS: Epochs = Epochs { genesis: 1_000_000, length: 3_600 };
-const ROUND: u64 = 60;
+pub(crate) const EPOCHS: Epochs = Epochs { genesis: 1_000_000, length: 3_600 };
+pub(crate) const ROUND: u64 = 60;
 /// In epoch 10, at the start of a round whose proposer is authority 101.
-const NOW: u64 = EPOCHS.genesis + 10 * EPOCHS.length + 1_800;
-const SERIAL: u64 = 10 * 60 + 30 + 1;
+pub(crate) const NOW: u64 = EPOCHS.genesis + 10 * EPOCHS.length + 1_800;
+pub(crate) const SERIAL: u64 = 10 * 60 + 30 + 1;
 
 fn three() -> Policy {
     policy(3, 2, ROUND, EPOCHS)
 }
 
 /// An authority that knows these nodes.
-fn authority(number: u8, nodes: impl Iterator<Item = u8>) -> Core {
+pub(crate) fn authority(number: u8, nodes: impl Iterator<Item = u8>) -> Core {
     remembering(number, nodes, None)
 }
 
@@ -26,13 +26,13 @@ fn remembering(number: u8, nodes: impl Iterator<Item = u8>, signed: Option<Signe
     core
 }
 
-fn learn(core: &mut Core, node: u8, sequence: u64) {
+pub(crate) fn learn(core: &mut Core, node: u8, sequence: u64) {
     let change = core.consider(&descriptor(&statement(node, sequence, 10..13))).unwrap().unwrap();
     core.apply(change);
 }
 
 /// What the first authority proposes.
-fn proposed(core: &mut Core, now: u64) -> Option<Envelope> {
+pub(crate) fn proposed(core: &mut Core, now: u64) -> Option<Envelope> {
     let vow = core.propose(now).unwrap()?;
     let serial = vow.signed().serial;
     core.keep(vow);
@@ -178,79 +178,4 @@ fn vows_do_not_cross() {
     let kept = core.proposal(SERIAL).unwrap().clone();
     core.keep(early);
     assert_eq!(*core.proposal(SERIAL).unwrap(), kept);
-}
-
-/// When an epoch begins, not each node has sent its new keys.
-#[test]
-fn a_smaller_network_waits_while_the_last_state_counts() {
-    let mut first = authority(101, NODES);
-    let mut envelope = proposed(&mut first, NOW).unwrap();
-    envelope.sign(&key(102));
-    let published = first.open(&serde_json::to_vec(&envelope).unwrap(), NOW).unwrap().unwrap();
-    first.publish(published);
-    let next = EPOCHS.start(11).unwrap();
-    for node in 1..=7 {
-        let change = first.consider(&descriptor(&statement(node, 2, 11..13))).unwrap().unwrap();
-        first.apply(change);
-    }
-    // Node 8 has keys of epochs 10 to 12: it is made to have none for 12.
-    let change = first.consider(&descriptor(&statement(8, 2, 10..12))).unwrap().unwrap();
-    first.apply(change);
-    assert!(proposed(&mut first, next).is_none());
-    let quarter = next + EPOCHS.length / 4;
-    assert!(proposed(&mut first, quarter - 3 * ROUND).is_none());
-    let late = proposed(&mut first, quarter).unwrap();
-    assert!(!late.state.contains("192.0.2.8:1700"), "not for ever");
-    let change = first.consider(&descriptor(&statement(8, 3, 11..13))).unwrap().unwrap();
-    first.apply(change);
-    assert!(proposed(&mut first, quarter + 3 * ROUND).unwrap().state.contains("192.0.2.8:1700"));
-}
-
-#[test]
-fn what_others_publish_is_taken_if_it_is_newer() {
-    let sign = |envelope: &Envelope, numbers: &[u8]| {
-        let mut envelope = Envelope { signatures: Vec::new(), ..envelope.clone() };
-        numbers.iter().for_each(|number| envelope.sign(&key(*number)));
-        serde_json::to_vec(&envelope).unwrap()
-    };
-    let one = proposed(&mut authority(101, NODES), NOW).unwrap();
-    let other = proposed(&mut authority(101, 1..=7), NOW).unwrap();
-    let newer = proposed(&mut authority(102, NODES), NOW + ROUND).unwrap();
-    let mut third = authority(103, 0..0);
-    assert!(matches!(third.open(&sign(&one, &[101, 104]), NOW), Err(Refused::TooFew { signed: 1, .. })));
-    assert_eq!(third.open_serials(NOW), [SERIAL - 1, SERIAL]);
-    let published = third.open(&sign(&one, &[101, 102]), NOW).unwrap().unwrap();
-    third.publish(published);
-    assert!(third.open_serials(NOW).is_empty(), "nothing more to ask for");
-    assert!(matches!(third.open(&sign(&other, &[101, 103]), NOW), Err(Refused::Equivocation(SERIAL))));
-    let published = third.open(&sign(&newer, &[103, 102]), NOW + ROUND).unwrap().unwrap();
-    third.publish(published);
-    assert!(matches!(third.open(&sign(&one, &[101, 102]), NOW + ROUND), Err(Refused::Older { .. })));
-}
-
-#[test]
-fn of_each_node_the_newest_is_kept_and_proof_of_lies() {
-    let mut core = authority(101, 0..0);
-    let mut consider = |statement: &_| {
-        core.consider(&descriptor(statement)).map(|change| {
-            change
-                .map(|change| {
-                    let (count, equivocation) = (change.descriptors().count(), change.equivocation());
-                    core.apply(change);
-                    (count, equivocation)
-                })
-                .map(|learned| (learned, core.descriptors().all().len()))
-        })
-    };
-    let first = statement(1, 5, 10..12);
-    assert_eq!(consider(&first).unwrap(), Some(((1, None), 1)));
-    assert_eq!(consider(&first).unwrap(), None, "known");
-    assert_eq!(consider(&statement(1, 5, 10..13)).unwrap(), Some(((2, Some(5)), 2)));
-    assert_eq!(consider(&statement(1, 5, 10..14)).unwrap(), None, "two are enough");
-    assert_eq!(consider(&first).unwrap(), None, "known");
-    let old = consider(&statement(1, 4, 10..12)).unwrap_err().to_string();
-    assert_eq!(old, format!("sequence: 4 of {} is older than 5", identity(1)));
-    assert_eq!(consider(&statement(1, 6, 10..12)).unwrap(), Some(((1, None), 1)));
-    let stranger = consider(&statement(9, 1, 10..12)).unwrap_err().to_string();
-    assert_eq!(stranger, format!("identity: {} is not admitted", identity(9)));
 }

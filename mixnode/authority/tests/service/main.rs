@@ -6,5 +6,7 @@ mod configuration;
 mod core;
 mod follower;
 mod network;
+mod publishing;
 mod requests;
 mod setup;
+mod simulation;

@@ -144,3 +144,27 @@ async fn restart(network: &Network, number: usize) -> Authority {
     drop(network.free(number).await);
     Authority::start(network.config(number)).await.unwrap()
 }
+
+#[tokio::test]
+async fn it_runs_until_it_is_told_to_stop() {
+    let mut network = Network::start().await;
+    network.running.clear();
+    let mut config = network.config(0);
+    // An address that nobody else uses, so that the port is free.
+    config.listen = SocketAddr::from(([127, 3, rand::random(), rand::random()], 9580));
+    config.data = network.folder.path().join("alone");
+    let (data, follower) = (config.data.clone(), network.follower_of(vec![url(config.listen)], "seen"));
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(mimiq_authority::run(config, async { drop(stopped.await) }));
+    let answers = async {
+        while follower.fetch(now()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, answers).await.unwrap();
+    assert!(Store::open(&data).is_err(), "it uses the folder");
+    stop.send(()).unwrap();
+    tokio::time::timeout(PATIENCE, running).await.unwrap().unwrap().unwrap();
+    Store::open(&data).unwrap();
+    assert!(follower.fetch(now()).await.is_err());
+}
