@@ -14,11 +14,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let rng = &mut rand::rng();
 
-    // The policy is the same at each authority: three layers of one mix, and two providers.
+    // The policy is the same at each authority: three of them, three layers of one mix, and two providers.
+    let authorities = [new_key(rng)?, new_key(rng)?, new_key(rng)?];
+    let [x, y, z] = authorities.each_ref().map(SigningKey::public_key);
     let identities = [new_key(rng)?, new_key(rng)?, new_key(rng)?, new_key(rng)?, new_key(rng)?];
     let [a, b, c, p, q] = identities.each_ref().map(SigningKey::public_key);
     let policy = Policy::from_yaml(&format!(
         "network: example
+authorities: [{x}, {y}, {z}]
+threshold: 2
+round: 60
 epochs: {{ genesis: 1700000000, length: 86400 }}
 packet: {{ hops: 5, payload: 901 }}
 rates: {{ mu: 10, lambda_p: 0.5, lambda_l: 0.2, lambda_d: 0.2, lambda_m: 1, pull: 1, messages_per_pull: 8 }}
@@ -49,7 +54,6 @@ providers: [{{ name: ada, identity: {p} }}, {{ name: bob, identity: {q} }}]
     }
 
     // Authorities exchange what they got, compose, and find that they have written the same.
-    let authorities = [new_key(rng)?, new_key(rng)?, new_key(rng)?];
     let epoch = policy.epochs.at(now).ok_or("the network has not begun")?;
     let mut published = Envelope::new(&compose(&policy, &descriptors, epoch, 1, now)?.state)?;
     for authority in &authorities[..2] {
@@ -63,7 +67,7 @@ providers: [{{ name: ada, identity: {p} }}, {{ name: bob, identity: {q} }}]
     println!("{}", published.state);
 
     // A client trusts two of the three.
-    let trust = Trust::new(authorities.iter().map(SigningKey::public_key).collect(), 2)?;
+    let trust = Trust::new(policy.authorities.clone(), policy.threshold)?;
     let directory = trust.open(&serde_json::to_vec(&published)?, "example", now, None)?;
     let (from, to) = directory.provider("ada").zip(directory.provider("bob")).ok_or("a provider is missing")?;
     println!("A packet from ada to bob, with the delays of its hops:");

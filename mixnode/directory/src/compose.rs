@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use mimiq_sphinx::PublicKey;
 
 use crate::check::{self, Inconsistent};
-use crate::{Descriptor, Hex32, Node, Place, Policy, Role, State, Statement, Unfit};
+use crate::{Hex32, Node, Place, Policy, Role, State, Statement, Unfit};
 
 /// A state to be signed, and what was left out of it.
 #[derive(Debug)]
@@ -80,10 +80,10 @@ fn newest(
     descriptors: &[impl AsRef<[u8]>],
     unfit: &mut Vec<(usize, Unfit)>,
 ) -> Vec<(usize, Statement)> {
-    let places = policy.places();
+    let places: HashMap<Hex32, Place> = policy.admitted().collect();
     let mut by_node: BTreeMap<Hex32, Vec<(usize, Statement)>> = BTreeMap::new();
     for (position, bytes) in descriptors.iter().enumerate() {
-        match admitted(policy, &places, bytes.as_ref()) {
+        match policy.admit_to(bytes.as_ref(), |identity| places.get(identity).cloned()) {
             Ok(statement) => by_node.entry(statement.node.identity).or_default().push((position, statement)),
             Err(why) => unfit.push((position, why)),
         }
@@ -106,21 +106,6 @@ fn newest(
         said_last.append(&mut last);
     }
     said_last
-}
-
-fn admitted(policy: &Policy, places: &HashMap<Hex32, Place>, bytes: &[u8]) -> Result<Statement, Unfit> {
-    let statement = Descriptor::open(bytes)?;
-    if statement.network != policy.network {
-        return Err(Unfit::Network(statement.network));
-    }
-    let identity = statement.node.identity;
-    let admitted = places.get(&identity).ok_or(Unfit::NotAdmitted(identity))?;
-    let claimed = Place::from(&statement.node.role);
-    if claimed == *admitted {
-        Ok(statement)
-    } else {
-        Err(Unfit::Misplaced { identity, claimed, admitted: admitted.clone() })
-    }
 }
 
 /// A node with the keys of this epoch and the next, and no others.

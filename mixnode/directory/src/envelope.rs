@@ -26,6 +26,9 @@ pub struct Signature {
 }
 
 impl Envelope {
+    /// The most bytes of one as JSON.
+    pub const MOST_BYTES: usize = 8 << 20;
+
     /// Of a state that nobody has signed yet.
     ///
     /// # Errors
@@ -41,8 +44,10 @@ impl Envelope {
         self.signatures.push(Signature { authority: key.public_key(), signature });
     }
 
-    pub(crate) fn is_signed_by(&self, authority: &Hex32) -> bool {
-        let mut own = self.signatures.iter().filter(|signature| signature.authority == *authority);
-        own.any(|signature| is_signed(Kind::State, &self.state, authority, &signature.signature))
+    /// Whether the first signature under this authority's name is its own.
+    #[must_use]
+    pub fn is_signed_by(&self, authority: &Hex32) -> bool {
+        let own = self.signatures.iter().find(|signature| signature.authority == *authority);
+        own.is_some_and(|signature| is_signed(Kind::State, &self.state, authority, &signature.signature))
     }
 }

@@ -39,6 +39,14 @@ pub enum KeyFileError {
         /// The file.
         path: PathBuf,
     },
+    /// Others than its owner could read the secret.
+    #[error("{path}: mode {mode:03o} is not 600")]
+    Mode {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
 }
 
 impl KeyFiles {
@@ -140,7 +148,7 @@ impl KeyFiles {
     }
 }
 
-fn at(path: &Path) -> impl FnOnce(io::Error) -> KeyFileError {
+pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> KeyFileError {
     let path = path.to_owned();
     move |error| KeyFileError::Io { path, error }
 }
@@ -158,6 +166,11 @@ fn epoch_of(path: &Path) -> Option<u64> {
 }
 
 fn read(path: &Path) -> Result<SecretKey, KeyFileError> {
+    read_secret(path).map(|bytes| SecretKey::from_bytes(*bytes))
+}
+
+/// 32 bytes, and nothing else.
+pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyFileError> {
     let mut bytes = Zeroizing::new([0; 32]);
     let mut more = [0];
     let read = File::open(path).and_then(|mut file| {
@@ -165,7 +178,7 @@ fn read(path: &Path) -> Result<SecretKey, KeyFileError> {
         file.read(&mut more)
     });
     match read {
-        Ok(0) => Ok(SecretKey::from_bytes(*bytes)),
+        Ok(0) => Ok(bytes),
         Ok(_) => Err(KeyFileError::Length { path: path.to_owned() }),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             Err(KeyFileError::Length { path: path.to_owned() })

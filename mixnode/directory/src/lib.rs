@@ -4,7 +4,7 @@
 //! refusal that names the field and its value. Nothing else makes one, so what a program holds has been checked.
 //!
 //! A node makes its keys ahead ([`KeyRing`]) and signs a [`Descriptor`]; from the same descriptors and the same [`Policy`] every honest authority
-//! composes the same text ([`compose`]). Pure but for [`KeyFiles`]: the time is an argument (seconds since 1970), and where the bytes come from
+//! composes the same text ([`compose`]). Pure but for the files of keys ([`KeyFiles`], [`SigningKey::read`]): the time is an argument (seconds since 1970), and where the bytes come from
 //! is the caller's.
 
 mod check;
@@ -18,6 +18,7 @@ mod key_ring;
 mod policy;
 mod routes;
 mod signing;
+mod signing_file;
 mod state;
 mod trust;
 mod unfit;

@@ -1,11 +1,11 @@
 //! What the authorities of a network have agreed on.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::Deserialize;
 
-use crate::{Epochs, Hex32, Packet, Rates, Role};
+use crate::{Descriptor, Epochs, Hex32, Packet, Rates, Role, Statement, Trust, TrustError, Unfit};
 
 /// Each authority's file (YAML): states are the same only if these are.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -13,6 +13,12 @@ use crate::{Epochs, Hex32, Packet, Rates, Role};
 pub struct Policy {
     /// The network's name.
     pub network: String,
+    /// The Ed25519 keys of the authorities, in the order in which they propose states.
+    pub authorities: Vec<Hex32>,
+    /// How many of them must sign.
+    pub threshold: usize,
+    /// How long each has for its proposal: seconds, 1 to 86400.
+    pub round: u64,
     /// How time is cut into key epochs.
     pub epochs: Epochs,
     /// The packets' sizes.
@@ -56,15 +62,25 @@ pub enum PolicyError {
     /// A name is one provider's.
     #[error("policy: provider name {0:?} twice")]
     Name(String),
+    /// Nobody could believe what these authorities sign.
+    #[error("policy: {0}")]
+    Trust(#[from] TrustError),
+    /// Rounds take time, and end.
+    #[error("policy: round: {0} is not 1 to 86400 seconds")]
+    Round(u64),
 }
 
 impl Policy {
     /// Reads a policy. Whether a network can be like that shows when a state is composed.
     ///
     /// # Errors
-    /// If it is not YAML of this form, or admits one identity or one name twice.
+    /// If it is not YAML of this form, admits one identity or one name twice, or its authorities or rounds make no sense.
     pub fn from_yaml(text: &str) -> Result<Self, PolicyError> {
         let policy: Self = serde_yaml::from_str(text)?;
+        Trust::new(policy.authorities.clone(), policy.threshold)?;
+        if !(1..=86_400).contains(&policy.round) {
+            return Err(PolicyError::Round(policy.round));
+        }
         let (mut identities, mut names) = (HashSet::new(), HashSet::new());
         for (identity, _) in policy.admitted() {
             if !identities.insert(identity) {
@@ -77,12 +93,34 @@ impl Policy {
         }
     }
 
-    /// The place of each identity.
-    pub(crate) fn places(&self) -> HashMap<Hex32, Place> {
-        self.admitted().collect()
+    /// What a descriptor says, if its node has a place in the network.
+    ///
+    /// # Errors
+    /// If it is none, for another network, or of a node that is not admitted as what it claims to be.
+    pub fn admit(&self, descriptor: &[u8]) -> Result<Statement, Unfit> {
+        self.admit_to(descriptor, |identity| {
+            self.admitted().find(|(other, _)| other == identity).map(|(_, place)| place)
+        })
     }
 
-    fn admitted(&self) -> impl Iterator<Item = (Hex32, Place)> {
+    /// The same, by whatever knows places.
+    pub(crate) fn admit_to(
+        &self,
+        descriptor: &[u8],
+        place: impl FnOnce(&Hex32) -> Option<Place>,
+    ) -> Result<Statement, Unfit> {
+        let statement = Descriptor::open(descriptor)?;
+        if statement.network != self.network {
+            return Err(Unfit::Network(statement.network));
+        }
+        let identity = statement.node.identity;
+        let admitted = place(&identity).ok_or(Unfit::NotAdmitted(identity))?;
+        let claimed = Place::from(&statement.node.role);
+        if claimed == admitted { Ok(statement) } else { Err(Unfit::Misplaced { identity, claimed, admitted }) }
+    }
+
+    /// The identity and the place of each node that may be in the network.
+    pub fn admitted(&self) -> impl Iterator<Item = (Hex32, Place)> {
         let layers = self.layers.iter().zip(1..);
         let mixes = layers.flat_map(|(mixes, layer)| mixes.iter().map(move |mix| (*mix, Place::Layer(layer))));
         mixes.chain(self.providers.iter().map(|admitted| (admitted.identity, Place::Provider(admitted.name.clone()))))

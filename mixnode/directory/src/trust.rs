@@ -7,8 +7,7 @@ use ring::digest::{SHA256, digest};
 use crate::check::{self, Inconsistent};
 use crate::{Directory, Envelope, Hex32, State};
 
-/// The most bytes of an envelope, and the most signatures that are looked at.
-const MOST_BYTES: usize = 8 << 20;
+/// The most signatures that are looked at.
 const MOST_SIGNATURES: usize = 64;
 
 /// The authorities, and how many of them must have signed.
@@ -47,7 +46,7 @@ pub struct Seen {
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// Larger than any can be.
-    #[error("envelope: {0} bytes are more than {MOST_BYTES}")]
+    #[error("envelope: {0} bytes are more than {max}", max = Envelope::MOST_BYTES)]
     Size(usize),
     /// Not an envelope.
     #[error("envelope: {0}")]
@@ -55,6 +54,9 @@ pub enum Refused {
     /// More signatures than there can be authorities.
     #[error("signatures: {0} are more than {MOST_SIGNATURES}")]
     Signatures(usize),
+    /// An authority signs once: more would only be work.
+    #[error("signatures: {0} twice")]
+    Twice(Hex32),
     /// Not enough authorities have signed.
     #[error("signatures: of {signed} of the {needed} authorities that are needed")]
     TooFew {
@@ -123,12 +125,16 @@ impl Trust {
     /// If it is not signed by enough authorities, not valid now, older than or different from what was seen before, another network's, or in any way
     /// inconsistent.
     pub fn open(&self, bytes: &[u8], network: &str, now: u64, seen: Option<Seen>) -> Result<Directory, Refused> {
-        if bytes.len() > MOST_BYTES {
+        if bytes.len() > Envelope::MOST_BYTES {
             return Err(Refused::Size(bytes.len()));
         }
         let envelope: Envelope = serde_json::from_slice(bytes).map_err(Refused::Envelope)?;
         if envelope.signatures.len() > MOST_SIGNATURES {
             return Err(Refused::Signatures(envelope.signatures.len()));
+        }
+        let mut named = HashSet::new();
+        if let Some(twice) = envelope.signatures.iter().find(|signature| !named.insert(signature.authority)) {
+            return Err(Refused::Twice(twice.authority));
         }
         let signed = self.authorities.iter().filter(|authority| envelope.is_signed_by(authority)).count();
         if signed < self.threshold {

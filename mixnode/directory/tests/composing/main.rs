@@ -8,3 +8,4 @@ mod key_ring;
 mod policies;
 mod rotation;
 mod setup;
+mod signing_file;

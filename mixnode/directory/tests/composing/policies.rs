@@ -10,6 +10,23 @@ fn a_policy_is_read() {
     assert_eq!(policy.layers[2], [identity(5), identity(6)]);
     assert_eq!(policy.providers[1].name, "p8");
     assert_eq!(policy.rates.lambda_l, 1.0);
+    assert_eq!((policy.authorities, policy.threshold, policy.round), ([101, 102, 103].map(identity).into(), 2, 60));
+}
+
+#[test]
+fn authorities_and_rounds_make_sense() {
+    let refused = |from: &str, to: &str| {
+        assert!(yaml().contains(from), "{from}");
+        Policy::from_yaml(&yaml().replace(from, to)).unwrap_err().to_string()
+    };
+    assert_eq!(refused("threshold: 2", "threshold: 0"), "policy: threshold: 0 of 3 authorities");
+    assert_eq!(refused("threshold: 2", "threshold: 4"), "policy: threshold: 4 of 3 authorities");
+    let twice = refused(&identity(102).to_string(), &identity(101).to_string());
+    assert_eq!(twice, format!("policy: authorities: {} twice", identity(101)));
+    for round in ["0", "86401"] {
+        let refused = refused("round: 60", &format!("round: {round}"));
+        assert_eq!(refused, format!("policy: round: {round} is not 1 to 86400 seconds"));
+    }
 }
 
 #[test]

@@ -29,8 +29,12 @@ pub(crate) fn identity(number: u8) -> Hex32 {
 
 pub(crate) fn yaml() -> String {
     let [a, b, c, d, e, f, p, q] = [1, 2, 3, 4, 5, 6, 7, 8].map(identity);
+    let [x, y, z] = [101, 102, 103].map(identity);
     format!(
         "network: example
+authorities: [{x}, {y}, {z}]
+threshold: 2
+round: 60
 epochs: {{ genesis: 1000000, length: 3600 }}
 packet: {{ hops: 5, payload: 901 }}
 rates: {{ mu: 2.5, lambda_p: 0.1, lambda_l: 1, lambda_d: 1, lambda_m: 0.3, pull: 2, messages_per_pull: 8 }}

@@ -1,0 +1,48 @@
+//! The secret of an authority or of a node's identity in a file: its 32-byte seed, mode 0600.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use rand::{CryptoRng, Rng as _};
+use zeroize::Zeroizing;
+
+use crate::key_files::{at, read_secret};
+use crate::{KeyFileError, SigningKey};
+
+impl SigningKey {
+    /// Reads a key.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is not 32 bytes long, or is open to others than its owner.
+    pub fn read(path: &Path) -> Result<Self, KeyFileError> {
+        let mode = path.metadata().map_err(at(path))?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(KeyFileError::Mode { path: path.to_owned(), mode });
+        }
+        from_seed(path, &*read_secret(path)?)
+    }
+
+    /// Makes a key and writes it.
+    ///
+    /// # Errors
+    /// If the file cannot be written, or is there already: a key is never overwritten.
+    pub fn create(path: &Path, rng: &mut impl CryptoRng) -> Result<Self, KeyFileError> {
+        let mut seed = Zeroizing::new([0; 32]);
+        rng.fill(&mut *seed);
+        let write = || {
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+            file.write_all(&*seed)?;
+            file.sync_all()?;
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            File::open(folder)?.sync_all()
+        };
+        write().map_err(at(path))?;
+        from_seed(path, &seed)
+    }
+}
+
+fn from_seed(path: &Path, seed: &[u8; 32]) -> Result<SigningKey, KeyFileError> {
+    SigningKey::from_seed(seed).map_err(|rejected| at(path)(io::Error::other(rejected.to_string())))
+}

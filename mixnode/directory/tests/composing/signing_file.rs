@@ -1,0 +1,29 @@
+//! Keys that sign, in files.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+
+use mimiq_directory::{KeyFileError, SigningKey};
+
+use crate::setup::rng;
+
+#[test]
+fn a_key_is_made_once_and_read_by_its_owner_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("authority.key");
+    assert!(matches!(SigningKey::read(&path), Err(KeyFileError::Io { .. })));
+    let made = SigningKey::create(&path, &mut rng(1)).unwrap().public_key();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(SigningKey::read(&path).unwrap().public_key(), made);
+    assert!(matches!(SigningKey::create(&path, &mut rng(2)), Err(KeyFileError::Io { .. })));
+    assert_eq!(SigningKey::read(&path).unwrap().public_key(), made, "it is still there");
+
+    fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+    let refused = SigningKey::read(&path).unwrap_err().to_string();
+    assert_eq!(refused, format!("{}: mode 640 is not 600", path.display()));
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    for bytes in [&[7; 31][..], &[7; 33]] {
+        fs::write(&path, bytes).unwrap();
+        assert!(matches!(SigningKey::read(&path), Err(KeyFileError::Length { .. })));
+    }
+}
