@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::config::Registration;
 use crate::frames::{self, HELLO, Malformed, Refusal};
-use crate::inbox::Registered;
+use crate::inbox::{Registered, Store};
 use crate::places::{SharedPace, lock};
 use crate::server::Shared;
 use crate::{AccountId, codes, tls};
@@ -73,7 +73,7 @@ async fn conversation(shared: &Arc<Shared>, connection: &Connection) -> End {
 
 /// The first stream, once it is clear that the client is served.
 async fn hello(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     connection: &Connection,
     account: AccountId,
     key: &[u8; 32],
@@ -96,11 +96,11 @@ async fn hello(
 }
 
 /// Whether an account is served; makes it if it may be made.
-async fn admit(shared: &Shared, account: AccountId, key: &[u8; 32], token: Option<Hex32>) -> Result<(), Refusal> {
+async fn admit(shared: &Arc<Shared>, account: AccountId, key: &[u8; 32], token: Option<Hex32>) -> Result<(), Refusal> {
     if shared.blocked.contains(&account) {
         return Err(Refusal::Blocked);
     }
-    if shared.store.is_registered(account).map_err(|error| unreadable(&error))? {
+    if read_store(shared, move |store| store.is_registered(account)).await.ok_or(Refusal::Unavailable)? {
         return Ok(());
     }
     let token = match shared.registration {
@@ -114,9 +114,15 @@ async fn admit(shared: &Shared, account: AccountId, key: &[u8; 32], token: Optio
     }
 }
 
-fn unreadable(error: &redb::Error) -> Refusal {
-    tracing::error!(%error, "the store cannot be read");
-    Refusal::Unavailable
+/// Reads the store where the disk may let a thread wait; nothing if it cannot be read.
+async fn read_store<T: Send + 'static>(
+    shared: &Arc<Shared>,
+    read: impl FnOnce(&Store) -> Result<T, redb::Error> + Send + 'static,
+) -> Option<T> {
+    let store = shared.store.clone();
+    // It fails only when the runtime ends.
+    let found = tokio::task::spawn_blocking(move || read(&store)).await.ok()?;
+    found.inspect_err(|error| tracing::error!(%error, "the store cannot be read")).ok()
 }
 
 /// Sphinx packets: what comes as a datagram.
@@ -155,21 +161,13 @@ async fn pulls(
         }
         let mut messages = Vec::new();
         if lock(pace).pulls.take(shared.now()) {
-            let (shared, after) = (shared.clone(), u64::from_be_bytes(after));
-            let slots = shared.shape.messages_per_pull();
-            // The disk may let it wait.
-            let pull = tokio::task::spawn_blocking(move || shared.store.pull(account, after, slots)).await;
-            match pull {
-                Ok(Ok(found)) => {
+            let (after, slots) = (u64::from_be_bytes(after), shared.shape.messages_per_pull());
+            match read_store(shared, move |store| store.pull(account, after, slots)).await {
+                Some(found) => {
                     metrics::counter!("mimiq_provider_pulls_total").increment(1);
                     messages = found;
                 }
-                Ok(Err(error)) => {
-                    unreadable(&error);
-                    pull_refused("store");
-                }
-                // The runtime ends.
-                Err(_) => return End::Closed,
+                None => pull_refused("store"),
             }
         } else {
             pull_refused("rate_limited");
