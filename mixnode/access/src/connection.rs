@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mimiq_directory::Hex32;
 use quinn::{Connection, ReadExactError, RecvStream, SendStream};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::config::Registration;
 use crate::frames::{self, HELLO, Malformed, Refusal};
@@ -18,6 +18,9 @@ use crate::{AccountId, codes, tls};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// Until a client has read the network's state: larger than what connections carry in a moment.
 const LONG_PATIENCE: Duration = Duration::from_secs(120);
+
+/// From a pull to its answer: longer than the store takes, so that the time does not tell whether there were messages.
+const ANSWER_AFTER: Duration = Duration::from_millis(5);
 
 /// Why a connection ends.
 enum End {
@@ -143,7 +146,7 @@ async fn packets(shared: &Shared, connection: &Connection, pace: &SharedPace) ->
     End::Closed
 }
 
-/// Pulls, one after the other. Each is answered at once, with as many bytes.
+/// Pulls, one after the other. Each is answered after the same time, with as many bytes.
 async fn pulls(
     shared: &Arc<Shared>,
     account: AccountId,
@@ -159,6 +162,7 @@ async fn pulls(
             Ok(None) => return End::Closed,
             Err(end) => return end,
         }
+        let due = Instant::now() + ANSWER_AFTER;
         let mut messages = Vec::new();
         if lock(pace).pulls.take(shared.now()) {
             let (after, slots) = (u64::from_be_bytes(after), shared.shape.messages_per_pull());
@@ -173,6 +177,7 @@ async fn pulls(
             pull_refused("rate_limited");
         }
         let answer = frames::answer(&shared.shape, &messages, &mut rand::rng());
+        sleep_until(due).await;
         match timeout(PATIENCE, send.write_all(&answer)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return End::Closed,
