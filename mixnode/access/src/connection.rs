@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mimiq_directory::Hex32;
 use quinn::{Connection, ReadExactError, RecvStream, SendStream};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::config::Registration;
-use crate::frames::{self, HELLO, Malformed, Refusal};
-use crate::inbox::{Registered, Store};
+use crate::admission::hello;
+use crate::frames::{self, Malformed};
+use crate::inbox::Store;
 use crate::places::{SharedPace, lock};
 use crate::server::Shared;
 use crate::{AccountId, codes, tls};
@@ -23,7 +22,7 @@ const LONG_PATIENCE: Duration = Duration::from_secs(120);
 const ANSWER_AFTER: Duration = Duration::from_millis(5);
 
 /// Why a connection ends.
-enum End {
+pub(crate) enum End {
     /// Closed by the client, replaced, lost.
     Closed,
     Refused,
@@ -74,51 +73,8 @@ async fn conversation(shared: &Arc<Shared>, connection: &Connection) -> End {
     end
 }
 
-/// The first stream, once it is clear that the client is served.
-async fn hello(
-    shared: &Arc<Shared>,
-    connection: &Connection,
-    account: AccountId,
-    key: &[u8; 32],
-) -> Result<(SendStream, RecvStream), End> {
-    let (mut send, mut receive) = connection.accept_bi().await.map_err(|_| End::Closed)?;
-    let mut hello = [0; HELLO];
-    read(&mut receive, &mut hello, "hello").await?.ok_or(End::Malformed("hello"))?;
-    let token = frames::parse_hello(&hello)?;
-    let admitted = match token {
-        Ok(token) => admit(shared, account, key, token.map(|token| token.hash())).await,
-        Err(refusal) => Err(refusal),
-    };
-    send.write_all(&[frames::status(admitted)]).await.map_err(|_| End::Closed)?;
-    let Err(refusal) = admitted else { return Ok((send, receive)) };
-    metrics::counter!("mimiq_provider_connections_refused_total", "reason" => refusal.name()).increment(1);
-    let _ = send.finish();
-    // Until the client has it, and closes: closed here, the connection might take it along.
-    connection.closed().await;
-    Err(End::Refused)
-}
-
-/// Whether an account is served; makes it if it may be made.
-async fn admit(shared: &Arc<Shared>, account: AccountId, key: &[u8; 32], token: Option<Hex32>) -> Result<(), Refusal> {
-    if shared.blocked.contains(&account) {
-        return Err(Refusal::Blocked);
-    }
-    if read_store(shared, move |store| store.is_registered(account)).await.ok_or(Refusal::Unavailable)? {
-        return Ok(());
-    }
-    let token = match shared.registration {
-        Registration::Open => None,
-        Registration::Tokens => Some(token.filter(|hash| shared.tokens.contains(hash)).ok_or(Refusal::Token)?),
-    };
-    match shared.store.register(key, token).await {
-        Ok(Registered::New | Registered::Already) => Ok(()),
-        Ok(Registered::TokenUsed) => Err(Refusal::Token),
-        Err(_) => Err(Refusal::Unavailable),
-    }
-}
-
 /// Reads the store where the disk may let a thread wait; nothing if it cannot be read.
-async fn read_store<T: Send + 'static>(
+pub(crate) async fn read_store<T: Send + 'static>(
     shared: &Arc<Shared>,
     read: impl FnOnce(&Store) -> Result<T, redb::Error> + Send + 'static,
 ) -> Option<T> {
@@ -227,7 +183,7 @@ async fn states(shared: &Shared, connection: &Connection, pace: &SharedPace) -> 
 }
 
 /// Fills a buffer with what a client sends, unless its stream ends before the first byte.
-async fn read(receive: &mut RecvStream, buffer: &mut [u8], what: &'static str) -> Result<Option<()>, End> {
+pub(crate) async fn read(receive: &mut RecvStream, buffer: &mut [u8], what: &'static str) -> Result<Option<()>, End> {
     match receive.read_exact(buffer).await {
         Ok(()) => Ok(Some(())),
         Err(ReadExactError::FinishedEarly(0)) => Ok(None),

@@ -6,6 +6,7 @@
 //! hides the fetching of the network's state as well. Messages wait in a [`Store`] until their recipient has said that it has them.
 
 mod account;
+mod admission;
 mod bucket;
 mod client;
 pub mod codes;
