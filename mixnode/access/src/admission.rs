@@ -1,9 +1,11 @@
 //! How a connection begins: whether its client is served, and registered before.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mimiq_directory::Hex32;
 use quinn::{Connection, RecvStream, SendStream};
+use tokio::time::timeout;
 
 use crate::AccountId;
 use crate::config::Registration;
@@ -11,6 +13,9 @@ use crate::connection::{End, read, read_store};
 use crate::frames::{self, HELLO, Refusal};
 use crate::inbox::Registered;
 use crate::server::Shared;
+
+/// How long a client that is refused may take to read why.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// The first stream, once it is clear that the client is served.
 pub(crate) async fn hello(
@@ -32,7 +37,7 @@ pub(crate) async fn hello(
     metrics::counter!("mimiq_provider_connections_refused_total", "reason" => refusal.name()).increment(1);
     let _ = send.finish();
     // Until the client has it, and closes: closed here, the connection might take it along.
-    connection.closed().await;
+    let _ = timeout(LINGER, connection.closed()).await;
     Err(End::Refused)
 }
 

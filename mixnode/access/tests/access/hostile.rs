@@ -84,7 +84,8 @@ async fn another_version_is_told_so() {
     send.write_all(&[&[1, 2][..], &[0; 32]].concat()).await.unwrap();
     assert_eq!(soon(receive.read_to_end(10)).await.unwrap(), [Refusal::Version as u8]);
     assert_eq!(metrics.get("mimiq_provider_connections_refused_total{reason=\"version\"}"), 1);
-    connection.close(0u8.into(), b"");
+    // Its place is for others, although it does not close.
+    assert_eq!(closed_with(&connection).await, codes::REFUSED);
     assert!(!provider.store.is_registered(crate::setup::account(1)).unwrap());
     provider.stop().await;
 }
