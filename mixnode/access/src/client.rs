@@ -110,7 +110,7 @@ impl Client {
         Ok(messages)
     }
 
-    /// The network's signed state, if the provider has a newer one than that with this serial.
+    /// The network's signed state, if the provider has a newer one than that with this serial, and was not asked too often.
     ///
     /// # Errors
     /// If the connection fails, or the state is too large.

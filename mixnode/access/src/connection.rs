@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mimiq_directory::Hex32;
 use quinn::{Connection, ReadExactError, RecvStream, SendStream};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::config::Registration;
-use crate::frames::{self, HELLO, Malformed, Refusal};
-use crate::inbox::Registered;
+use crate::admission::hello;
+use crate::frames::{self, Malformed};
+use crate::inbox::Store;
 use crate::places::{SharedPace, lock};
 use crate::server::Shared;
 use crate::{AccountId, codes, tls};
@@ -19,8 +18,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// Until a client has read the network's state: larger than what connections carry in a moment.
 const LONG_PATIENCE: Duration = Duration::from_secs(120);
 
+/// From a pull to its answer: longer than the store takes, so that the time does not tell whether there were messages.
+const ANSWER_AFTER: Duration = Duration::from_millis(5);
+
 /// Why a connection ends.
-enum End {
+pub(crate) enum End {
     /// Closed by the client, replaced, lost.
     Closed,
     Refused,
@@ -71,52 +73,15 @@ async fn conversation(shared: &Arc<Shared>, connection: &Connection) -> End {
     end
 }
 
-/// The first stream, once it is clear that the client is served.
-async fn hello(
-    shared: &Shared,
-    connection: &Connection,
-    account: AccountId,
-    key: &[u8; 32],
-) -> Result<(SendStream, RecvStream), End> {
-    let (mut send, mut receive) = connection.accept_bi().await.map_err(|_| End::Closed)?;
-    let mut hello = [0; HELLO];
-    read(&mut receive, &mut hello, "hello").await?.ok_or(End::Malformed("hello"))?;
-    let token = frames::parse_hello(&hello)?;
-    let admitted = match token {
-        Ok(token) => admit(shared, account, key, token.map(|token| token.hash())).await,
-        Err(refusal) => Err(refusal),
-    };
-    send.write_all(&[frames::status(admitted)]).await.map_err(|_| End::Closed)?;
-    let Err(refusal) = admitted else { return Ok((send, receive)) };
-    metrics::counter!("mimiq_provider_connections_refused_total", "reason" => refusal.name()).increment(1);
-    let _ = send.finish();
-    // Until the client has it, and closes: closed here, the connection might take it along.
-    connection.closed().await;
-    Err(End::Refused)
-}
-
-/// Whether an account is served; makes it if it may be made.
-async fn admit(shared: &Shared, account: AccountId, key: &[u8; 32], token: Option<Hex32>) -> Result<(), Refusal> {
-    if shared.blocked.contains(&account) {
-        return Err(Refusal::Blocked);
-    }
-    if shared.store.is_registered(account).map_err(|error| unreadable(&error))? {
-        return Ok(());
-    }
-    let token = match shared.registration {
-        Registration::Open => None,
-        Registration::Tokens => Some(token.filter(|hash| shared.tokens.contains(hash)).ok_or(Refusal::Token)?),
-    };
-    match shared.store.register(key, token).await {
-        Ok(Registered::New | Registered::Already) => Ok(()),
-        Ok(Registered::TokenUsed) => Err(Refusal::Token),
-        Err(_) => Err(Refusal::Unavailable),
-    }
-}
-
-fn unreadable(error: &redb::Error) -> Refusal {
-    tracing::error!(%error, "the store cannot be read");
-    Refusal::Unavailable
+/// Reads the store where the disk may let a thread wait; nothing if it cannot be read.
+pub(crate) async fn read_store<T: Send + 'static>(
+    shared: &Arc<Shared>,
+    read: impl FnOnce(&Store) -> Result<T, redb::Error> + Send + 'static,
+) -> Option<T> {
+    let store = shared.store.clone();
+    // It fails only when the runtime ends.
+    let found = tokio::task::spawn_blocking(move || read(&store)).await.ok()?;
+    found.inspect_err(|error| tracing::error!(%error, "the store cannot be read")).ok()
 }
 
 /// Sphinx packets: what comes as a datagram.
@@ -137,7 +102,7 @@ async fn packets(shared: &Shared, connection: &Connection, pace: &SharedPace) ->
     End::Closed
 }
 
-/// Pulls, one after the other. Each is answered at once, with as many bytes.
+/// Pulls, one after the other. Each is answered after the same time, with as many bytes.
 async fn pulls(
     shared: &Arc<Shared>,
     account: AccountId,
@@ -153,28 +118,22 @@ async fn pulls(
             Ok(None) => return End::Closed,
             Err(end) => return end,
         }
+        let due = Instant::now() + ANSWER_AFTER;
         let mut messages = Vec::new();
         if lock(pace).pulls.take(shared.now()) {
-            let (shared, after) = (shared.clone(), u64::from_be_bytes(after));
-            let slots = shared.shape.messages_per_pull();
-            // The disk may let it wait.
-            let pull = tokio::task::spawn_blocking(move || shared.store.pull(account, after, slots)).await;
-            match pull {
-                Ok(Ok(found)) => {
+            let (after, slots) = (u64::from_be_bytes(after), shared.shape.messages_per_pull());
+            match read_store(shared, move |store| store.pull(account, after, slots)).await {
+                Some(found) => {
                     metrics::counter!("mimiq_provider_pulls_total").increment(1);
                     messages = found;
                 }
-                Ok(Err(error)) => {
-                    unreadable(&error);
-                    pull_refused("store");
-                }
-                // The runtime ends.
-                Err(_) => return End::Closed,
+                None => pull_refused("store"),
             }
         } else {
             pull_refused("rate_limited");
         }
         let answer = frames::answer(&shared.shape, &messages, &mut rand::rng());
+        sleep_until(due).await;
         match timeout(PATIENCE, send.write_all(&answer)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return End::Closed,
@@ -224,7 +183,7 @@ async fn states(shared: &Shared, connection: &Connection, pace: &SharedPace) -> 
 }
 
 /// Fills a buffer with what a client sends, unless its stream ends before the first byte.
-async fn read(receive: &mut RecvStream, buffer: &mut [u8], what: &'static str) -> Result<Option<()>, End> {
+pub(crate) async fn read(receive: &mut RecvStream, buffer: &mut [u8], what: &'static str) -> Result<Option<()>, End> {
     match receive.read_exact(buffer).await {
         Ok(()) => Ok(Some(())),
         Err(ReadExactError::FinishedEarly(0)) => Ok(None),

@@ -2,10 +2,11 @@
 //! the connection in between.
 //!
 //! A client has one QUIC connection ([`Access`] at the provider, [`Client`] at the client), on which all looks the same whatever it does: packets are
-//! datagrams of one size; a pull is answered at once with a fixed number of bytes, in which messages and dummies can be told apart by the two ends alone. It
+//! datagrams of one size; a pull is answered after a fixed time with a fixed number of bytes, in which messages and dummies can be told apart by the two ends alone. It
 //! hides the fetching of the network's state as well. Messages wait in a [`Store`] until their recipient has said that it has them.
 
 mod account;
+mod admission;
 mod bucket;
 mod client;
 pub mod codes;

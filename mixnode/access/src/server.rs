@@ -46,6 +46,9 @@ pub struct Published {
     pub envelope: Arc<[u8]>,
 }
 
+/// Takes a packet, if there is room for it.
+type HandOn = Box<dyn Fn(&[u8]) -> bool + Send + Sync>;
+
 /// What all connections share.
 pub(crate) struct Shared {
     pub(crate) shape: Shape,
@@ -54,7 +57,7 @@ pub(crate) struct Shared {
     pub(crate) blocked: HashSet<AccountId>,
     pub(crate) places: Places,
     pub(crate) store: Arc<Store>,
-    pub(crate) packets: Box<dyn Fn(&[u8]) -> bool + Send + Sync>,
+    pub(crate) packets: HandOn,
     pub(crate) state: watch::Receiver<Published>,
     started: Instant,
 }

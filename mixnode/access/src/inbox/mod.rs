@@ -8,6 +8,8 @@ mod tables;
 mod tests;
 mod writer;
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -15,6 +17,7 @@ use std::thread::JoinHandle;
 
 use mimiq_directory::Hex32;
 use redb::Database;
+use redb::backends::FileBackend;
 use tokio::sync::oneshot;
 
 use crate::AccountId;
@@ -23,6 +26,9 @@ use writer::{Command, Writer};
 
 /// Commands that wait for the writer: some megabytes of messages.
 const QUEUE: usize = 8192;
+
+/// Of the file in memory, bytes: the system has the rest.
+const CACHE: usize = 64 << 20;
 
 /// A message in an inbox.
 #[derive(Clone, PartialEq, Eq)]
@@ -102,7 +108,10 @@ impl Store {
     /// # Errors
     /// If it is not accessible, in use, or no such file.
     pub fn open(path: &Path, limits: InboxLimits, payload_len: usize) -> Result<Self, redb::Error> {
-        let database = Arc::new(Database::create(path)?);
+        // Whose messages wait is nobody else's business.
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        let database =
+            Arc::new(Database::builder().set_cache_size(CACHE).create_with_backend(FileBackend::new(file)?)?);
         let (commands, queue) = sync_channel(QUEUE);
         let writer = Writer::new(database.clone(), limits)?;
         let thread = std::thread::Builder::new().name("inboxes".to_owned()).spawn(move || writer.run(&queue))?;

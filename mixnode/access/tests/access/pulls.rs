@@ -53,14 +53,14 @@ async fn a_pull_that_was_given_up_spoils_no_other() {
     let client = provider.client(1).await;
     // Polled once: the request is sent, and the answer cannot be there yet.
     let mut pull = Box::pin(client.pull(0));
-    assert!(futures_poll(&mut pull).await.is_none());
+    assert!(poll_once(&mut pull).await.is_none());
     drop(pull);
     assert!(matches!(soon(client.pull(0)).await, Err(ClientError::Broken)));
     provider.stop().await;
 }
 
 /// Polls once.
-async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     std::future::poll_fn(|context| match std::pin::Pin::new(&mut *future).poll(context) {
         std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
         std::task::Poll::Pending => std::task::Poll::Ready(None),
