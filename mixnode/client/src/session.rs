@@ -160,7 +160,9 @@ impl Session {
             let _ = self.events.try_send(event);
         }
         if self.told >= self.core.done() && self.core.is_idle() {
-            self.settling.drain(..).for_each(|settled| drop(settled.send(())));
+            for settled in self.settling.drain(..) {
+                let _ = settled.send(());
+            }
         }
     }
 

@@ -14,11 +14,6 @@ pub(crate) struct Identity {
     pub(crate) seed: Zeroizing<[u8; 32]>,
 }
 
-/// Makes a file with an identity. An existing one stays.
-pub(crate) fn create(path: &Path) -> anyhow::Result<Hex32> {
-    Ok(SigningKey::create(path, &mut rand::rng())?.public_key())
-}
-
 pub(crate) fn read(path: &Path) -> anyhow::Result<Identity> {
     let key = SigningKey::read(path)?;
     Ok(Identity { key, seed: seed(path)? })

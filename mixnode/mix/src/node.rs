@@ -11,7 +11,7 @@ use mimiq_directory::{Descriptor, Directory, KeyOf, Node as Entry, Statement};
 use mimiq_node::{Delivery, Node, Settings};
 use tokio::sync::watch;
 
-use crate::config::{NodeConfig, Place};
+use crate::config::NodeConfig;
 use crate::follow::{follow, seconds};
 use crate::identity::{self, Identity};
 
@@ -43,10 +43,10 @@ pub async fn run(config: NodeConfig, stop: impl Future<Output = ()>) -> anyhow::
         overload_wait: config.overload_wait(),
         longest_delay: config.longest_delay(),
     };
-    let store = match &config.access {
-        Some(access) => {
+    let store = match &config.provider {
+        Some(provider) => {
             let path = config.data.join("inboxes.redb");
-            let store = Store::open(&path, access.inbox, geometry.payload_len());
+            let store = Store::open(&path, provider.access.inbox, geometry.payload_len());
             Some(Arc::new(store.with_context(|| path.display().to_string())?))
         }
         None => None,
@@ -66,11 +66,11 @@ pub async fn run(config: NodeConfig, stop: impl Future<Output = ()>) -> anyhow::
         node.published(),
         following.directory.clone(),
     ));
-    let serving = match (&config.role, &config.access, store) {
-        (Place::Provider { address, listen, .. }, Some(access), Some(store)) => {
+    let serving = match (&config.provider, store) {
+        (Some(provider), Some(store)) => {
             let clients = Clients {
-                listen: listen.unwrap_or(*address),
-                access: access.clone(),
+                listen: provider.listen.unwrap_or(provider.address),
+                access: provider.access.clone(),
                 seed: identity.seed.clone(),
                 store,
                 packets: Arc::new(node.from_clients()),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use metrics::{counter, gauge, histogram};
 use mimiq_client::{Client, Event, Keys, Link, Settings};
-use mimiq_messages::{Address, Event as Outcome, OutboxConfig, Snapshot};
+use mimiq_messages::{Address, Event as Outcome, Snapshot};
 use mimiq_mixing::PoissonClock;
 use rand::seq::IndexedRandom as _;
 use tokio::task::JoinSet;
@@ -89,7 +89,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             token: None,
             link: link.clone(),
             folder: None,
-            outbox: OutboxConfig { first_timeout: config.timeout_s * 1_000_000_000, ..OutboxConfig::default() },
+            outbox: config.outbox(),
             // One of them asks for all.
             states: (number == 0).then(|| following.states.clone()),
         };
@@ -149,7 +149,8 @@ async fn one(
             }
             () = tokio::time::sleep_until(next.into()) => {
                 let times = clock.fire(now(start), 1, &mut rand::rng()).times;
-                if times > 0 && let Some(to) = others.choose(&mut rand::rng()) {
+                let to = others.choose(&mut rand::rng());
+                if times > 0 && let Some(to) = to {
                     // When it was handed in, by the clock that all of this process share.
                     let text = now(start).to_be_bytes().to_vec();
                     if matches!(handle.submit(to.clone(), text, true).await, Ok(Ok(_))) {

@@ -1,12 +1,11 @@
 //! A client as the commands have it: from its file to being connected.
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use mimiq_agent::sdk::Agent;
 use mimiq_client::{Client, Folder, Link, Settings};
-use mimiq_messages::{Address, OutboxConfig};
+use mimiq_messages::Address;
 
 use crate::config::ClientConfig;
 use crate::follow::{Following, follow};
@@ -36,18 +35,13 @@ impl Started {
             routes.as_ref().map(|routes| routes.directory().geometry()).context("state")?
         };
         let snapshot = folder.received()?;
-        let outbox = OutboxConfig {
-            first_timeout: Duration::from_secs(config.timeout_s).as_nanos() as u64,
-            most_attempts: config.attempts,
-            ..OutboxConfig::default()
-        };
         let settings = Settings {
             keys,
             address: address.clone(),
             token: config.token()?,
             link,
             folder: Some(folder),
-            outbox,
+            outbox: config.outbox(),
             states: Some(following.states.clone()),
         };
         let client = Client::start(settings, snapshot, geometry, following.routes.clone())?;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
 use mimiq_access::Token;
+use mimiq_messages::OutboxConfig;
 use serde::Deserialize;
 
 use super::{ConfigError, NetworkConfig, beside, ensure, read};
@@ -32,6 +33,9 @@ pub struct ClientConfig {
     pub attempts: u32,
 }
 
+/// Messages of one client that are on their way.
+const MOST_MESSAGES: usize = 1_000;
+
 fn timeout() -> u64 {
     60
 }
@@ -54,9 +58,19 @@ impl ClientConfig {
         let fits = (1..=32).contains(&name.len()) && name.bytes().all(allowed);
         ensure(fits, "provider", format!("{name:?}"), "not 1 to 32 lower-case letters, digits, and hyphens")?;
         ensure((1..=86_400).contains(&config.timeout_s), "timeout_s", config.timeout_s, "not from 1 to 86400")?;
-        ensure((1..=64).contains(&config.attempts), "attempts", config.attempts, "not from 1 to 64")?;
+        ensure((1..=16).contains(&config.attempts), "attempts", config.attempts, "not from 1 to 16")?;
         config.token()?;
         Ok(config)
+    }
+
+    /// How messages are sent again.
+    #[must_use]
+    pub fn outbox(&self) -> OutboxConfig {
+        OutboxConfig {
+            first_timeout: self.timeout_s * 1_000_000_000,
+            most_attempts: self.attempts,
+            most_messages: MOST_MESSAGES,
+        }
     }
 
     /// What lets it register.

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 pub use client::ClientConfig;
 pub use network::{AuthorityAt, NetworkConfig};
-pub use node::{Limits, NodeConfig, Place};
+pub use node::{Limits, MixPlace, NodeConfig, ProviderPlace};
 
 /// Why a configuration is refused.
 #[derive(Debug, thiserror::Error)]

@@ -17,8 +17,12 @@ use super::{ConfigError, NetworkConfig, beside, ensure, read};
 pub struct NodeConfig {
     /// The network that it belongs to.
     pub network: NetworkConfig,
-    /// A mix of a layer, or a provider of a name: as the authorities have admitted it.
-    pub role: Place,
+    /// A mix, as the authorities have admitted it. Either this or `provider`.
+    #[serde(default)]
+    mix: Option<MixPlace>,
+    /// A provider, as the authorities have admitted it.
+    #[serde(default)]
+    pub provider: Option<ProviderPlace>,
     /// Where other nodes send packets to: UDP.
     pub address: SocketAddr,
     /// Where it takes them, if that is another address of its host.
@@ -35,9 +39,6 @@ pub struct NodeConfig {
     /// The network's packets: as in the authorities' policy.
     #[serde(default = "packet")]
     pub packet: Packet,
-    /// A provider's clients.
-    #[serde(default)]
-    pub access: Option<AccessConfig>,
     /// What it takes on.
     #[serde(default)]
     pub limits: Limits,
@@ -46,25 +47,27 @@ pub struct NodeConfig {
     pub metrics: Option<SocketAddr>,
 }
 
-/// What a node is.
+/// A mix.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MixPlace {
+    /// Its layer, 1 being the one behind the providers.
+    pub layer: usize,
+}
+
+/// A provider.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Place {
-    /// A mix.
-    Mix {
-        /// Of this layer, 1 being the one behind the providers.
-        layer: usize,
-    },
-    /// A provider.
-    Provider {
-        /// Its name in addresses.
-        name: String,
-        /// Where clients connect to: UDP.
-        address: SocketAddr,
-        /// Where it takes their connections, if that is another address of its host.
-        #[serde(default)]
-        listen: Option<SocketAddr>,
-    },
+#[serde(deny_unknown_fields)]
+pub struct ProviderPlace {
+    /// Its name in addresses.
+    pub name: String,
+    /// Where clients connect to: UDP.
+    pub address: SocketAddr,
+    /// Where it takes their connections, if that is another address of its host.
+    #[serde(default)]
+    pub listen: Option<SocketAddr>,
+    /// Its clients.
+    pub access: AccessConfig,
 }
 
 /// What a node takes on.
@@ -124,22 +127,18 @@ impl NodeConfig {
             ensure(!nowhere, field, address, "others cannot send there")
         };
         somewhere("address", &self.address)?;
-        match (&self.role, &self.access) {
-            (Place::Mix { layer }, None) => {
-                ensure((1..=10).contains(layer), "role.mix.layer", layer, "not from 1 to 10")?;
-            }
-            (Place::Mix { .. }, Some(_)) => ensure(false, "access", "present", "only providers have clients")?,
-            (Place::Provider { name, .. }, None) => {
-                ensure(false, "access", "absent", format!("provider {name:?} has clients: say who may be one"))?;
-            }
-            (Place::Provider { address, .. }, Some(access)) => {
-                somewhere("role.provider.address", address)?;
-                access.check().map_err(|error| ConfigError::Value {
-                    field: "access",
-                    value: error.field.to_owned(),
-                    wanted: error.to_string(),
+        match (&self.mix, &self.provider) {
+            (Some(MixPlace { layer }), None) => ensure((1..=10).contains(layer), "mix.layer", layer, "not from 1 to 10")?,
+            (None, Some(provider)) => {
+                somewhere("provider.address", &provider.address)?;
+                provider.access.check().map_err(|error| ConfigError::Value {
+                    field: "provider.access",
+                    value: format!("{}: {}", error.field, error.value),
+                    wanted: error.wanted.to_owned(),
                 })?;
             }
+            (Some(_), Some(_)) => ensure(false, "mix", "present", "provider is as well, and a node is one of the two")?,
+            (None, None) => ensure(false, "mix", "absent", "provider is as well, and a node is one of the two")?,
         }
         let Limits { queue, packets_per_epoch, longest_delay_s, overload_wait_ms, socket_buffer } = self.limits;
         ensure((1..=16 << 20).contains(&queue), "limits.queue", queue, "not from 1 to 16777216")?;
@@ -178,9 +177,10 @@ impl NodeConfig {
     /// As the directory says it.
     #[must_use]
     pub fn role(&self) -> Role {
-        match &self.role {
-            Place::Mix { layer } => Role::Mix { layer: *layer },
-            Place::Provider { name, address, .. } => Role::Provider { name: name.clone(), access: *address },
+        match (&self.provider, &self.mix) {
+            (Some(ProviderPlace { name, address, .. }), _) => Role::Provider { name: name.clone(), access: *address },
+            // One of the two is there.
+            (None, mix) => Role::Mix { layer: mix.map_or(0, |mix| mix.layer) },
         }
     }
 

@@ -1,0 +1,3 @@
+//! Whole networks: every part is a process of `mimiq-mix`.
+
+mod messages;
