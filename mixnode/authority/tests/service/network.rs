@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use crate::setup::{NETWORK, NODES, descriptor, identity, key, policy, statement, trust};
 
 /// Enough for everything here on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()

@@ -21,7 +21,7 @@ async fn ask(address: SocketAddr, request: &[u8]) -> (u16, String, String) {
     (head.split(' ').nth(1).unwrap().parse().unwrap(), head.to_lowercase(), body.to_owned())
 }
 
-async fn get(address: SocketAddr, path: &str, more: &str) -> (u16, String, String) {
+pub(crate) async fn get(address: SocketAddr, path: &str, more: &str) -> (u16, String, String) {
     ask(address, format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{more}\r\n").as_bytes()).await
 }
 
