@@ -44,4 +44,5 @@ async fn nothing_is_signed_that_cannot_be_remembered() {
     assert!(follower.fetch(now()).await.unwrap().is_none());
     in_the_way.iter().for_each(|path| fs::remove_dir(path).unwrap());
     fetch_until(&follower, |directory| directory.state().nodes.len() == 8).await;
+    network.stop().await;
 }
