@@ -1,6 +1,7 @@
 //! The authority as a daemon.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -42,6 +43,7 @@ pub enum StartError {
 /// An authority that listens. Dropped, it ends as if it were killed.
 pub struct Authority {
     address: SocketAddr,
+    shared: Arc<Shared>,
     stop: watch::Sender<bool>,
     service: JoinSet<()>,
     /// What asks others. Nothing of it needs an orderly end.
@@ -81,7 +83,7 @@ impl Authority {
             askers.spawn(peers::Asker::new(shared.clone(), peer, nodes).run(period));
         }
         tracing::info!(listen = %address, "ready");
-        Ok(Self { address, stop, service, askers })
+        Ok(Self { address, shared, stop, service, askers })
     }
 
     /// Where it listens.
@@ -90,11 +92,12 @@ impl Authority {
         self.address
     }
 
-    /// Ends it: answers that are under way may end.
+    /// Ends it: answers that are under way may end. Afterwards nothing is written any more.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         self.askers.shutdown().await;
         while self.service.join_next().await.is_some() {}
+        self.shared.rest().await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an authority answers: HTTP/1.1, nothing of which takes longer or is larger than it must.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -15,7 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use mimiq_directory::{Descriptor, DescriptorError, Unfit};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -34,14 +34,14 @@ const MOST_BODY: usize = 32 << 10;
 
 /// What all requests share.
 pub(crate) struct Shared {
-    keeper: Mutex<Keeper>,
+    keeper: Arc<Mutex<Keeper>>,
     state: StatePage,
 }
 
 impl Shared {
     pub(crate) fn new(keeper: Keeper) -> Arc<Self> {
         let state = keeper.state();
-        Arc::new(Self { keeper: Mutex::new(keeper), state })
+        Arc::new(Self { keeper: Arc::new(Mutex::new(keeper)), state })
     }
 
     /// Does something with the core and its files, which takes longer than a task may. Nothing if that panicked.
@@ -49,9 +49,14 @@ impl Shared {
         self: &Arc<Self>,
         act: impl FnOnce(&mut Keeper) -> T + Send + 'static,
     ) -> Option<T> {
-        let shared = self.clone();
-        let act = move || act(&mut shared.keeper.lock().unwrap_or_else(PoisonError::into_inner));
-        tokio::task::spawn_blocking(act).await.ok()
+        // Tasks wait, not threads.
+        let mut keeper = self.keeper.clone().lock_owned().await;
+        tokio::task::spawn_blocking(move || act(&mut keeper)).await.ok()
+    }
+
+    /// Waits for what a task that is gone has begun.
+    pub(crate) async fn rest(&self) {
+        drop(self.keeper.lock().await);
     }
 
     pub(crate) fn state(&self) -> Option<Page> {

@@ -4,6 +4,7 @@
 mod agreement;
 mod configuration;
 mod core;
+mod durability;
 mod follower;
 mod network;
 mod publishing;

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use crate::setup::{NETWORK, NODES, descriptor, identity, key, policy, statement, trust};
 
 /// Enough for everything here on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
@@ -24,9 +24,9 @@ pub(crate) fn url(address: SocketAddr) -> BaseUrl {
 /// Three authorities, two of which must sign; 101 is the first.
 pub(crate) struct Network {
     pub(crate) policy: Policy,
-    pub(crate) folder: TempDir,
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) running: Vec<Option<Authority>>,
+    pub(crate) folder: TempDir,
 }
 
 impl Network {
@@ -42,6 +42,17 @@ impl Network {
             network.running.push(Some(Authority::on(listener, network.config(number)).unwrap()));
         }
         network
+    }
+
+    /// Ends all, so that nothing is written where the folder was.
+    pub(crate) async fn stop(mut self) {
+        for number in 0..3 {
+            match self.running.get_mut(number).and_then(Option::take) {
+                Some(authority) => authority.stop().await,
+                None => drop(self.free(number).await),
+            }
+        }
+        self.folder.close().unwrap();
     }
 
     pub(crate) fn config(&self, number: usize) -> Config {
@@ -138,6 +149,7 @@ async fn states_go_on_when_one_of_three_is_killed_and_when_it_comes_back() {
     let later = |directory: &Directory| directory.state().valid_after > second.state().valid_after;
     let third = fetch_until(&follower, later).await;
     assert_eq!(third.state().nodes.len(), 8, "it has forgotten no descriptor");
+    network.stop().await;
 }
 
 async fn restart(network: &Network, number: usize) -> Authority {
@@ -167,4 +179,5 @@ async fn it_runs_until_it_is_told_to_stop() {
     tokio::time::timeout(PATIENCE, running).await.unwrap().unwrap().unwrap();
     Store::open(&data).unwrap();
     assert!(follower.fetch(now()).await.is_err());
+    network.stop().await;
 }

@@ -21,7 +21,7 @@ async fn ask(address: SocketAddr, request: &[u8]) -> (u16, String, String) {
     (head.split(' ').nth(1).unwrap().parse().unwrap(), head.to_lowercase(), body.to_owned())
 }
 
-async fn get(address: SocketAddr, path: &str, more: &str) -> (u16, String, String) {
+pub(crate) async fn get(address: SocketAddr, path: &str, more: &str) -> (u16, String, String) {
     ask(address, format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{more}\r\n").as_bytes()).await
 }
 
@@ -83,6 +83,7 @@ async fn descriptors_are_taken_or_refused_with_field_and_value() {
     // What was acknowledged is there after the process was killed.
     drop(network.running.pop());
     assert_eq!(network.free(0).await.descriptors().unwrap(), all);
+    network.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -116,4 +117,5 @@ async fn pages_are_there_or_not() {
     let again = get(address, "/v1/state", &format!("If-None-Match: {tag}\r\n")).await;
     // Unless a new epoch's has come meanwhile.
     assert!(again.0 == 304 || !again.1.contains(tag));
+    network.stop().await;
 }
