@@ -83,7 +83,8 @@ fn compare(lab: &Lab, server: Server, ways: &[(Way, Vec<(u16, f64)>)]) -> anyhow
             Way::Stripes(_) => {}
         }
         let seen = lab.seen(rounds.iter().map(|(run, _)| *run))?;
-        let Seen { links, mean, longest, at_once, .. } = seen;
+        let Seen { mean, longest, at_once, .. } = seen;
+        let links = seen.links.len();
         // Each round has a connector of its own: that two of them draw the same port tells nothing.
         let mut ports = 0;
         for (run, _) in rounds {
@@ -93,7 +94,8 @@ fn compare(lab: &Lab, server: Server, ways: &[(Way, Vec<(u16, f64)>)]) -> anyhow
         println!(
             "{name:<14}{middle:>8.2}{best:>8.2}{worst:>8.2}{ratio:>8.2}{addresses:>10.1}{links:>7}{ports:>7}{mean:>11.2}{longest:>9.2}{at_once:>9.1}"
         );
-        ensure!(links == 0, "{server}, {way:?}: {links} connection IDs link addresses");
+        let linked: Vec<String> = seen.links.iter().map(ToString::to_string).collect();
+        ensure!(links == 0, "{server}, {way:?}: {links} connection IDs link addresses: {}", linked.join("\n"));
         if *way == CHOSEN {
             let name = format!("bulk: stripes, {server}");
             results.push(Measurement::new(&name, middle, "s", "plain hopping", plain));

@@ -110,7 +110,7 @@ fn turns<const N: usize>(
     for (server, ways) in of_server {
         let mut done = Vec::new();
         for (way, numbers, mut rounds) in ways {
-            rounds.links = lab.seen(numbers.into_iter())?.links;
+            rounds.links = lab.seen(numbers.into_iter())?.links.len();
             let ours = matches!(way, Way::Before | Way::Early | Way::Policy(_));
             ensure!(!ours || rounds.links == 0, "{server}, {way:?}: {} connection IDs link addresses", rounds.links);
             done.push((way, rounds));

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fmt, fs,
     net::Ipv6Addr,
     path::Path,
 };
@@ -18,12 +18,12 @@ const IPV6: usize = 40;
 const UDP: usize = 8;
 
 /// What was seen of some runs.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Seen {
     /// The client's addresses.
     pub(crate) addresses: usize,
     /// Connection IDs that were seen at more than one of them.
-    pub(crate) links: usize,
+    pub(crate) links: Vec<Link>,
     /// Ports of the client's that were.
     pub(crate) ports: usize,
     /// The time between the first and the last packet to or from an address, the longest, seconds.
@@ -34,11 +34,37 @@ pub(crate) struct Seen {
     pub(crate) at_once: f64,
 }
 
+/// A connection ID that gives a hop away.
+#[derive(Debug, Clone)]
+pub(crate) struct Link {
+    /// Whether the server chose it, so that it is in packets to the server.
+    servers: bool,
+    /// Where it was seen: the client's address, packets, and the times of the first and the last one, seconds.
+    at: Vec<(Ipv6Addr, usize, f64, f64)>,
+    /// Of one of these addresses: the first packet and the last.
+    lives: Vec<(f64, f64)>,
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an ID of the {}", if self.servers { "server's" } else { "client's" })?;
+        let start = self.lives.iter().map(|(first, _)| *first).fold(f64::MAX, f64::min);
+        for ((address, packets, first, last), (from, until)) in self.at.iter().zip(&self.lives) {
+            let [first, last, from, until] = [first, last, from, until].map(|time| (time - start) * 1e3);
+            write!(
+                f,
+                "; at {address}, in use from {from:.1} to {until:.1} ms: {packets} packets from {first:.1} to {last:.1} ms"
+            )?;
+        }
+        Ok(())
+    }
+}
+
 /// Reads a capture of Ethernet frames with IPv6 and UDP.
 pub(super) fn read(capture: &Path, runs: &BTreeSet<u16>) -> anyhow::Result<Seen> {
     let bytes = fs::read(capture).with_context(|| capture.display().to_string())?;
     let mut rest = bytes.get(24..).context("capture: no header")?;
-    let mut ids: BTreeMap<(bool, [u8; ID_LENGTH]), BTreeSet<Ipv6Addr>> = BTreeMap::new();
+    let mut ids: BTreeMap<(bool, [u8; ID_LENGTH]), BTreeMap<Ipv6Addr, (usize, f64, f64)>> = BTreeMap::new();
     let mut ports: BTreeMap<u16, BTreeSet<Ipv6Addr>> = BTreeMap::new();
     let mut times: BTreeMap<Ipv6Addr, (f64, f64)> = BTreeMap::new();
     let mut slots: BTreeMap<u64, BTreeSet<Ipv6Addr>> = BTreeMap::new();
@@ -50,7 +76,8 @@ pub(super) fn read(capture: &Path, runs: &BTreeSet<u16>) -> anyhow::Result<Seen>
         rest = behind;
         let Some(packet) = parse(frame).filter(|packet| runs.contains(&run_of(packet.client))) else { continue };
         for id in packet.ids.into_iter().flatten() {
-            ids.entry(id).or_default().insert(packet.client);
+            let at = ids.entry(id).or_default().entry(packet.client).or_insert((0, time, time));
+            (at.0, at.2) = (at.0 + 1, time);
         }
         ports.entry(packet.port).or_default().insert(packet.client);
         times.entry(packet.client).or_insert((time, time)).1 = time;
@@ -60,12 +87,18 @@ pub(super) fn read(capture: &Path, runs: &BTreeSet<u16>) -> anyhow::Result<Seen>
     let several = |at: &BTreeSet<Ipv6Addr>| at.len() > 1;
     Ok(Seen {
         addresses: times.len(),
-        links: ids.values().filter(|at| several(at)).count(),
+        links: ids.iter().filter(|(_, at)| at.len() > 1).map(|((servers, _), at)| link(*servers, at, &times)).collect(),
         ports: ports.values().filter(|at| several(at)).count(),
         longest: lives.iter().copied().fold(0.0, f64::max),
         mean: lives.iter().sum::<f64>() / lives.len().max(1) as f64,
         at_once: slots.values().map(BTreeSet::len).sum::<usize>() as f64 / slots.len().max(1) as f64,
     })
+}
+
+fn link(servers: bool, at: &BTreeMap<Ipv6Addr, (usize, f64, f64)>, times: &BTreeMap<Ipv6Addr, (f64, f64)>) -> Link {
+    let lives = at.keys().map(|address| times.get(address).copied().unwrap_or_default()).collect();
+    let at = at.iter().map(|(address, (packets, first, last))| (*address, *packets, *first, *last)).collect();
+    Link { servers, at, lives }
 }
 
 struct Packet {
