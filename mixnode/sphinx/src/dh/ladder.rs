@@ -1,7 +1,8 @@
 //! The Montgomery ladder (RFC 7748 §5) for eight pairs side by side: five limbs of 51 bits, each limb of all eight numbers in one vector.
 //!
 //! A multiplication of limbs gives the low and the high 52 bits of the product, as `vpmadd52luq` and `vpmadd52huq` do. A high half counts
-//! 2^52, which is twice the next limb's unit: so it is added twice.
+//! 2^52, which is twice the next limb's unit. High halves are summed first, the sum is doubled, and low halves are added onto it.
+//! What counts is the number of vector instructions: two a cycle at most, whatever their latency.
 
 use super::{LANES, Pair};
 
@@ -13,7 +14,8 @@ pub(super) trait Lanes: Copy {
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
     fn and(self, other: Self) -> Self;
-    fn xor(self, other: Self) -> Self;
+    /// The bits of `other` where those of the mask are ones, own ones elsewhere.
+    fn select(self, other: Self, mask: Self) -> Self;
     fn shift_left<const BITS: u32>(self) -> Self;
     fn shift_right<const BITS: u32>(self) -> Self;
     /// self + the low 52 bits of a × b
@@ -26,8 +28,8 @@ const MASK: u64 = (1 << 51) - 1;
 /// 2^255 − 19, limb by limb, times 2: added before a subtraction, so that no limb is negative.
 const TWICE_P: [u64; 5] = [2 * (MASK - 18), 2 * MASK, 2 * MASK, 2 * MASK, 2 * MASK];
 
-/// Eight numbers modulo 2^255 − 19. What a multiplication gives has limbs a little above 51 bits at most; a sum or
-/// difference of two such stays below 2^53 and is carried before it is multiplied.
+/// Eight numbers modulo 2^255 − 19. What is carried has limbs of at most 2^51 + 2^14. Sums and differences of two such are
+/// below 2^53 and carried before they are multiplied.
 #[derive(Clone, Copy)]
 struct Field<L>([L; 5]);
 
@@ -38,18 +40,13 @@ impl<L: Lanes> Field<L> {
         Self([L::splat(value), zero, zero, zero, zero])
     }
 
-    /// Makes all limbs at most 51 bits and a little.
+    /// Of limbs below 2^61, all at once: what a limb has above 51 bits goes to the next, and no further.
     #[inline(always)]
     fn carry(self) -> Self {
-        let mask = L::splat(MASK);
-        let [a, b, c, d, e] = self.0;
-        let (b, a) = (b.add(a.shift_right::<51>()), a.and(mask));
-        let (c, b) = (c.add(b.shift_right::<51>()), b.and(mask));
-        let (d, c) = (d.add(c.shift_right::<51>()), c.and(mask));
-        let (e, d) = (e.add(d.shift_right::<51>()), d.and(mask));
-        let (a, e) = (a.add(times_19(e.shift_right::<51>())), e.and(mask));
-        let (b, a) = (b.add(a.shift_right::<51>()), a.and(mask));
-        Self([a, b, c, d, e])
+        let (mask, limbs) = (L::splat(MASK), self.0);
+        let above = limbs.map(|limb| limb.shift_right::<51>());
+        let [a, b, c, d, e] = limbs.map(|limb| limb.and(mask));
+        Self([a.add_low(above[4], L::splat(19)), b.add(above[0]), c.add(above[1]), d.add(above[2]), e.add(above[3])])
     }
 
     #[inline(always)]
@@ -72,54 +69,81 @@ impl<L: Lanes> Field<L> {
 
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
-        let zero = L::splat(0);
-        let (mut low, mut high) = ([zero; 10], [zero; 10]);
+        let mut columns = [L::splat(0); 10];
         for (i, a) in self.0.into_iter().enumerate() {
             for (j, b) in other.0.into_iter().enumerate() {
-                low[i + j] = low[i + j].add_low(a, b);
-                high[i + j + 1] = high[i + j + 1].add_high(a, b);
+                columns[i + j + 1] = columns[i + j + 1].add_high(a, b);
             }
         }
-        let mut sum = [zero; 5];
-        for (i, sum) in sum.iter_mut().enumerate() {
-            let near = low[i].add(high[i].shift_left::<1>());
-            let far = low[i + 5].add(high[i + 5].shift_left::<1>());
-            *sum = near.add(times_19(far));
+        double(&mut columns);
+        for (i, a) in self.0.into_iter().enumerate() {
+            for (j, b) in other.0.into_iter().enumerate() {
+                columns[i + j] = columns[i + j].add_low(a, b);
+            }
         }
-        Self(sum).carry()
+        Self::reduce(&columns)
     }
 
-    /// By a number below 2^17.
-    #[inline(always)]
-    fn mul_small(self, factor: u64) -> Self {
-        let factor = L::splat(factor);
-        let zero = L::splat(0);
-        let mut sum = [zero; 5];
-        let mut carried = zero;
-        for (limb, sum) in self.0.into_iter().zip(&mut sum) {
-            *sum = carried.add_low(limb, factor);
-            carried = zero.add_high(limb, factor).shift_left::<1>();
-        }
-        sum[0] = sum[0].add(times_19(carried));
-        Self(sum).carry()
-    }
-
+    /// The same with itself: products of different limbs are there twice.
     #[inline(always)]
     fn square(self) -> Self {
-        self.mul(self)
+        let mut columns = [L::splat(0); 10];
+        let limbs = self.0;
+        for i in 0..5 {
+            for j in i + 1..5 {
+                columns[i + j + 1] = columns[i + j + 1].add_high(limbs[i], limbs[j]);
+            }
+        }
+        double(&mut columns);
+        for i in 0..5 {
+            for j in i + 1..5 {
+                columns[i + j] = columns[i + j].add_low(limbs[i], limbs[j]);
+            }
+            columns[2 * i + 1] = columns[2 * i + 1].add_high(limbs[i], limbs[i]);
+        }
+        double(&mut columns);
+        for i in 0..5 {
+            columns[2 * i] = columns[2 * i].add_low(limbs[i], limbs[i]);
+        }
+        Self::reduce(&columns)
+    }
+
+    /// Of ten columns below 2^56: 2^255 counts 19.
+    #[inline(always)]
+    fn reduce(columns: &[L; 10]) -> Self {
+        let mut sum = [columns[0]; 5];
+        for (i, sum) in sum.iter_mut().enumerate() {
+            *sum = columns[i].add(times_19(columns[i + 5]));
+        }
+        Self(sum).carry()
+    }
+
+    /// self + other × factor, which is below 2^17.
+    #[inline(always)]
+    fn add_small(self, other: Self, factor: u64) -> Self {
+        let factor = L::splat(factor);
+        let [a, b, c, d, e] = other.0.map(|limb| L::splat(0).add_high(limb, factor).shift_left::<1>());
+        let mut sum = self.0;
+        for ((sum, limb), high) in sum.iter_mut().zip(other.0).zip([times_19(e), a, b, c, d]) {
+            *sum = sum.add(high).add_low(limb, factor);
+        }
+        Self(sum).carry()
     }
 
     #[inline(always)]
     fn swap(&mut self, other: &mut Self, mask: L) {
         for (a, b) in self.0.iter_mut().zip(&mut other.0) {
-            let difference = a.xor(*b).and(mask);
-            (*a, *b) = (a.xor(difference), b.xor(difference));
+            (*a, *b) = (a.select(*b, mask), b.select(*a, mask));
         }
     }
 
     #[inline(always)]
-    fn squares(self, times: usize) -> Self {
-        (0..times).fold(self, |x, _| x.square())
+    fn squares(mut self, times: usize) -> Self {
+        // A closure would be compiled without the CPU's features, and each instruction in it become a call.
+        for _ in 0..times {
+            self = self.square();
+        }
+        self
     }
 
     /// 1/x = x^(p − 2); zero for zero.
@@ -156,7 +180,7 @@ impl<L: Lanes> Field<L> {
 
     #[inline(always)]
     fn store(self) -> [[u8; 32]; LANES] {
-        let limbs = self.carry().carry().0.map(L::store);
+        let limbs = self.carry().0.map(L::store);
         let mut points = [[0; 32]; LANES];
         for (lane, point) in points.iter_mut().enumerate() {
             let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(|limb: usize| limbs[limb][lane]);
@@ -167,11 +191,18 @@ impl<L: Lanes> Field<L> {
 }
 
 #[inline(always)]
+fn double<L: Lanes>(columns: &mut [L; 10]) {
+    for column in columns {
+        *column = column.shift_left::<1>();
+    }
+}
+
+#[inline(always)]
 fn times_19<L: Lanes>(x: L) -> L {
     x.shift_left::<4>().add(x.shift_left::<1>()).add(x)
 }
 
-/// The canonical encoding of a number whose limbs have 51 bits, below 2 p.
+/// The canonical encoding of a number below 2 p, whose limbs may have more than 51 bits.
 fn encode(mut limbs: [u64; 5], to: &mut [u8; 32]) {
     // If the number and 19 reach 2^255 it is at least p: then 19 is added for good, and bit 255 dropped.
     let mut carry = 19;
@@ -191,21 +222,15 @@ fn encode(mut limbs: [u64; 5], to: &mut [u8; 32]) {
     }
 }
 
-/// The products of eight pairs, in constant time.
+/// The products of eight pairs, in constant time. Scalars are taken as they are; bit 255 does not count.
 #[inline(always)]
 pub(super) fn multiply<L: Lanes>(pairs: &[Pair; LANES]) -> [[u8; 32]; LANES] {
-    let scalars = pairs.map(|pair| {
-        let mut scalar = pair.scalar;
-        scalar[0] &= 248;
-        scalar[31] = scalar[31] & 127 | 64;
-        scalar
-    });
     let x1 = Field::<L>::load(pairs.each_ref().map(|pair| &pair.point));
     let (mut x2, mut z2) = (Field::splat(1), Field::splat(0));
     let (mut x3, mut z3) = (x1, Field::splat(1));
     let mut before = [0; LANES];
     for bit in (0..255).rev() {
-        let bits = scalars.each_ref().map(|scalar| u64::from(scalar[bit / 8] >> (bit % 8) & 1));
+        let bits = pairs.each_ref().map(|pair| u64::from(pair.scalar[bit / 8] >> (bit % 8) & 1));
         let mut masks = [0; LANES];
         for ((mask, bit), before) in masks.iter_mut().zip(bits).zip(before) {
             *mask = (bit ^ before).wrapping_neg();
@@ -222,7 +247,7 @@ pub(super) fn multiply<L: Lanes>(pairs: &[Pair; LANES]) -> [[u8; 32]; LANES] {
         x3 = da.add(cb).square();
         z3 = x1.mul(da.sub(cb).square());
         x2 = aa.mul(bb);
-        z2 = e.mul(aa.add(e.mul_small(121_665)));
+        z2 = e.mul(aa.add_small(e, 121_665));
     }
     let mask = L::load(&before.map(u64::wrapping_neg));
     x2.swap(&mut x3, mask);
