@@ -37,7 +37,13 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
         let [alone, together, theirs] = in_turns([&|| ours.build(), &|| ours.build_batch(), &|| peer.build()])?;
         compare(&mut results, &format!("sphinx: build, {hops} hops, one at a time"), alone, (PEER, theirs), None);
         let mark = (hops == 3).then_some(8.0);
-        compare(&mut results, &format!("sphinx: build, {hops} hops, {BATCH} at a time"), together, (PEER, theirs), mark);
+        compare(
+            &mut results,
+            &format!("sphinx: build, {hops} hops, {BATCH} at a time"),
+            together,
+            (PEER, theirs),
+            mark,
+        );
     }
     Ok(results)
 }

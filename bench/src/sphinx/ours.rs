@@ -24,7 +24,10 @@ impl Network {
         Ok(Self { geometry, keys, first: Unwrapper::new(geometry, secrets[0].clone()) })
     }
 
-    fn packets(&self, build: impl Fn(&[Order<'_>], &mut [&mut [u8]]) -> Result<(), BuildError>) -> anyhow::Result<(Vec<Vec<u8>>, f64)> {
+    fn packets(
+        &self,
+        build: impl Fn(&[Order<'_>], &mut [&mut [u8]]) -> Result<(), BuildError>,
+    ) -> anyhow::Result<(Vec<Vec<u8>>, f64)> {
         let path: Vec<Hop<'_>> =
             self.keys.iter().map(|key| Hop { node: [1; 16], key, delay: Duration::from_millis(10) }).collect();
         let payload = vec![13; PAYLOAD];

@@ -14,7 +14,7 @@ use crate::dh::{BASE, Ifma, LANES, Pair};
 use crate::schedule::Schedule;
 
 /// Packets for which a call of the lanes takes less time than a multiplication from a table for each.
-const ENOUGH: usize = 3;
+const ENOUGH: usize = 4;
 
 /// A secret number below the order of the group.
 #[derive(Zeroize, ZeroizeOnDrop)]

@@ -15,20 +15,23 @@ pub(crate) struct Ifma(());
 
 impl Ifma {
     pub(crate) fn detect() -> Option<Self> {
-        (is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512ifma")).then_some(Self(()))
+        let all = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512ifma");
+        all.then_some(Self(()))
     }
 
     /// The products of all pairs, in constant time. Scalars are below 2^255 and taken as they are.
     pub(crate) fn multiply(self, pairs: &[Pair; LANES]) -> [[u8; 32]; LANES] {
         #[allow(unsafe_code)] // SIMD: the one call that the features of the CPU decide
-        // SAFETY: the CPU has both features.
+        // SAFETY: the CPU has all three features.
         unsafe {
             multiply_with_ifma(pairs)
         }
     }
 }
 
-#[target_feature(enable = "avx512f,avx512ifma")]
+#[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
 fn multiply_with_ifma(pairs: &[Pair; LANES]) -> [[u8; 32]; LANES] {
     ladder::multiply::<Vector>(pairs)
 }
