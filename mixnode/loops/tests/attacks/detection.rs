@@ -1,6 +1,10 @@
 //! Detection in a simulated network. The whole table: `cargo run --release -p mimiq-loops --example detection`.
 
-use mimiq_loops::{Attack as Kind, Element, Report, State};
+use std::time::Duration;
+
+use mimiq_loops::{Attack as Kind, Config, Element, Ledger, Report, State};
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
 
 use crate::network::{Attack, node, watch};
 
@@ -82,6 +86,31 @@ fn an_honest_network_does_not_alarm() {
         assert_eq!((&report.state, report.late), (&State::Healthy, 0));
         let lost = report.failed as f64 / report.sent as f64;
         assert!((lost - loss).abs() < 0.003, "{lost}");
+    }
+}
+
+/// With a false alarm in a thousand loops asked for, so that there are some: all tests together raise no more, of many nodes or of few.
+#[test]
+fn false_alarms_are_as_rare_as_asked() {
+    const LOOPS: u64 = 200_000;
+    for layer in [2, 20] {
+        let config = Config { between_false_alarms: 1000.0, ..Config::default() };
+        let (mut ledger, mut rng) = (Ledger::new(config).unwrap(), ChaCha8Rng::seed_from_u64(layer));
+        let (mut alarms, mut before) = (0, false);
+        for number in 0..LOOPS {
+            let now = Duration::from_secs(number);
+            let mut hop = |first: u64| node((first + rng.random_range(0..layer)) as u8);
+            let (path, mut id) = ([node(1), hop(50), hop(100), hop(150), node(1)], [0; 16]);
+            id[..8].copy_from_slice(&number.to_le_bytes());
+            ledger.sent(id, &path, now, Duration::ZERO);
+            if !rng.random_bool(0.05) {
+                ledger.returned(id, now);
+            }
+            ledger.advance(now);
+            alarms += u64::from(ledger.is_alarmed() && !before);
+            before = ledger.is_alarmed();
+        }
+        assert!((1..=LOOPS / 1000).contains(&alarms), "{alarms} with {layer} mixes a layer");
     }
 }
 
