@@ -25,13 +25,51 @@ pub(super) trait Lanes: Copy {
 }
 
 const MASK: u64 = (1 << 51) - 1;
-/// 2^255 − 19, limb by limb, times 2: added before a subtraction, so that no limb is negative.
+/// 2^255 − 19, limb by limb, times 2: added before a subtraction of what is carried, so that no limb is negative.
 const TWICE_P: [u64; 5] = [2 * (MASK - 18), 2 * MASK, 2 * MASK, 2 * MASK, 2 * MASK];
+/// The same for what is not carried.
+const MANY_P: [u64; 5] = [(MASK - 18) << 10, MASK << 10, MASK << 10, MASK << 10, MASK << 10];
 
-/// Eight numbers modulo 2^255 − 19. What is carried has limbs of at most 2^51 + 2^14. Sums and differences of two such are
-/// below 2^53 and carried before they are multiplied.
+/// Eight numbers modulo 2^255 − 19 that can be multiplied: carried, with limbs of at most 2^51 + 2^16.
 #[derive(Clone, Copy)]
 struct Field<L>([L; 5]);
+
+/// What a multiplication gives, with limbs below 2^60: a sum or difference of two needs a carry anyway, and they none before.
+#[derive(Clone, Copy)]
+struct Wide<L>([L; 5]);
+
+impl<L: Lanes> Wide<L> {
+    #[inline(always)]
+    fn splat(value: u64) -> Self {
+        Self(Field::splat(value).0)
+    }
+
+    /// What a limb has above 51 bits goes to the next, all at once, and no further. Limbs are below 2^62.
+    #[inline(always)]
+    fn carry(self) -> Field<L> {
+        let (mask, limbs) = (L::splat(MASK), self.0);
+        let above = limbs.map(|limb| limb.shift_right::<51>());
+        let [a, b, c, d, e] = limbs.map(|limb| limb.and(mask));
+        Field([a.add_low(above[4], L::splat(19)), b.add(above[0]), c.add(above[1]), d.add(above[2]), e.add(above[3])])
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Field<L> {
+        Field(self.0).add(Field(other.0))
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Field<L> {
+        Field(self.0).minus(Field(other.0), MANY_P)
+    }
+
+    #[inline(always)]
+    fn swap(&mut self, other: &mut Self, mask: L) {
+        for (a, b) in self.0.iter_mut().zip(&mut other.0) {
+            (*a, *b) = (a.select(*b, mask), b.select(*a, mask));
+        }
+    }
+}
 
 impl<L: Lanes> Field<L> {
     #[inline(always)]
@@ -40,35 +78,31 @@ impl<L: Lanes> Field<L> {
         Self([L::splat(value), zero, zero, zero, zero])
     }
 
-    /// Of limbs below 2^61, all at once: what a limb has above 51 bits goes to the next, and no further.
-    #[inline(always)]
-    fn carry(self) -> Self {
-        let (mask, limbs) = (L::splat(MASK), self.0);
-        let above = limbs.map(|limb| limb.shift_right::<51>());
-        let [a, b, c, d, e] = limbs.map(|limb| limb.and(mask));
-        Self([a.add_low(above[4], L::splat(19)), b.add(above[0]), c.add(above[1]), d.add(above[2]), e.add(above[3])])
-    }
-
     #[inline(always)]
     fn add(self, other: Self) -> Self {
         let mut sum = self.0;
         for (limb, other) in sum.iter_mut().zip(other.0) {
             *limb = limb.add(other);
         }
-        Self(sum).carry()
+        Wide(sum).carry()
     }
 
     #[inline(always)]
     fn sub(self, other: Self) -> Self {
-        let mut difference = self.0;
-        for ((limb, other), p) in difference.iter_mut().zip(other.0).zip(TWICE_P) {
-            *limb = limb.add(L::splat(p)).sub(other);
-        }
-        Self(difference).carry()
+        self.minus(other, TWICE_P)
     }
 
     #[inline(always)]
-    fn mul(self, other: Self) -> Self {
+    fn minus(self, other: Self, multiple_of_p: [u64; 5]) -> Self {
+        let mut difference = self.0;
+        for ((limb, other), p) in difference.iter_mut().zip(other.0).zip(multiple_of_p) {
+            *limb = limb.add(L::splat(p)).sub(other);
+        }
+        Wide(difference).carry()
+    }
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Wide<L> {
         let mut columns = [L::splat(0); 10];
         for (i, a) in self.0.into_iter().enumerate() {
             for (j, b) in other.0.into_iter().enumerate() {
@@ -86,7 +120,7 @@ impl<L: Lanes> Field<L> {
 
     /// The same with itself: products of different limbs are there twice.
     #[inline(always)]
-    fn square(self) -> Self {
+    fn square(self) -> Wide<L> {
         let mut columns = [L::splat(0); 10];
         let limbs = self.0;
         for i in 0..5 {
@@ -108,14 +142,14 @@ impl<L: Lanes> Field<L> {
         Self::reduce(&columns)
     }
 
-    /// Of ten columns below 2^56: 2^255 counts 19.
+    /// Of ten columns below 2^55: 2^255 counts 19.
     #[inline(always)]
-    fn reduce(columns: &[L; 10]) -> Self {
+    fn reduce(columns: &[L; 10]) -> Wide<L> {
         let mut sum = [columns[0]; 5];
         for (i, sum) in sum.iter_mut().enumerate() {
             *sum = columns[i].add(times_19(columns[i + 5]));
         }
-        Self(sum).carry()
+        Wide(sum)
     }
 
     /// self + other × factor, which is below 2^17.
@@ -127,40 +161,38 @@ impl<L: Lanes> Field<L> {
         for ((sum, limb), high) in sum.iter_mut().zip(other.0).zip([times_19(e), a, b, c, d]) {
             *sum = sum.add(high).add_low(limb, factor);
         }
-        Self(sum).carry()
-    }
-
-    #[inline(always)]
-    fn swap(&mut self, other: &mut Self, mask: L) {
-        for (a, b) in self.0.iter_mut().zip(&mut other.0) {
-            (*a, *b) = (a.select(*b, mask), b.select(*a, mask));
-        }
+        Wide(sum).carry()
     }
 
     #[inline(always)]
     fn squares(mut self, times: usize) -> Self {
         // A closure would be compiled without the CPU's features, and each instruction in it become a call.
         for _ in 0..times {
-            self = self.square();
+            self = self.square().carry();
         }
         self
+    }
+
+    #[inline(always)]
+    fn times(self, other: Self) -> Self {
+        self.mul(other).carry()
     }
 
     /// 1/x = x^(p − 2); zero for zero.
     #[inline(always)]
     fn invert(self) -> Self {
-        let x2 = self.square();
-        let x9 = x2.squares(2).mul(self);
-        let x11 = x9.mul(x2);
-        let x5_0 = x11.square().mul(x9);
-        let x10_0 = x5_0.squares(5).mul(x5_0);
-        let x20_0 = x10_0.squares(10).mul(x10_0);
-        let x40_0 = x20_0.squares(20).mul(x20_0);
-        let x50_0 = x40_0.squares(10).mul(x10_0);
-        let x100_0 = x50_0.squares(50).mul(x50_0);
-        let x200_0 = x100_0.squares(100).mul(x100_0);
-        let x250_0 = x200_0.squares(50).mul(x50_0);
-        x250_0.squares(5).mul(x11)
+        let x2 = self.squares(1);
+        let x9 = x2.squares(2).times(self);
+        let x11 = x9.times(x2);
+        let x5_0 = x11.squares(1).times(x9);
+        let x10_0 = x5_0.squares(5).times(x5_0);
+        let x20_0 = x10_0.squares(10).times(x10_0);
+        let x40_0 = x20_0.squares(20).times(x20_0);
+        let x50_0 = x40_0.squares(10).times(x10_0);
+        let x100_0 = x50_0.squares(50).times(x50_0);
+        let x200_0 = x100_0.squares(100).times(x100_0);
+        let x250_0 = x200_0.squares(50).times(x50_0);
+        x250_0.squares(5).times(x11)
     }
 
     #[inline(always)]
@@ -180,7 +212,7 @@ impl<L: Lanes> Field<L> {
 
     #[inline(always)]
     fn store(self) -> [[u8; 32]; LANES] {
-        let limbs = self.carry().0.map(L::store);
+        let limbs = self.0.map(L::store);
         let mut points = [[0; 32]; LANES];
         for (lane, point) in points.iter_mut().enumerate() {
             let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(|limb: usize| limbs[limb][lane]);
@@ -226,8 +258,8 @@ fn encode(mut limbs: [u64; 5], to: &mut [u8; 32]) {
 #[inline(always)]
 pub(super) fn multiply<L: Lanes>(pairs: &[Pair; LANES]) -> [[u8; 32]; LANES] {
     let x1 = Field::<L>::load(pairs.each_ref().map(|pair| &pair.point));
-    let (mut x2, mut z2) = (Field::splat(1), Field::splat(0));
-    let (mut x3, mut z3) = (x1, Field::splat(1));
+    let (mut x2, mut z2) = (Wide::splat(1), Wide::splat(0));
+    let (mut x3, mut z3) = (Wide(x1.0), Wide::splat(1));
     let mut before = [0; LANES];
     for bit in (0..255).rev() {
         let bits = pairs.each_ref().map(|pair| u64::from(pair.scalar[bit / 8] >> (bit % 8) & 1));
@@ -242,15 +274,15 @@ pub(super) fn multiply<L: Lanes>(pairs: &[Pair; LANES]) -> [[u8; 32]; LANES] {
         let (a, b) = (x2.add(z2), x2.sub(z2));
         let (c, d) = (x3.add(z3), x3.sub(z3));
         let (da, cb) = (d.mul(a), c.mul(b));
-        let (aa, bb) = (a.square(), b.square());
+        let (aa, bb) = (a.square().carry(), b.square().carry());
         let e = aa.sub(bb);
         x3 = da.add(cb).square();
-        z3 = x1.mul(da.sub(cb).square());
+        z3 = x1.mul(da.sub(cb).square().carry());
         x2 = aa.mul(bb);
         z2 = e.mul(aa.add_small(e, 121_665));
     }
     let mask = L::load(&before.map(u64::wrapping_neg));
     x2.swap(&mut x3, mask);
     z2.swap(&mut z3, mask);
-    x2.mul(z2.invert()).store()
+    x2.carry().times(z2.carry().invert()).store()
 }
