@@ -32,11 +32,11 @@ const MANY_P: [u64; 5] = [(MASK - 18) << 10, MASK << 10, MASK << 10, MASK << 10,
 
 /// Eight numbers modulo 2^255 − 19 that can be multiplied: carried, with limbs of at most 2^51 + 2^16.
 #[derive(Clone, Copy)]
-struct Field<L>([L; 5]);
+pub(super) struct Field<L>(pub(super) [L; 5]);
 
-/// What a multiplication gives, with limbs below 2^60: a sum or difference of two needs a carry anyway, and they none before.
+/// What a multiplication gives, with limbs below 2^60: a sum or difference of two needs a carry anyway, so neither has had one.
 #[derive(Clone, Copy)]
-struct Wide<L>([L; 5]);
+pub(super) struct Wide<L>(pub(super) [L; 5]);
 
 impl<L: Lanes> Wide<L> {
     #[inline(always)]
@@ -46,7 +46,7 @@ impl<L: Lanes> Wide<L> {
 
     /// What a limb has above 51 bits goes to the next, all at once, and no further. Limbs are below 2^62.
     #[inline(always)]
-    fn carry(self) -> Field<L> {
+    pub(super) fn carry(self) -> Field<L> {
         let (mask, limbs) = (L::splat(MASK), self.0);
         let above = limbs.map(|limb| limb.shift_right::<51>());
         let [a, b, c, d, e] = limbs.map(|limb| limb.and(mask));
@@ -54,13 +54,26 @@ impl<L: Lanes> Wide<L> {
     }
 
     #[inline(always)]
-    fn add(self, other: Self) -> Field<L> {
-        Field(self.0).add(Field(other.0))
+    pub(super) fn add(self, other: Self) -> Field<L> {
+        let mut sum = self.0;
+        for (limb, other) in sum.iter_mut().zip(other.0) {
+            *limb = limb.add(other);
+        }
+        Self(sum).carry()
     }
 
     #[inline(always)]
-    fn sub(self, other: Self) -> Field<L> {
-        Field(self.0).minus(Field(other.0), MANY_P)
+    pub(super) fn sub(self, other: Self) -> Field<L> {
+        self.minus(other, MANY_P)
+    }
+
+    #[inline(always)]
+    fn minus(self, other: Self, multiple_of_p: [u64; 5]) -> Field<L> {
+        let mut difference = self.0;
+        for ((limb, other), p) in difference.iter_mut().zip(other.0).zip(multiple_of_p) {
+            *limb = limb.add(L::splat(p)).sub(other);
+        }
+        Self(difference).carry()
     }
 
     #[inline(always)]
@@ -79,30 +92,12 @@ impl<L: Lanes> Field<L> {
     }
 
     #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        let mut sum = self.0;
-        for (limb, other) in sum.iter_mut().zip(other.0) {
-            *limb = limb.add(other);
-        }
-        Wide(sum).carry()
+    pub(super) fn sub(self, other: Self) -> Self {
+        Wide(self.0).minus(Wide(other.0), TWICE_P)
     }
 
     #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        self.minus(other, TWICE_P)
-    }
-
-    #[inline(always)]
-    fn minus(self, other: Self, multiple_of_p: [u64; 5]) -> Self {
-        let mut difference = self.0;
-        for ((limb, other), p) in difference.iter_mut().zip(other.0).zip(multiple_of_p) {
-            *limb = limb.add(L::splat(p)).sub(other);
-        }
-        Wide(difference).carry()
-    }
-
-    #[inline(always)]
-    fn mul(self, other: Self) -> Wide<L> {
+    pub(super) fn mul(self, other: Self) -> Wide<L> {
         let mut columns = [L::splat(0); 10];
         for (i, a) in self.0.into_iter().enumerate() {
             for (j, b) in other.0.into_iter().enumerate() {
@@ -120,7 +115,7 @@ impl<L: Lanes> Field<L> {
 
     /// The same with itself: products of different limbs are there twice.
     #[inline(always)]
-    fn square(self) -> Wide<L> {
+    pub(super) fn square(self) -> Wide<L> {
         let mut columns = [L::splat(0); 10];
         let limbs = self.0;
         for i in 0..5 {
@@ -154,7 +149,7 @@ impl<L: Lanes> Field<L> {
 
     /// self + other × factor, which is below 2^17.
     #[inline(always)]
-    fn add_small(self, other: Self, factor: u64) -> Self {
+    pub(super) fn add_small(self, other: Self, factor: u64) -> Self {
         let factor = L::splat(factor);
         let [a, b, c, d, e] = other.0.map(|limb| L::splat(0).add_high(limb, factor).shift_left::<1>());
         let mut sum = self.0;
@@ -211,7 +206,7 @@ impl<L: Lanes> Field<L> {
     }
 
     #[inline(always)]
-    fn store(self) -> [[u8; 32]; LANES] {
+    pub(super) fn store(self) -> [[u8; 32]; LANES] {
         let limbs = self.0.map(L::store);
         let mut points = [[0; 32]; LANES];
         for (lane, point) in points.iter_mut().enumerate() {

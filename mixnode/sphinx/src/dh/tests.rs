@@ -4,7 +4,7 @@ use curve25519_dalek::montgomery::MontgomeryPoint;
 use curve25519_dalek::scalar::Scalar;
 use proptest::prelude::*;
 
-use super::ladder::{self, Lanes};
+use super::ladder::{self, Field, Lanes, Wide};
 use super::{Ifma, LANES, Pair, Secret, clamp, is_canonical, multiply, single};
 use crate::SecretKey;
 
@@ -149,6 +149,24 @@ fn vectors_of_the_rfc() {
         assert_eq!(multiply(&pairs, LANES), [bytes(product); LANES]);
         assert_eq!(single::multiply(&pairs[0]), bytes(product));
     }
+}
+
+/// The bounds that the ladder's types promise, at their largest: a plain lane fails on what does not fit.
+#[test]
+fn the_largest_limbs_fit() {
+    let below = |limbs: [Plain; 5], bound: u64| assert!(limbs.iter().all(|limb| limb.0[0] <= bound));
+    let carried = (1 << 51) + (1 << 16);
+    let (zero, largest) = (Field([Plain([0; LANES]); 5]), Field([Plain([carried; LANES]); 5]));
+    let product = largest.mul(largest);
+    below(product.0, (1 << 60) - 1);
+    assert_eq!(product.carry().store(), largest.square().carry().store());
+    let wide = Wide([Plain([(1 << 60) - 1; LANES]); 5]);
+    let none = Wide([Plain([0; LANES]); 5]);
+    for sum in [wide.add(wide), wide.sub(none), none.sub(wide), wide.carry(), largest.sub(zero), zero.sub(largest)] {
+        below(sum.0, carried);
+    }
+    below(largest.add_small(largest, (1 << 17) - 1).0, carried);
+    assert_eq!(wide.sub(wide).store(), [[0; 32]; LANES]);
 }
 
 /// 0, 1, the points of order 8, p − 1, p, p + 1, and the largest encodings.
