@@ -75,13 +75,6 @@ impl<L: Lanes> Wide<L> {
         }
         Self(difference).carry()
     }
-
-    #[inline(always)]
-    fn swap(&mut self, other: &mut Self, mask: L) {
-        for (a, b) in self.0.iter_mut().zip(&mut other.0) {
-            (*a, *b) = (a.select(*b, mask), b.select(*a, mask));
-        }
-    }
 }
 
 impl<L: Lanes> Field<L> {
@@ -157,6 +150,15 @@ impl<L: Lanes> Field<L> {
             *sum = sum.add(high).add_low(limb, factor);
         }
         Wide(sum).carry()
+    }
+
+    #[inline(always)]
+    fn select(self, other: Self, mask: L) -> Self {
+        let mut chosen = self.0;
+        for (limb, other) in chosen.iter_mut().zip(other.0) {
+            *limb = limb.select(other, mask);
+        }
+        Self(chosen)
     }
 
     #[inline(always)]
@@ -264,12 +266,12 @@ pub(super) fn multiply<L: Lanes>(pairs: &[Pair; LANES]) -> [[u8; 32]; LANES] {
         }
         let mask = L::load(&masks);
         before = bits;
-        x2.swap(&mut x3, mask);
-        z2.swap(&mut z3, mask);
         let (a, b) = (x2.add(z2), x2.sub(z2));
         let (c, d) = (x3.add(z3), x3.sub(z3));
+        // Where the bit changes, the other point is doubled. For their sum it makes no difference which is which: only the sign of
+        // da − cb, which is squared.
         let (da, cb) = (d.mul(a), c.mul(b));
-        let (aa, bb) = (a.square().carry(), b.square().carry());
+        let (aa, bb) = (a.select(c, mask).square().carry(), b.select(d, mask).square().carry());
         let e = aa.sub(bb);
         x3 = da.add(cb).square();
         z3 = x1.mul(da.sub(cb).square().carry());
@@ -277,7 +279,6 @@ pub(super) fn multiply<L: Lanes>(pairs: &[Pair; LANES]) -> [[u8; 32]; LANES] {
         z2 = e.mul(aa.add_small(e, 121_665));
     }
     let mask = L::load(&before.map(u64::wrapping_neg));
-    x2.swap(&mut x3, mask);
-    z2.swap(&mut z3, mask);
-    x2.carry().times(z2.carry().invert()).store()
+    let (x, z) = (x2.carry().select(x3.carry(), mask), z2.carry().select(z3.carry(), mask));
+    x.times(z.invert()).store()
 }
