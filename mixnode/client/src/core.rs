@@ -30,6 +30,9 @@ pub enum CoreError {
     Inbox(#[from] InboxError),
 }
 
+/// An acknowledgement, and the reply block that it is for.
+type Answer = (Vec<u8>, Acknowledgement);
+
 /// What the user is told.
 #[derive(Debug)]
 pub enum Event {
@@ -68,10 +71,10 @@ pub struct Core {
     filler: Option<Ready>,
     a_loop: Option<Ready>,
     drop: Option<Ready>,
-    acknowledgements: VecDeque<(Vec<u8>, Acknowledgement)>,
+    acknowledgements: VecDeque<Answer>,
     replies: Replies,
     /// Complete messages that the user has not taken, with the acknowledgements to send then, and the place in the provider's inbox.
-    untaken: HashMap<MessageId, (u64, Option<(Vec<u8>, Acknowledgement)>)>,
+    untaken: HashMap<MessageId, (u64, Option<Answer>)>,
     /// The last place in the inbox that was seen.
     seen: u64,
     events: VecDeque<Event>,
@@ -136,6 +139,8 @@ impl Core {
     /// The provider is reached: clocks start anew, and so does the counting of loops, as those on their way could not be asked for meanwhile.
     pub fn connected(&mut self, now: u64, routes: &Routes, rng: &mut impl Rng) {
         let rates = &routes.directory().state().rates;
+        // The provider may have lost its inboxes, and count anew. What comes twice is told by its name.
+        self.seen = 0;
         self.traffic = Traffic::new(rates, now, rng);
         self.ledger = ledger(rates.pull);
     }
@@ -341,7 +346,7 @@ impl Core {
         None
     }
 
-    fn answer(&mut self, answer: Option<(Vec<u8>, Acknowledgement)>) {
+    fn answer(&mut self, answer: Option<Answer>) {
         if let Some(answer) = answer
             && self.acknowledgements.len() < MOST_ACKNOWLEDGEMENTS
         {

@@ -195,6 +195,11 @@ fn print(all: &mut Tally, clients: usize) {
     latencies.sort_by(f64::total_cmp);
     if let (Some(least), Some(most)) = (latencies.first(), latencies.last()) {
         let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize];
-        println!("latency, seconds: least {least:.2}, median {:.2}, p90 {:.2}, p99 {:.2}, most {most:.2}", at(0.5), at(0.9), at(0.99));
+        println!(
+            "latency, seconds: least {least:.2}, median {:.2}, p90 {:.2}, p99 {:.2}, most {most:.2}",
+            at(0.5),
+            at(0.9),
+            at(0.99)
+        );
     }
 }

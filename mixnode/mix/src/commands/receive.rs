@@ -77,7 +77,9 @@ fn print(message: &Message, json: bool) -> anyhow::Result<()> {
 /// Says what the client's loops say.
 pub(super) fn warn(report: &Report) {
     match report.attack {
-        Some((attack, _)) => tracing::warn!(?attack, failed = report.failed, sent = report.sent, "the network is under attack"),
+        Some((attack, _)) => {
+            tracing::warn!(?attack, failed = report.failed, sent = report.sent, "the network is under attack")
+        }
         None => tracing::info!("loops are coming back: the attack is over"),
     }
 }

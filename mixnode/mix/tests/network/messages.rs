@@ -15,7 +15,14 @@ fn a_message_waits_for_its_recipient_and_is_acknowledged() {
     let (alice, bob) = (network.client("alice", "p1").unwrap(), network.client("bob", "p2").unwrap());
     let address = output(network.command().args(["client", "address", "--config"]).arg(&bob)).unwrap();
     println!("{address}");
-    let sent = output(network.command().args(["client", "send", "--to", &address, "--config"]).arg(&alice).arg("--unreliable").arg("hello"));
+    let sent = output(
+        network
+            .command()
+            .args(["client", "send", "--to", &address, "--config"])
+            .arg(&alice)
+            .arg("--unreliable")
+            .arg("hello"),
+    );
     println!("{sent:?}");
     let got = output(network.command().args(["client", "receive", "--count", "1", "--json", "--config"]).arg(&bob));
     println!("{got:?} {}", network.logs());
