@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use mimiq_directory::Node;
-use mimiq_sphinx::{Destination, Geometry, Hop, NodeKey, build};
+use mimiq_sphinx::{Destination, Geometry, Hop, NodeKey, Order, Unwrapper, build_batch};
+use rand::Rng as _;
 use rand::rngs::ThreadRng;
-use rand::{Rng as _, RngCore as _};
 
 use super::place::{CURRENT, Place};
 
@@ -69,13 +69,21 @@ fn fill(
 ) -> anyhow::Result<()> {
     let rng = &mut rand::rng();
     let (names, payload) = ([place.mix.id(), place.behind.node.id()], vec![FILL; geometry.payload_len()]);
-    for packet in part.chunks_exact_mut(geometry.packet_len()) {
-        let first = Hop { node: names[0], key: mix, delay: delay(rng) };
-        let path = [first, Hop { node: names[1], key: behind, delay: Duration::ZERO }];
-        let mut recipient = [0; 16];
-        rng.fill_bytes(&mut recipient);
-        let destination = Destination::Inbox { recipient, id: rng.random() };
-        build(geometry, CURRENT as u8, &path, &destination, &payload, rng, packet)?;
+    let mut packets: Vec<&mut [u8]> = part.chunks_exact_mut(geometry.packet_len()).collect();
+    for packets in packets.chunks_mut(Unwrapper::LANES) {
+        let paths: Vec<_> = packets
+            .iter()
+            .map(|_| {
+                let first = Hop { node: names[0], key: mix, delay: delay(rng) };
+                [first, Hop { node: names[1], key: behind, delay: Duration::ZERO }]
+            })
+            .collect();
+        let order = |path| {
+            let destination = Destination::Inbox { recipient: rng.random(), id: rng.random() };
+            Order { epoch: CURRENT as u8, path, destination, payload: &payload }
+        };
+        let orders: Vec<Order<'_>> = paths.iter().map(|path| &path[..]).map(order).collect();
+        build_batch(geometry, &orders, rng, packets)?;
     }
     Ok(())
 }
