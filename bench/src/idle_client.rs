@@ -64,7 +64,7 @@ fn measure(binary: &Path, plan: Plan, clients: usize) -> anyhow::Result<(f64, f6
     }
     let id = process.child().id();
     let (before, start) = (cpu::process(id)?, Instant::now());
-    thread::sleep(TIME);
+    thread::park_timeout(TIME);
     let (used, time) = (cpu::process(id)? - before, start.elapsed());
     let all = connected();
     ensure!(all >= clients as f64, "{all} of {clients} clients are still connected");

@@ -55,7 +55,7 @@ impl Generator {
             }
             sent += self.udp.send(&self.datagrams[..batch]).sent as u64;
             if batch < BATCH {
-                thread::sleep(STEP);
+                thread::park_timeout(STEP);
             }
         }
         Ok(Sent { packets: sent, time: start.elapsed() })
