@@ -23,7 +23,7 @@ const PACKETS: usize = 400_000;
 /// How long a rate is tried; less when the packets are not enough.
 const SECONDS: f64 = 5.0;
 /// Where the search for the highest rate begins, packets per second.
-const FROM: u32 = 10_000;
+const FROM: u32 = 5_000;
 /// How often a rate is tried: another program may have had the processor.
 const TRIES: usize = 3;
 /// Packets waiting in the mix for the figure of memory.
