@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use metrics::{counter, gauge, histogram};
 use mimiq_client::{Client, Event, Keys, Link, Settings};
+use mimiq_loops::State;
 use mimiq_messages::{Address, Event as Outcome, Snapshot};
 use mimiq_mixing::PoissonClock;
 use rand::seq::IndexedRandom as _;
@@ -175,8 +176,9 @@ async fn one(
                 Some(Event::Sent(Outcome::Failed(..))) => tally.failed += 1,
                 Some(Event::Sent(Outcome::Sent(_))) => {}
                 Some(Event::Attack(report)) => {
-                    tally.attacks += u64::from(report.attack.is_some());
-                    gauge!("mimiq_load_alarmed").increment(if report.attack.is_some() { 1.0 } else { -1.0 });
+                    let attacked = matches!(report.state, State::Attacked { .. });
+                    tally.attacks += u64::from(attacked);
+                    gauge!("mimiq_load_alarmed").increment(if attacked { 1.0 } else { -1.0 });
                 }
                 None => break,
             },
