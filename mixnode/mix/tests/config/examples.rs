@@ -47,7 +47,11 @@ fn the_examples_show_the_defaults() {
     let client = ClientConfig::load(&file).unwrap();
     assert_eq!(client.folder, folder.path().join("mimiq-client"));
     assert!(client.token().unwrap().is_some());
-    let text: String = CLIENT.lines().filter(|line| !line.starts_with("timeout_s") && !line.starts_with("attempts")).collect::<Vec<_>>().join("\n");
+    let text: String = CLIENT
+        .lines()
+        .filter(|line| !line.starts_with("timeout_s") && !line.starts_with("attempts"))
+        .collect::<Vec<_>>()
+        .join("\n");
     fs::write(&file, text).unwrap();
     assert_eq!(ClientConfig::load(&file).unwrap().outbox(), client.outbox());
 }
@@ -92,5 +96,8 @@ fn an_authority_is_set_up_with_the_commands_and_examples() {
 
     fs::write(at("authority.yaml"), AUTHORITY).unwrap();
     let (valid, said) = run(&["authority", "config", "check", path(&at("authority.yaml"))]);
-    assert!(!valid && said.contains(&format!("peers: {}: an authority of the policy is missing", "3".repeat(64))), "{said}");
+    assert!(
+        !valid && said.contains(&format!("peers: {}: an authority of the policy is missing", "3".repeat(64))),
+        "{said}"
+    );
 }

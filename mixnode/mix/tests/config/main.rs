@@ -1,4 +1,5 @@
 //! The example files and the units, through the binary and the code that reads them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod examples;
 mod refusals;

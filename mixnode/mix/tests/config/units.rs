@@ -27,7 +27,11 @@ fn verify(name: &str, unit: &str) -> String {
 fn systemd_takes_them() {
     for (name, unit, command) in [
         ("mimiq-mix-node.service", NODE, "mimiq-mix node run --config %t/mimiq-mix/node.yaml"),
-        ("mimiq-mix-authority.service", AUTHORITY, "mimiq-mix authority run --config %t/mimiq-authority/authority.yaml"),
+        (
+            "mimiq-mix-authority.service",
+            AUTHORITY,
+            "mimiq-mix authority run --config %t/mimiq-authority/authority.yaml",
+        ),
     ] {
         assert!(unit.contains(&format!("ExecStart=/usr/bin/{command}\n")), "{unit}");
         assert_eq!(verify(name, unit), "");
