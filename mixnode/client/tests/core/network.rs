@@ -19,6 +19,9 @@ const NOW: u64 = 1_000_000_100;
 /// What has arrived at a provider: a recipient, a name, a payload.
 type Stored = ([u8; 16], [u8; 16], Vec<u8>);
 
+/// What waits in an inbox: its place, its name, its payload.
+type Waiting = (u64, [u8; 16], Vec<u8>);
+
 pub(crate) struct Network {
     pub(crate) rng: ChaCha8Rng,
     pub(crate) routes: Arc<Routes>,
@@ -28,7 +31,7 @@ pub(crate) struct Network {
     pub(crate) losing: u32,
     on_the_way: BinaryHeap<Reverse<(u64, u64)>>,
     stored: HashMap<u64, Stored>,
-    inboxes: HashMap<[u8; 16], Vec<(u64, [u8; 16], Vec<u8>)>>,
+    inboxes: HashMap<[u8; 16], Vec<Waiting>>,
     number: u64,
 }
 

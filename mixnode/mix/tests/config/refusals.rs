@@ -81,9 +81,9 @@ fn of_a_provider() {
             (
                 "registration: tokens",
                 "registration: open",
-                "provider.access: access.tokens: 1: 0, as they would have no use",
+                "provider.access: access.tokens: 1: not 0, as they would have no use",
             ),
-            ("connections: 10000", "connections: 0", "provider.access: access.limits.connections: 0: 1 to 1000000"),
+            ("connections: 10000", "connections: 0", "provider.access: access.limits.connections: 0: not 1 to 1000000"),
             ("messages: 1000", "messages: 0", "provider.access: access.inbox.messages: 0"),
         ],
     );

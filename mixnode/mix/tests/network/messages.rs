@@ -35,7 +35,9 @@ impl Chat {
     fn start(network: &Network, config: &Path, with: Option<&str>) -> Self {
         let mut command = network.command();
         command.args(["client", "chat", "--config"]).arg(config).stdin(Stdio::piped()).stdout(Stdio::piped());
-        with.into_iter().for_each(|with| drop(command.args(["--with", with])));
+        if let Some(with) = with {
+            command.args(["--with", with]);
+        }
         let mut process = Process::start(&mut command, &config.with_extension("log")).unwrap();
         let (sender, lines) = mpsc::channel();
         let output = process.child().stdout.take().unwrap();
@@ -146,6 +148,9 @@ fn who_cannot_be_reached_is_named() {
     let nobody = network.client("nobody", "elsewhere").unwrap();
     let refused = send(&network, &alice, "not-an-address", "hello", &[]).unwrap_err().to_string();
     assert!(refused.contains("not-an-address"), "{refused}");
+    let to_nobody = address(&network, &nobody);
+    let refused = send(&network, &alice, &to_nobody, "hello", &[]).unwrap_err().to_string();
+    assert!(refused.contains("provider \"elsewhere\" is not in the network"), "{refused}");
     let mut command = Command::new("timeout");
     command.args(["--signal=TERM", "5"]).arg(binary()).args(["client", "receive", "--config"]).arg(&nobody);
     let said = command.output().unwrap();
