@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mimiq_access::Token;
+use mimiq_access::{Refusal, Token};
 use mimiq_directory::Routes;
 use mimiq_messages::{Address, MessageId, OutboxConfig, SubmitError};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::core::{Core, CoreError, Event};
 use crate::session::{Command, Session};
-use crate::{Folder, Keys, Link};
+use crate::{Folder, FolderError, Keys, Link};
 
 /// Events that wait for the application. While it does not look, no more messages are taken from the inbox.
 const EVENTS: usize = 64;
@@ -21,8 +21,41 @@ const COMMANDS: usize = 64;
 #[error("the client has stopped")]
 pub struct Stopped;
 
-/// What became of handing a message in.
-pub type Submitted = Result<Result<MessageId, SubmitError>, Stopped>;
+/// Why a message is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotSubmitted {
+    /// The recipient cannot be reached.
+    #[error("provider {0:?} is not in the network")]
+    Provider(String),
+    /// It is too long, or there are too many.
+    #[error(transparent)]
+    Outbox(#[from] SubmitError),
+    /// The client has ended.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// Why a message does not count as received.
+#[derive(Debug, thiserror::Error)]
+pub enum NotTaken {
+    /// That it was received cannot be stored: it will be shown again.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The client has ended.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// How it is with the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// It is being tried.
+    NotYet,
+    /// There is a connection.
+    Connected,
+    /// It does not serve this client. It is tried again nevertheless.
+    Refused(Refusal),
+}
 
 /// How a client is to be.
 pub struct Settings {
@@ -46,7 +79,7 @@ pub struct Settings {
 pub struct Client {
     handle: Handle,
     events: mpsc::Receiver<Event>,
-    connected: watch::Receiver<bool>,
+    connected: watch::Receiver<Reached>,
     task: JoinHandle<()>,
 }
 
@@ -68,7 +101,7 @@ impl Client {
         let core = Core::new(settings.keys.identity(), settings.address.clone(), geometry, settings.outbox, snapshot)?;
         let (commands, command_receiver) = mpsc::channel(COMMANDS);
         let (event_sender, events) = mpsc::channel(EVENTS);
-        let (connected_sender, connected) = watch::channel(false);
+        let (connected_sender, connected) = watch::channel(Reached::NotYet);
         let session = Session::new(core, settings, routes, command_receiver, event_sender, connected_sender);
         Ok(Self { handle: Handle(commands), events, connected, task: tokio::spawn(session.run()) })
     }
@@ -84,9 +117,9 @@ impl Client {
         self.handle.clone()
     }
 
-    /// Whether it is connected to its provider.
+    /// How it is with its provider.
     #[must_use]
-    pub fn connected(&self) -> watch::Receiver<bool> {
+    pub fn connected(&self) -> watch::Receiver<Reached> {
         self.connected.clone()
     }
 
@@ -103,21 +136,21 @@ impl Handle {
     /// Hands a message in, to be sent when the clock says so.
     ///
     /// # Errors
-    /// If the client has ended, or (inside) does not take the message.
-    pub async fn submit(&self, to: Address, text: Vec<u8>, reliable: bool) -> Submitted {
+    /// If the client does not take it, or has ended.
+    pub async fn submit(&self, to: Address, text: Vec<u8>, reliable: bool) -> Result<MessageId, NotSubmitted> {
         let (answer, answered) = oneshot::channel();
         self.0.send(Command::Submit { to, text, reliable, answer }).await.map_err(|_| Stopped)?;
-        answered.await.map_err(|_| Stopped)
+        answered.await.map_err(|_| Stopped)?
     }
 
     /// Says that a message has been received: its sender is told so, and the provider deletes it. When it returns, a restart does not show it again.
     ///
     /// # Errors
-    /// If the client has ended.
-    pub async fn taken(&self, id: MessageId) -> Result<(), Stopped> {
+    /// If that cannot be stored, or the client has ended.
+    pub async fn taken(&self, id: MessageId) -> Result<(), NotTaken> {
         let (answer, answered) = oneshot::channel();
         self.0.send(Command::Taken { id, answer }).await.map_err(|_| Stopped)?;
-        answered.await.map_err(|_| Stopped)
+        Ok(answered.await.map_err(|_| Stopped)??)
     }
 
     /// Waits until nothing is left to be sent, acknowledgements included, and the provider knows what it may delete.

@@ -12,7 +12,7 @@ mod replies;
 mod session;
 mod traffic;
 
-pub use client::{Client, Handle, Settings, Stopped, Submitted};
+pub use client::{Client, Handle, NotSubmitted, NotTaken, Reached, Settings, Stopped};
 pub use core::{Core, CoreError, Event, Message};
 pub use folder::{Folder, FolderError, Keys};
 pub use link::{Link, LinkError};

@@ -6,13 +6,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use metrics::counter;
 use mimiq_access::{Client as Provider, ClientError, Message, Shape};
 use mimiq_directory::Routes;
-use mimiq_messages::{Address, MessageId, SubmitError};
+use mimiq_messages::{Address, MessageId};
 use rand::Rng as _;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::client::Settings;
+use crate::client::{NotSubmitted, Reached, Settings};
 use crate::core::{Core, Event};
+use crate::folder::FolderError;
 use crate::link::{LinkError, Linked};
 
 /// Between attempts to connect: at first, and at most.
@@ -26,8 +27,8 @@ const FAR: Duration = Duration::from_secs(3600);
 
 /// What an application wants.
 pub(crate) enum Command {
-    Submit { to: Address, text: Vec<u8>, reliable: bool, answer: oneshot::Sender<Result<MessageId, SubmitError>> },
-    Taken { id: MessageId, answer: oneshot::Sender<()> },
+    Submit { to: Address, text: Vec<u8>, reliable: bool, answer: oneshot::Sender<Result<MessageId, NotSubmitted>> },
+    Taken { id: MessageId, answer: oneshot::Sender<Result<(), FolderError>> },
     Settle { answer: oneshot::Sender<()> },
 }
 
@@ -62,7 +63,7 @@ pub(crate) struct Session {
     routes: watch::Receiver<Option<Arc<Routes>>>,
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Event>,
-    connected: watch::Sender<bool>,
+    connected: watch::Sender<Reached>,
     report: mpsc::Sender<(u64, Happened)>,
     happened: mpsc::Receiver<(u64, Happened)>,
     state: State,
@@ -82,7 +83,7 @@ impl Session {
         routes: watch::Receiver<Option<Arc<Routes>>>,
         commands: mpsc::Receiver<Command>,
         events: mpsc::Sender<Event>,
-        connected: watch::Sender<bool>,
+        connected: watch::Sender<Reached>,
     ) -> Self {
         let start = Instant::now();
         let (report, happened) = mpsc::channel(16);
@@ -116,7 +117,7 @@ impl Session {
             tokio::select! {
                 () = sleep_until(wake) => {}
                 command = self.commands.recv() => match command {
-                    Some(command) => self.command(command),
+                    Some(command) => self.command(command, routes.as_deref()),
                     None => return,
                 },
                 Some((generation, happened)) = self.happened.recv() => if generation == self.generation {
@@ -162,23 +163,35 @@ impl Session {
         }
     }
 
-    fn command(&mut self, command: Command) {
+    fn command(&mut self, command: Command, routes: Option<&Routes>) {
         match command {
             Command::Submit { to, text, reliable, answer } => {
-                let _ = answer.send(self.core.submit(to, &text, reliable, &mut rand::rng()));
+                let _ = answer.send(self.submit(to, &text, reliable, routes));
             }
             Command::Taken { id, answer } => {
-                if let Some(folder) = &self.settings.folder
-                    && let Err(error) = folder.keep(&self.core.snapshot(Some(id)))
-                {
-                    // It stays in the inbox, and is shown again after a restart.
-                    return tracing::error!(%error, "a message cannot be kept");
+                let folder = self.settings.folder.as_ref();
+                let kept = folder.map_or(Ok(()), |folder| folder.keep(&self.core.snapshot(Some(id))));
+                if kept.is_ok() {
+                    self.core.taken(id);
                 }
-                self.core.taken(id);
-                let _ = answer.send(());
+                let _ = answer.send(kept);
             }
             Command::Settle { answer } => self.settling.push(answer),
         }
+    }
+
+    fn submit(
+        &mut self,
+        to: Address,
+        text: &[u8],
+        reliable: bool,
+        routes: Option<&Routes>,
+    ) -> Result<MessageId, NotSubmitted> {
+        let name = to.provider();
+        if routes.is_some_and(|routes| routes.directory().provider(name).is_none()) {
+            return Err(NotSubmitted::Provider(name.to_owned()));
+        }
+        Ok(self.core.submit(to, text, reliable, &mut rand::rng())?)
     }
 
     fn connect(&mut self, routes: &Arc<Routes>) {
@@ -205,23 +218,26 @@ impl Session {
         match happened {
             Happened::Connected(Ok((link, provider))) => {
                 self.wait = FIRST_WAIT;
+                // The network's state has become too old meanwhile.
+                let Some(routes) = routes else { return self.again(Reached::NotYet) };
                 let provider = Arc::new(provider);
                 self.watch(&link, &provider, routes);
                 self.state = State::Connected { provider, _link: link };
                 self.pulling = None;
-                if let Some(routes) = routes {
-                    self.core.connected(self.now(), routes, &mut rand::rng());
-                }
-                self.connected.send_replace(true);
+                self.core.connected(self.now(), routes, &mut rand::rng());
+                self.connected.send_replace(Reached::Connected);
                 tracing::debug!("connected");
             }
             Happened::Connected(Err(error)) => {
                 tracing::warn!(%error, again_in = ?self.wait, "the provider cannot be reached");
-                self.again();
+                self.again(match error {
+                    Failure::Provider(ClientError::Refused(refusal)) => Reached::Refused(refusal),
+                    _ => Reached::NotYet,
+                });
             }
             Happened::Lost(error) => {
                 tracing::info!(%error, "the connection to the provider is lost");
-                self.again();
+                self.again(Reached::NotYet);
             }
             Happened::Pulled(Ok(messages)) => {
                 // What was sent before the pull has left; and the provider knows what it may delete.
@@ -241,14 +257,14 @@ impl Session {
     }
 
     /// Tells when the connection is lost, and asks for states of the network.
-    fn watch(&self, link: &Linked, provider: &Arc<Provider>, routes: Option<&Routes>) {
+    fn watch(&self, link: &Linked, provider: &Arc<Provider>, routes: &Routes) {
         let (report, generation) = (self.report.clone(), self.generation);
         let connection = link.connection.clone();
         tokio::spawn(async move {
             let error = connection.closed().await;
             let _ = report.send((generation, Happened::Lost(error))).await;
         });
-        if let (Some(states), Some(routes)) = (self.settings.states.clone(), routes) {
+        if let Some(states) = self.settings.states.clone() {
             let every =
                 Duration::from_secs(routes.directory().state().epochs.length / STATES_PER_EPOCH).max(MOST_OFTEN);
             tokio::spawn(ask(provider.clone(), self.routes.clone(), states, every));
@@ -269,9 +285,9 @@ impl Session {
         });
     }
 
-    fn again(&mut self) {
+    fn again(&mut self, reached: Reached) {
         self.core.disconnected();
-        self.connected.send_replace(false);
+        self.connected.send_replace(reached);
         // Not all clients of a provider at once.
         let until = Instant::now() + self.wait.mul_f64(rand::rng().random_range(0.5..1.5));
         self.wait = (self.wait * 2).min(LONGEST_WAIT);

@@ -20,6 +20,8 @@ pub struct KeyFiles {
     folder: PathBuf,
     schedule: Schedule,
     ring: KeyRing,
+    /// The epochs whose keys a former process left.
+    found: Vec<u64>,
 }
 
 /// What is wrong with the files.
@@ -56,7 +58,7 @@ impl KeyFiles {
     /// If a file cannot be read, written or removed, or is no key. Other files than keys are left alone.
     pub fn open(folder: &Path, schedule: Schedule, now: u64, rng: &mut impl CryptoRng) -> Result<Self, KeyFileError> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(at(folder))?;
-        let mut files = Self { folder: folder.to_owned(), schedule, ring: KeyRing::default() };
+        let mut files = Self { folder: folder.to_owned(), schedule, ring: KeyRing::default(), found: Vec::new() };
         for entry in fs::read_dir(folder).map_err(at(folder))? {
             let path = entry.map_err(at(folder))?.path();
             match epoch_of(&path) {
@@ -64,7 +66,10 @@ impl KeyFiles {
                 Some(_) if is_unfinished(&path) => fs::remove_file(&path).map_err(at(&path))?,
                 // It is not even read: a key past its grace must not be in memory again.
                 Some(epoch) if schedule.is_over(epoch, now) => files.remove(epoch)?,
-                Some(epoch) => files.ring.add(epoch, read(&path)?),
+                Some(epoch) => {
+                    files.ring.add(epoch, read(&path)?);
+                    files.found.push(epoch);
+                }
                 None => {}
             }
         }
@@ -101,11 +106,18 @@ impl KeyFiles {
     /// If a file cannot be removed or written. Then the old key is gone, at least from memory.
     pub fn renew(&mut self, epoch: u64, rng: &mut impl CryptoRng) -> Result<(), KeyFileError> {
         self.ring.remove(epoch);
+        self.found.retain(|found| *found != epoch);
         self.remove(epoch)?;
         let key = SecretKey::generate(rng);
         self.write(epoch, &key)?;
         self.ring.add(epoch, key);
         Ok(())
+    }
+
+    /// Whether the key of an epoch is one that a former process left: packets may have been taken for it.
+    #[must_use]
+    pub fn was_found(&self, epoch: u64) -> bool {
+        self.found.contains(&epoch)
     }
 
     /// The keys.

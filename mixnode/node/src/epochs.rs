@@ -139,9 +139,14 @@ impl Epochs {
     fn open_epoch(&mut self, number: u64, now: u64, rng: &mut impl CryptoRng) -> Result<Option<Epoch>, EpochError> {
         let path = self.log(number);
         let (mut guard, found) = ReplayGuard::open(&path, number, self.boot, self.most_tags)?;
-        if found == Found::Incomplete {
-            // Tags are missing: with the same key, recorded packets would go through once more.
-            tracing::warn!(epoch = number, "the machine went down: the key of the epoch is replaced");
+        // Tags are missing: with the same key, recorded packets would go through once more.
+        let why = match found {
+            Found::Incomplete => Some("the machine went down"),
+            Found::Nothing if self.files.was_found(number) => Some("its tags are gone"),
+            Found::Nothing | Found::Whole { .. } => None,
+        };
+        if let Some(why) = why {
+            tracing::warn!(epoch = number, why, "the key of an epoch is replaced");
             drop(guard);
             self.files.renew(number, rng)?;
             remove(&path)?;

@@ -116,7 +116,10 @@ fn a_key_that_must_not_be_used_again_is_replaced_for_good() {
     files.renew(10, &mut rng(2)).unwrap();
     let after = files.ring().published(&schedule(), start(10));
     assert_eq!(after[1], before[1]);
+    assert!(!files.was_found(10) && !files.was_found(11));
     assert_ne!(after[0].key, before[0].key);
     drop(files);
-    assert_eq!(open(folder.path(), start(10), 3).unwrap().ring().published(&schedule(), start(10)), after);
+    let again = open(folder.path(), start(10), 3).unwrap();
+    assert_eq!(again.ring().published(&schedule(), start(10)), after);
+    assert!(again.was_found(10) && again.was_found(11));
 }

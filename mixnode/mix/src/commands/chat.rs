@@ -54,7 +54,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
                     None => println!("* nobody has written yet"),
                     Some(with) => {
                         number += 1;
-                        match handle.submit(with.clone(), line.into_bytes(), true).await? {
+                        match handle.submit(with.clone(), line.into_bytes(), true).await {
                             Ok(id) => drop(away.insert(id, number)),
                             Err(error) => println!("* not sent: {error}"),
                         }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use metrics::{counter, gauge, histogram};
-use mimiq_client::{Client, Event, Keys, Link, Settings};
+use mimiq_client::{Client, Event, Keys, Link, Reached, Settings};
+use mimiq_loops::State;
 use mimiq_messages::{Address, Event as Outcome, Snapshot};
 use mimiq_mixing::PoissonClock;
 use rand::seq::IndexedRandom as _;
@@ -19,7 +20,7 @@ use crate::telemetry;
 /// How many, and what they do.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// A client's configuration file (YAML); of it, only the network and the folder are used, and the agent.
+    /// A client's configuration file (YAML); of it, only the network and the folder are used.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// How many clients. They are spread over all providers, which must let everybody register.
@@ -133,7 +134,7 @@ async fn one(
     start: Instant,
     mut stopped: tokio::sync::watch::Receiver<bool>,
 ) -> Tally {
-    let (handle, mut connected) = (client.handle(), client.connected());
+    let (handle, mut connected, mut was) = (client.handle(), client.connected(), false);
     let mut tally = Tally::default();
     let now = |start: Instant| u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
     let Ok(mut clock) = PoissonClock::new(rate, now(start), &mut rand::rng()) else { return tally };
@@ -145,7 +146,9 @@ async fn one(
                 if changed.is_err() {
                     break;
                 }
-                gauge!("mimiq_load_connected").increment(if *connected.borrow_and_update() { 1.0 } else { -1.0 });
+                let is = *connected.borrow_and_update() == Reached::Connected;
+                gauge!("mimiq_load_connected").increment(f64::from(i8::from(is) - i8::from(was)));
+                was = is;
             }
             () = tokio::time::sleep_until(next.into()) => {
                 let times = clock.fire(now(start), 1, &mut rand::rng()).times;
@@ -153,7 +156,7 @@ async fn one(
                 if times > 0 && let Some(to) = to {
                     // When it was handed in, by the clock that all of this process share.
                     let text = now(start).to_be_bytes().to_vec();
-                    if matches!(handle.submit(to.clone(), text, true).await, Ok(Ok(_))) {
+                    if handle.submit(to.clone(), text, true).await.is_ok() {
                         tally.sent += 1;
                         counter!("mimiq_load_messages_total", "event" => "sent").increment(1);
                     }
@@ -175,14 +178,15 @@ async fn one(
                 Some(Event::Sent(Outcome::Failed(..))) => tally.failed += 1,
                 Some(Event::Sent(Outcome::Sent(_))) => {}
                 Some(Event::Attack(report)) => {
-                    tally.attacks += u64::from(report.attack.is_some());
-                    gauge!("mimiq_load_alarmed").increment(if report.attack.is_some() { 1.0 } else { -1.0 });
+                    let attacked = matches!(report.state, State::Attacked { .. });
+                    tally.attacks += u64::from(attacked);
+                    gauge!("mimiq_load_alarmed").increment(if attacked { 1.0 } else { -1.0 });
                 }
                 None => break,
             },
         }
     }
-    tally.connected = usize::from(*connected.borrow());
+    tally.connected = usize::from(was);
     client.stop().await;
     tally
 }

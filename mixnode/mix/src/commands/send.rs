@@ -53,7 +53,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut started = Started::new(&config).await?;
     let stop = mimiq_daemon::stop_signal()?;
     tokio::pin!(stop);
-    let sent = started.client.handle().submit(to, text, !unreliable).await??;
+    let sent = started.client.handle().submit(to, text, !unreliable).await?;
     loop {
         let event = tokio::select! {
             event = started.client.event() => event.context("the client has stopped")?,

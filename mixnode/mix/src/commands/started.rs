@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use mimiq_agent::sdk::Agent;
-use mimiq_client::{Client, Folder, Link, Settings};
+use mimiq_client::{Client, Folder, Link, Reached, Settings};
 use mimiq_messages::Address;
 
 use crate::config::ClientConfig;
@@ -46,7 +46,10 @@ impl Started {
         };
         let client = Client::start(settings, snapshot, geometry, following.routes.clone())?;
         tracing::info!("connecting");
-        client.connected().wait_for(|connected| *connected).await.context("client")?;
+        let reached = *client.connected().wait_for(|reached| *reached != Reached::NotYet).await.context("client")?;
+        if let Reached::Refused(refusal) = reached {
+            bail!("provider {:?}: refused: {refusal}", config.provider);
+        }
         tracing::info!("connected");
         Ok(Self { client, address, _following: following })
     }

@@ -7,7 +7,7 @@ use mimiq_access::Token;
 use mimiq_messages::OutboxConfig;
 use serde::Deserialize;
 
-use super::{ConfigError, NetworkConfig, beside, ensure, read};
+use super::{ConfigError, NetworkConfig, beside, ensure, provider_name, read};
 
 /// What `mimiq-mix client … --config FILE` reads (YAML).
 #[derive(Clone, Debug, Deserialize)]
@@ -53,10 +53,7 @@ impl ClientConfig {
         let mut config: Self = read(path)?;
         beside(path, &mut config.folder);
         config.network.trust()?;
-        let name = &config.provider;
-        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        let fits = (1..=32).contains(&name.len()) && name.bytes().all(allowed);
-        ensure(fits, "provider", format!("{name:?}"), "not 1 to 32 lower-case letters, digits, and hyphens")?;
+        provider_name("provider", &config.provider)?;
         ensure((1..=86_400).contains(&config.timeout_s), "timeout_s", config.timeout_s, "not from 1 to 86400")?;
         ensure((1..=16).contains(&config.attempts), "attempts", config.attempts, "not from 1 to 16")?;
         config.token()?;

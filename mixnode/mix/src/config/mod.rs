@@ -54,6 +54,12 @@ fn ensure(holds: bool, field: &'static str, value: impl Display, wanted: impl Di
     if holds { Ok(()) } else { Err(ConfigError::Value { field, value: value.to_string(), wanted: wanted.to_string() }) }
 }
 
+fn provider_name(field: &'static str, name: &str) -> Result<(), ConfigError> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let fits = (1..=32).contains(&name.len()) && name.bytes().all(allowed);
+    ensure(fits, field, format!("{name:?}"), "not 1 to 32 lower-case letters, digits, and hyphens")
+}
+
 /// Relative paths count from the file's folder.
 fn beside(file: &Path, path: &mut PathBuf) {
     *path = file.parent().unwrap_or(Path::new("")).join(&*path);

@@ -9,7 +9,7 @@ use mimiq_directory::{Epochs, Packet, Role, Schedule};
 use mimiq_sphinx::Geometry;
 use serde::Deserialize;
 
-use super::{ConfigError, NetworkConfig, beside, ensure, read};
+use super::{ConfigError, NetworkConfig, beside, ensure, provider_name, read};
 
 /// What `mimiq-mix node run --config FILE` reads (YAML).
 #[derive(Clone, Debug, Deserialize)]
@@ -133,10 +133,11 @@ impl NodeConfig {
             }
             (None, Some(provider)) => {
                 somewhere("provider.address", &provider.address)?;
+                provider_name("provider.name", &provider.name)?;
                 provider.access.check().map_err(|error| ConfigError::Value {
                     field: "provider.access",
                     value: format!("{}: {}", error.field, error.value),
-                    wanted: error.wanted.to_owned(),
+                    wanted: format!("not {}", error.wanted),
                 })?;
             }
             (Some(_), Some(_)) => ensure(false, "mix", "present", "provider is as well, and a node is one of the two")?,

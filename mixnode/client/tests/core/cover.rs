@@ -1,0 +1,49 @@
+//! What an observer sees does not depend on what the user does (Loopix §4.1.2).
+
+use mimiq_client::Stream;
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
+
+use crate::network::{Network, SECOND, rates, submit};
+
+/// Kolmogorov and Smirnov's distance between the gaps of a stream and an exponential distribution, times the root of their number.
+fn distance(times: &[u64], rate: f64) -> f64 {
+    let mut gaps: Vec<f64> = times.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / 1e9).collect();
+    gaps.sort_by(f64::total_cmp);
+    let count = gaps.len() as f64;
+    let at = |(place, gap): (usize, &f64)| {
+        let model = 1.0 - (-rate * gap).exp();
+        (model - place as f64 / count).abs().max((model - (place as f64 + 1.0) / count).abs())
+    };
+    gaps.iter().enumerate().map(at).fold(0.0, f64::max) * count.sqrt()
+}
+
+#[test]
+fn each_stream_is_poisson_whether_the_user_sends_much_or_nothing() {
+    for (seed, messages) in [(1, 0), (2, 300)] {
+        let mut network = Network::new(seed, rates());
+        let (mut alice, mut bob) = (network.person("p3"), network.person("p4"));
+        let routes = network.routes.clone();
+        alice.core.connected(0, &routes, &mut network.rng);
+        bob.core.connected(0, &routes, &mut network.rng);
+        let rng = &mut ChaCha8Rng::seed_from_u64(seed);
+        for _ in 0..messages {
+            submit(&mut alice, &bob, b"busy", rng);
+        }
+        network.run(&mut [&mut alice, &mut bob], 0, 200 * SECOND, true);
+        assert_eq!(bob.messages.len() > 100, messages > 0);
+        for person in [&alice, &bob] {
+            let rates = rates();
+            for (stream, rate) in
+                [(Stream::Payload, rates.lambda_p), (Stream::Loop, rates.lambda_l), (Stream::Drop, rates.lambda_d)]
+            {
+                // Beyond 1.95 is one in a thousand (Smirnov).
+                let distance = distance(&person.sent[&stream], rate);
+                assert!(distance < 1.95, "{stream:?}, {messages} messages: {distance}");
+            }
+            let periods: Vec<u64> = person.pulls.windows(2).map(|pair| pair[1] - pair[0]).collect();
+            assert!(periods.iter().all(|period| period.abs_diff(SECOND / 2) < 1000), "{periods:?}");
+            assert_eq!(person.attacks, 0);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Clients in simulated time, on a network whose nodes really unwrap packets.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod cover;
+mod delivery;
+mod network;
