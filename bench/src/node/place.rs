@@ -9,6 +9,7 @@ use anyhow::{Context as _, ensure};
 use mimiq_directory::{
     Directory, Envelope, Epochs, Hex32, KeyFiles, KeyOf, Node, Packet, Rates, Role, Schedule, SigningKey, State, Trust,
 };
+use mimiq_mixing::ReplayGuard;
 use mimiq_mixing::link::{Ends, Incoming, Outgoing};
 use mimiq_sphinx::{Geometry, SecretKey};
 use rand::Rng as _;
@@ -93,13 +94,13 @@ impl Place {
         self.folder.path()
     }
 
-    /// Forgets all replay tags, and writes the configuration for a queue of so many packets.
+    /// Leaves empty replay logs, and writes the configuration for a queue of so many packets.
     pub(super) fn prepare(&self, queue: usize) -> anyhow::Result<PathBuf> {
-        for entry in fs::read_dir(self.path().join("data"))? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "tags") {
-                fs::remove_file(path)?;
-            }
+        for KeyOf { epoch, .. } in &self.mix.keys {
+            let path = self.path().join(format!("data/epoch-{epoch}.tags"));
+            let _ = fs::remove_file(&path);
+            // Where there is none at all, the mix replaces the key.
+            ReplayGuard::open(&path, *epoch, [0; 16], 1)?.0.close()?;
         }
         let Self { mix, authority, genesis, metrics, .. } = self;
         // The authority is not there: the state in the folder is enough.
