@@ -1,6 +1,7 @@
-//! Sphinx packets: microseconds to unwrap and to build one, beside `sphinx-packet` (Nym's), on one thread.
+//! Sphinx packets: microseconds to unwrap and to build one, beside Nym's `sphinx-packet` and `nym-outfox`, on one thread.
 
 mod ours;
+mod outfox;
 mod peer;
 
 use std::time::Instant;
@@ -16,46 +17,54 @@ const BLOCKS: usize = 100;
 /// Rounds for each implementation, in turns. The median of all blocks counts.
 const ROUNDS: usize = 7;
 const PEER: &str = "sphinx-packet 0.8";
+const OUTFOX: &str = "nym-outfox 1.21";
 
 /// All measurements of packets.
 pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
-    println!("Sphinx, {PAYLOAD} bytes of payload; X25519: {}", mimiq_sphinx::backend());
+    let backend = mimiq_sphinx::backend();
+    println!("Sphinx, {PAYLOAD} bytes of payload; X25519: {backend}");
+    // The marks depend on what the CPU has.
+    let lanes = backend == "avx512ifma";
     let mut results = Vec::new();
     for hops in [3, 5] {
         let (ours, peer) = (ours::Network::new(hops)?, peer::Network::new(hops)?);
         if hops == 3 {
-            let (unwrap, theirs) = in_turns(|| ours.unwrap(), || peer.unwrap())?;
-            // The mark depends on what the CPU has.
-            let share = if mimiq_sphinx::backend() == "avx512ifma" { 7.0 } else { 1.8 };
-            compare(&mut results, "sphinx: unwrap".to_owned(), unwrap, theirs, Some(share));
+            let outfox = outfox::Network::new()?;
+            let [unwrap, theirs, outfoxes] = in_turns([&|| ours.unwrap(), &|| peer.unwrap(), &|| outfox.unwrap()])?;
+            compare(&mut results, "sphinx: unwrap", unwrap, (PEER, theirs), Some(if lanes { 7.0 } else { 1.8 }));
+            compare(&mut results, "sphinx: unwrap", unwrap, (OUTFOX, outfoxes), lanes.then_some(4.0));
         }
-        let (build, theirs) = in_turns(|| ours.build(), || peer.build())?;
-        compare(&mut results, format!("sphinx: build, {hops} hops"), build, theirs, (hops == 3).then_some(8.0));
+        let [alone, together, theirs] = in_turns([&|| ours.build(), &|| ours.build_batch(), &|| peer.build()])?;
+        compare(&mut results, &format!("sphinx: build, {hops} hops, one at a time"), alone, (PEER, theirs), None);
+        let mark = (hops == 3).then_some(8.0);
+        compare(
+            &mut results,
+            &format!("sphinx: build, {hops} hops, {BATCH} at a time"),
+            together,
+            (PEER, theirs),
+            mark,
+        );
     }
     Ok(results)
 }
 
-fn compare(results: &mut Vec<Measurement>, name: String, ours: f64, peer: f64, mark: Option<f64>) {
-    results.push(Measurement::new(&name, ours, "us", PEER, peer));
-    results.extend(mark.map(|times| Measurement::with_mark(&name, ours, "us", peer / times)));
+fn compare(results: &mut Vec<Measurement>, name: &str, ours: f64, (peer, theirs): (&str, f64), mark: Option<f64>) {
+    results.push(Measurement::new(name, ours, "us", peer, theirs));
+    results.extend(mark.map(|times| Measurement::with_mark(name, ours, "us", theirs / times)));
     results[results.len() - 1 - usize::from(mark.is_some())..].iter().for_each(Measurement::print);
 }
 
-/// Microseconds for each packet of both: each call does a block and says how long that took.
-fn in_turns(
-    mut ours: impl FnMut() -> anyhow::Result<f64>,
-    mut theirs: impl FnMut() -> anyhow::Result<f64>,
-) -> anyhow::Result<(f64, f64)> {
-    let (mut our_times, mut their_times) = (Vec::new(), Vec::new());
+/// Microseconds for each packet of all: each call does a block and says how long that took.
+fn in_turns<const N: usize>(contenders: [&dyn Fn() -> anyhow::Result<f64>; N]) -> anyhow::Result<[f64; N]> {
+    let mut times = [const { Vec::new() }; N];
     for _ in 0..ROUNDS {
-        for _ in 0..BLOCKS {
-            our_times.push(ours()?);
-        }
-        for _ in 0..BLOCKS {
-            their_times.push(theirs()?);
+        for (block, times) in contenders.iter().zip(&mut times) {
+            for _ in 0..BLOCKS {
+                times.push(block()?);
+            }
         }
     }
-    Ok((median(our_times), median(their_times)))
+    Ok(times.map(median))
 }
 
 /// Microseconds since then for each of a block's packets.

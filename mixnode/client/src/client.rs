@@ -65,13 +65,7 @@ impl Client {
         geometry: mimiq_sphinx::Geometry,
         routes: watch::Receiver<Option<Arc<Routes>>>,
     ) -> Result<Self, CoreError> {
-        let core = Core::new(
-            settings.keys.identity(),
-            settings.address.clone(),
-            geometry,
-            settings.outbox,
-            snapshot,
-        )?;
+        let core = Core::new(settings.keys.identity(), settings.address.clone(), geometry, settings.outbox, snapshot)?;
         let (commands, command_receiver) = mpsc::channel(COMMANDS);
         let (event_sender, events) = mpsc::channel(EVENTS);
         let (connected_sender, connected) = watch::channel(false);

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use mimiq_directory::Routes;
-use mimiq_loops::{Config, Ledger, Report};
+use mimiq_loops::{Config, ConfigError, Ledger, Report};
 use mimiq_messages::{
     Acknowledgement, Address, Fragment, Identity, Inbox, InboxConfig, InboxError, MOST_BODY, MessageId, Outbox,
     OutboxConfig, OutboxError, Outcome, Snapshot, SubmitError, open,
@@ -28,7 +28,13 @@ pub enum CoreError {
     /// The inbox.
     #[error(transparent)]
     Inbox(#[from] InboxError),
+    /// The test for attacks.
+    #[error("loops: {0}")]
+    Loops(#[from] ConfigError),
 }
+
+/// An acknowledgement, and the reply block that it is for.
+type Answer = (Vec<u8>, Acknowledgement);
 
 /// What the user is told.
 #[derive(Debug)]
@@ -68,10 +74,10 @@ pub struct Core {
     filler: Option<Ready>,
     a_loop: Option<Ready>,
     drop: Option<Ready>,
-    acknowledgements: VecDeque<(Vec<u8>, Acknowledgement)>,
+    acknowledgements: VecDeque<Answer>,
     replies: Replies,
     /// Complete messages that the user has not taken, with the acknowledgements to send then, and the place in the provider's inbox.
-    untaken: HashMap<MessageId, (u64, Option<(Vec<u8>, Acknowledgement)>)>,
+    untaken: HashMap<MessageId, (u64, Option<Answer>)>,
     /// The last place in the inbox that was seen.
     seen: u64,
     events: VecDeque<Event>,
@@ -98,7 +104,7 @@ impl Core {
             outbox: Outbox::new(outbox, &geometry)?,
             inbox,
             traffic: None,
-            ledger: ledger(1.0),
+            ledger: ledger(1.0)?,
             alarmed: false,
             payload: None,
             filler: None,
@@ -136,8 +142,13 @@ impl Core {
     /// The provider is reached: clocks start anew, and so does the counting of loops, as those on their way could not be asked for meanwhile.
     pub fn connected(&mut self, now: u64, routes: &Routes, rng: &mut impl Rng) {
         let rates = &routes.directory().state().rates;
+        // The provider may have lost its inboxes, and count anew. What comes twice is told by its name.
+        self.seen = 0;
         self.traffic = Traffic::new(rates, now, rng);
-        self.ledger = ledger(rates.pull);
+        // A checked state's rates fit.
+        if let Ok(ledger) = ledger(rates.pull) {
+            self.ledger = ledger;
+        }
     }
 
     /// The provider is not reached any more: nothing is sent.
@@ -341,7 +352,7 @@ impl Core {
         None
     }
 
-    fn answer(&mut self, answer: Option<(Vec<u8>, Acknowledgement)>) {
+    fn answer(&mut self, answer: Option<Answer>) {
         if let Some(answer) = answer
             && self.acknowledgements.len() < MOST_ACKNOWLEDGEMENTS
         {
@@ -370,7 +381,7 @@ impl Core {
 }
 
 /// Loops come back with a pull: one that just missed it waits for the next, and the provider takes a moment to store it.
-fn ledger(pull: f64) -> Ledger {
+fn ledger(pull: f64) -> Result<Ledger, ConfigError> {
     let default = Config::default();
     let slack = default.slack + Duration::try_from_secs_f64(2.0 / pull).unwrap_or(Duration::from_secs(3600));
     Ledger::new(Config { slack, ..default })

@@ -91,8 +91,7 @@ impl Sender<'_> {
         let path = directory.path(self.provider(with)?, self.provider(self.own)?, rng);
         let hops = self.routes.hops(&path, rng).ok_or(PacketError::Path)?;
         let destination = Destination::Inbox { recipient: *self.own.account(), id };
-        let (block, keys) =
-            build_surb(&directory.geometry(), self.routes.epoch_byte(), &hops, &destination, rng)?;
+        let (block, keys) = build_surb(&directory.geometry(), self.routes.epoch_byte(), &hops, &destination, rng)?;
         Ok(Some((block, Awaited { id, keys })))
     }
 

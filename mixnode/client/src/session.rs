@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::client::Settings;
 use crate::core::{Core, Event};
-use crate::link::{Linked, LinkError};
+use crate::link::{LinkError, Linked};
 
 /// Between attempts to connect: at first, and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -34,7 +34,7 @@ pub(crate) enum Command {
 /// What tasks of a connection report.
 enum Happened {
     Connected(Result<(Linked, Provider), Failure>),
-    Pulled(Result<Vec<Message>, ClientError>, u64),
+    Pulled(Result<Vec<Message>, ClientError>),
     Lost(quinn::ConnectionError),
 }
 
@@ -63,14 +63,14 @@ pub(crate) struct Session {
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Event>,
     connected: watch::Sender<bool>,
-    happened: (mpsc::Sender<(u64, Happened)>, mpsc::Receiver<(u64, Happened)>),
+    report: mpsc::Sender<(u64, Happened)>,
+    happened: mpsc::Receiver<(u64, Happened)>,
     state: State,
     /// Counts connections, so that what belongs to an old one is told apart.
     generation: u64,
     wait: Duration,
-    pulling: bool,
-    /// Up to which place the provider has been told to delete.
-    told: u64,
+    /// While a pull is under way: whether nothing waited for being sent when it began.
+    pulling: Option<bool>,
     settling: Vec<oneshot::Sender<()>>,
     start: Instant,
 }
@@ -85,6 +85,7 @@ impl Session {
         connected: watch::Sender<bool>,
     ) -> Self {
         let start = Instant::now();
+        let (report, happened) = mpsc::channel(16);
         Self {
             core,
             settings,
@@ -92,12 +93,12 @@ impl Session {
             commands,
             events,
             connected,
-            happened: mpsc::channel(16),
+            report,
+            happened,
             state: State::Waiting { until: start },
             generation: 0,
             wait: FIRST_WAIT,
-            pulling: false,
-            told: 0,
+            pulling: None,
             settling: Vec::new(),
             start,
         }
@@ -118,7 +119,7 @@ impl Session {
                     Some(command) => self.command(command),
                     None => return,
                 },
-                Some((generation, happened)) = self.happened.1.recv() => if generation == self.generation {
+                Some((generation, happened)) = self.happened.recv() => if generation == self.generation {
                     self.happened(happened, routes.as_deref());
                 },
                 changed = self.routes.changed() => if changed.is_err() { return },
@@ -159,11 +160,6 @@ impl Session {
             // The receiver is gone only with the client.
             let _ = self.events.try_send(event);
         }
-        if self.told >= self.core.done() && self.core.is_idle() {
-            for settled in self.settling.drain(..) {
-                let _ = settled.send(());
-            }
-        }
     }
 
     fn command(&mut self, command: Command) {
@@ -188,7 +184,7 @@ impl Session {
     fn connect(&mut self, routes: &Arc<Routes>) {
         self.generation += 1;
         self.state = State::Connecting;
-        let (routes, report, generation) = (routes.clone(), self.happened.0.clone(), self.generation);
+        let (routes, report, generation) = (routes.clone(), self.report.clone(), self.generation);
         let name = self.settings.address.provider().to_owned();
         let (link, account) = (self.settings.link.clone(), *self.settings.keys.account());
         let token = self.settings.token.clone();
@@ -212,7 +208,7 @@ impl Session {
                 let provider = Arc::new(provider);
                 self.watch(&link, &provider, routes);
                 self.state = State::Connected { provider, _link: link };
-                self.pulling = false;
+                self.pulling = None;
                 if let Some(routes) = routes {
                     self.core.connected(self.now(), routes, &mut rand::rng());
                 }
@@ -227,44 +223,49 @@ impl Session {
                 tracing::info!(%error, "the connection to the provider is lost");
                 self.again();
             }
-            Happened::Pulled(Ok(messages), told) => {
-                self.pulling = false;
-                self.told = told;
+            Happened::Pulled(Ok(messages)) => {
+                // What was sent before the pull has left; and the provider knows what it may delete.
+                if self.pulling.take() == Some(true) {
+                    for settled in self.settling.drain(..) {
+                        let _ = settled.send(());
+                    }
+                }
                 counter!("mimiq_client_pulls_total").increment(1);
                 for mut message in messages {
                     let (now, seconds) = (self.now(), seconds());
                     self.core.received(now, seconds, message.seq, message.id, &mut message.payload);
                 }
             }
-            Happened::Pulled(Err(error), _) => tracing::debug!(%error, "a pull failed"),
+            Happened::Pulled(Err(error)) => tracing::debug!(%error, "a pull failed"),
         }
     }
 
     /// Tells when the connection is lost, and asks for states of the network.
     fn watch(&self, link: &Linked, provider: &Arc<Provider>, routes: Option<&Routes>) {
-        let (report, generation) = (self.happened.0.clone(), self.generation);
+        let (report, generation) = (self.report.clone(), self.generation);
         let connection = link.connection.clone();
         tokio::spawn(async move {
             let error = connection.closed().await;
             let _ = report.send((generation, Happened::Lost(error))).await;
         });
         if let (Some(states), Some(routes)) = (self.settings.states.clone(), routes) {
-            let every = Duration::from_secs(routes.directory().state().epochs.length / STATES_PER_EPOCH).max(MOST_OFTEN);
+            let every =
+                Duration::from_secs(routes.directory().state().epochs.length / STATES_PER_EPOCH).max(MOST_OFTEN);
             tokio::spawn(ask(provider.clone(), self.routes.clone(), states, every));
         }
     }
 
     fn pull(&mut self, provider: Arc<Provider>) {
         // The answer to the last one has not come: it will say what this one would.
-        if self.pulling {
+        if self.pulling.is_some() {
             counter!("mimiq_client_pulls_skipped_total").increment(1);
             return;
         }
-        self.pulling = true;
-        let (report, generation, done) = (self.happened.0.clone(), self.generation, self.core.done());
+        self.pulling = Some(self.core.is_idle());
+        let (report, generation, done) = (self.report.clone(), self.generation, self.core.done());
         tokio::spawn(async move {
             let pulled = provider.pull(done).await;
-            let _ = report.send((generation, Happened::Pulled(pulled, done))).await;
+            let _ = report.send((generation, Happened::Pulled(pulled))).await;
         });
     }
 

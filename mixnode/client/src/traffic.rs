@@ -108,15 +108,7 @@ mod tests {
     use super::*;
 
     fn rates() -> Rates {
-        Rates {
-            mu: 1.0,
-            lambda_p: 5.0,
-            lambda_l: 3.0,
-            lambda_d: 2.0,
-            lambda_m: 1.0,
-            pull: 4.0,
-            messages_per_pull: 8,
-        }
+        Rates { mu: 1.0, lambda_p: 5.0, lambda_l: 3.0, lambda_d: 2.0, lambda_m: 1.0, pull: 4.0, messages_per_pull: 8 }
     }
 
     /// Runs for so many seconds, and counts.

@@ -1,5 +1,5 @@
 //! How soon attacks are noticed, and whether the culprit is found: the table in docs/attacks.md.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a program that shows figures")]
 
 use mimiq_loops::Element;
 

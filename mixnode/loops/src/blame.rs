@@ -13,6 +13,15 @@ pub enum Element {
     Link(NodeId, NodeId),
 }
 
+/// What a loop goes through, each once: it starts and ends at the same node.
+pub(crate) fn elements(path: &[NodeId]) -> Vec<Element> {
+    let mut elements: Vec<Element> = path.iter().map(|node| Element::Node(*node)).collect();
+    elements.extend(path.windows(2).map(|pair| Element::Link(pair[0], pair[1])));
+    elements.sort_unstable();
+    elements.dedup();
+    elements
+}
+
 /// An element whose failure explains what was seen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Suspect {
@@ -33,12 +42,7 @@ pub(crate) fn suspects<'a>(outcomes: impl Iterator<Item = (&'a [NodeId], bool)> 
     let mut through: HashMap<Element, (u32, u32)> = HashMap::new();
     let (mut loops, mut failed) = (0, 0);
     for (path, failure) in outcomes {
-        let mut elements: Vec<Element> = path.iter().map(|node| Element::Node(*node)).collect();
-        elements.extend(path.windows(2).map(|pair| Element::Link(pair[0], pair[1])));
-        // A loop starts and ends at the same node.
-        elements.sort_unstable();
-        elements.dedup();
-        for element in elements {
+        for element in elements(path) {
             let counts = through.entry(element).or_default();
             counts.0 += 1;
             counts.1 += u32::from(failure);

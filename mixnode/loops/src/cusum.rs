@@ -1,7 +1,9 @@
 //! Page's test (CUSUM, 1954): which of two probabilities of failure describes what is seen lately?
 //!
-//! Each outcome adds the logarithm of its likelihood under *attack* over that under *honest*, and the sum is never negative. If failures
-//! are independent and as likely as *honest* says or less, the mean number of outcomes until the sum passes h is at least e^h (Lorden, 1971).
+//! Each outcome adds the logarithm of its likelihood under *attack* over that under *honest*, and the sum is never negative. It passes h
+//! only if the likelihood ratio of all outcomes since some outcome does. From each of them on that happens with a probability of at
+//! most e^−h (Ville, 1939), if failures are independent and as likely as *honest* says or less. So n outcomes raise n e^−h false
+//! alarms in the mean, at most.
 
 /// A test, between a probability of failure that is still honest and one that is not.
 #[derive(Clone, Copy, Debug)]

@@ -6,37 +6,9 @@ use std::time::Duration;
 
 use mimiq_sphinx::NodeId;
 
-use crate::blame::{self, Suspect};
-use crate::cusum::Cusum;
-
-/// When an attack is seen in what does not come back.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Config {
-    /// The share of loops that an honest network may lose, late ones included.
-    pub honest_loss: f64,
-    /// r: the share of loops whose return is enough (Loopix §4.2.1). An attack that lets more than that through is found late or
-    /// not at all.
-    pub threshold: f64,
-    /// The mean number of loops between two false alarms, at least, while no more than `honest_loss` get lost, independently.
-    pub between_false_alarms: f64,
-    /// How much later than its chosen delays a loop may come back: for processing and the network.
-    pub slack: Duration,
-    /// By how much cover traffic is multiplied under attack.
-    pub most_cover: f64,
-}
-
-impl Default for Config {
-    /// 5 % honest loss, r = 0.7, a false alarm in 31.5 million loops (a year, with one a second), half a second, four times the cover traffic.
-    fn default() -> Self {
-        Self {
-            honest_loss: 0.05,
-            threshold: 0.7,
-            between_false_alarms: 31.5e6,
-            slack: Duration::from_millis(500),
-            most_cover: 4.0,
-        }
-    }
-}
+use crate::blame::{self, Element, Suspect};
+use crate::watch::Watch;
+use crate::{Config, ConfigError};
 
 /// What came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +30,24 @@ pub enum Attack {
     Delayed,
 }
 
+/// What the loops say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nothing: there were too few for an alarm, even if none had come back.
+    Untested,
+    /// An honest network.
+    Healthy,
+    /// An attack.
+    Attacked {
+        /// What is done to packets.
+        kind: Attack,
+        /// Since when it is known.
+        since: Duration,
+        /// Whose own loops raise the alarm: none, if only all loops together do.
+        alarmed: Vec<Element>,
+    },
+}
+
 /// How the network is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
@@ -69,20 +59,26 @@ pub struct Report {
     pub late: u64,
     /// How many did not come back in time, late ones included.
     pub failed: u64,
-    /// The attack, and since when it is known.
-    pub attack: Option<(Attack, Duration)>,
-    /// While there is one, the nodes and links that explain it, the most likely first. Several, if loops do not tell them apart.
+    /// What follows from it.
+    pub state: State,
+    /// Under attack, the nodes and links that explain it, the most likely first. Several, if loops do not tell them apart.
     pub suspects: Vec<Suspect>,
     /// By what cover traffic is to be multiplied: 1 if all is well, more the more loops fail.
     pub cover: f64,
 }
 
 /// Loops that are remembered after they were given up, and outcomes that count for blame. Old ones go.
-const MEMORY: usize = 2048;
+const MEMORY: usize = 4096;
 /// Loops on their way at a time: more are given up at once, the oldest first.
 const MOST_AWAY: usize = 1 << 16;
-/// Nats for which an alarm ends: a factor of 1,000 in likelihood.
-const RECOVERY: f64 = 6.9;
+
+/// What became of a loop.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    InTime,
+    Lost,
+    Late,
+}
 
 /// The loops of a mix or client.
 pub struct Ledger {
@@ -91,12 +87,12 @@ pub struct Ledger {
     away: HashMap<[u8; 16], Box<[NodeId]>>,
     /// When loops are given up.
     due: BinaryHeap<Reverse<(Duration, [u8; 16])>>,
-    given_up: VecDeque<[u8; 16]>,
-    /// Since all was well for the last time.
-    outcomes: VecDeque<(Box<[NodeId]>, bool)>,
-    late_since: usize,
-    attack: Cusum,
-    recovery: Cusum,
+    /// With the numbers of their outcomes.
+    given_up: VecDeque<([u8; 16], u64)>,
+    /// The latest, up to number `observed`.
+    outcomes: VecDeque<(Box<[NodeId]>, Fate)>,
+    observed: u64,
+    watch: Watch,
     alarm: Option<Duration>,
     counts: [u64; 4],
 }
@@ -108,25 +104,23 @@ const LATE: usize = 2;
 const FAILED: usize = 3;
 
 impl Ledger {
-    /// Of who has not sent any. Probabilities of `config` are kept between 0.0001 and 0.9999.
-    #[must_use]
-    pub fn new(config: Config) -> Self {
-        let probability = |p: f64| if p.is_nan() { 0.5 } else { p.clamp(1e-4, 0.9999) };
-        let honest_loss = probability(config.honest_loss);
-        let attack = probability(1.0 - config.threshold).max(honest_loss * 1.01).min(0.9999);
-        let config = Config { honest_loss, threshold: 1.0 - attack, ..config };
-        Self {
+    /// Of who has not sent any.
+    ///
+    /// # Errors
+    /// Names a value of `config` that is out of its range.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        config.check()?;
+        Ok(Self {
             config,
             away: HashMap::new(),
             due: BinaryHeap::new(),
             given_up: VecDeque::new(),
             outcomes: VecDeque::new(),
-            late_since: 0,
-            attack: Cusum::rising(honest_loss, attack),
-            recovery: Cusum::falling(honest_loss, attack),
+            observed: 0,
+            watch: Watch::new(config),
             alarm: None,
             counts: [0; 4],
-        }
+        })
     }
 
     /// A loop leaves, on a path that starts and ends with its sender, and with so much delay at all hops together.
@@ -145,18 +139,17 @@ impl Ledger {
         self.advance(now);
         if let Some(path) = self.away.remove(&id) {
             self.counts[IN_TIME] += 1;
-            self.observe(path, false, now);
+            self.observe(path, Fate::InTime, now);
             return Outcome::InTime;
         }
-        match self.given_up.iter().position(|other| *other == id) {
-            Some(at) => {
-                self.given_up.remove(at);
-                self.counts[LATE] += 1;
-                self.late_since += 1;
-                Outcome::Late
-            }
-            None => Outcome::Unknown,
+        let Some(at) = self.given_up.iter().position(|(other, _)| *other == id) else { return Outcome::Unknown };
+        if let Some((_, number)) = self.given_up.remove(at)
+            && let Some(place) = self.place(number)
+        {
+            self.outcomes[place].1 = Fate::Late;
         }
+        self.counts[LATE] += 1;
+        Outcome::Late
     }
 
     /// Gives up all loops that should have been back by now.
@@ -182,23 +175,45 @@ impl Ledger {
     #[must_use]
     pub fn report(&self) -> Report {
         let [sent, in_time, late, failed] = self.counts;
-        let failures = self.outcomes.iter().filter(|(_, failed)| *failed).count();
-        let kind = if 2 * self.late_since > failures { Attack::Delayed } else { Attack::Blocked };
-        let outcomes = self.outcomes.iter().map(|(path, failed)| (&**path, *failed));
-        let suspicion = if self.alarm.is_some() { 1.0 } else { (self.attack.sum() / self.bound()).min(1.0) };
-        Report {
-            sent,
-            in_time,
-            late,
-            failed,
-            attack: self.alarm.map(|since| (kind, since)),
-            suspects: self.alarm.map_or_else(Vec::new, |_| blame::suspects(outcomes, self.config.honest_loss)),
-            cover: 1.0 + (self.config.most_cover - 1.0).max(0.0) * suspicion,
-        }
+        let (state, suspects) = match self.alarm {
+            Some(since) => {
+                let suspects = self.suspects();
+                let (kind, alarmed) = (self.kind(suspects.first()), self.watch.alarmed());
+                (State::Attacked { kind, since, alarmed }, suspects)
+            }
+            None if self.watch.can_tell() => (State::Healthy, Vec::new()),
+            None => (State::Untested, Vec::new()),
+        };
+        let cover = 1.0 + (self.config.most_cover - 1.0) * self.watch.suspicion();
+        Report { sent, in_time, late, failed, state, suspects, cover }
     }
 
-    fn bound(&self) -> f64 {
-        self.config.between_false_alarms.max(2.0).ln()
+    /// The outcomes since what raised the alarm began, as far as they are remembered.
+    fn evidence(&self) -> impl Iterator<Item = (&[NodeId], Fate)> + Clone {
+        let from = self.place(self.watch.since()).unwrap_or_default();
+        self.outcomes.range(from..).map(|(path, fate)| (&**path, *fate))
+    }
+
+    fn suspects(&self) -> Vec<Suspect> {
+        blame::suspects(self.evidence().map(|(path, fate)| (path, fate != Fate::InTime)), self.config.honest_loss)
+    }
+
+    /// Of the failures of the first suspect's loops that an honest network would not have: did most of them come late?
+    fn kind(&self, suspect: Option<&Suspect>) -> Attack {
+        let through = |path: &[NodeId]| suspect.is_none_or(|suspect| blame::elements(path).contains(&suspect.element));
+        let (mut loops, mut failed, mut late) = (0.0, 0.0, 0.0);
+        for (_, fate) in self.evidence().filter(|(path, _)| through(path)) {
+            loops += 1.0;
+            failed += f64::from(u8::from(fate != Fate::InTime));
+            late += f64::from(u8::from(fate == Fate::Late));
+        }
+        if 2.0 * late > failed - self.config.honest_loss * loops { Attack::Delayed } else { Attack::Blocked }
+    }
+
+    /// Where an outcome is, if it is remembered.
+    fn place(&self, number: u64) -> Option<usize> {
+        let first = self.observed - self.outcomes.len() as u64;
+        number.checked_sub(first).and_then(|place| usize::try_from(place).ok()).filter(|at| *at < self.outcomes.len())
     }
 
     /// The loop that is due next has not come back, if it has not.
@@ -209,31 +224,17 @@ impl Ledger {
         if self.given_up.len() == MEMORY {
             self.given_up.pop_front();
         }
-        self.given_up.push_back(id);
-        self.observe(path, true, now);
+        self.given_up.push_back((id, self.observed));
+        self.observe(path, Fate::Lost, now);
     }
 
-    fn observe(&mut self, path: Box<[NodeId]>, failed: bool, now: Duration) {
-        self.attack.observe(failed);
-        self.recovery.observe(failed);
+    fn observe(&mut self, path: Box<[NodeId]>, fate: Fate, now: Duration) {
+        self.watch.observe(&blame::elements(&path), fate != Fate::InTime);
         if self.outcomes.len() == MEMORY {
             self.outcomes.pop_front();
         }
-        self.outcomes.push_back((path, failed));
-        if self.alarm.is_none() {
-            self.recovery.reset();
-            if self.attack.sum() >= self.bound() {
-                self.alarm = Some(now);
-            } else if self.attack.sum() == 0.0 {
-                // What happened before the change says nothing about it.
-                self.outcomes.clear();
-                self.late_since = 0;
-            }
-        } else if self.recovery.sum() >= RECOVERY {
-            self.alarm = None;
-            self.attack.reset();
-            self.outcomes.clear();
-            self.late_since = 0;
-        }
+        self.outcomes.push_back((path, fate));
+        self.observed += 1;
+        self.alarm = self.watch.is_alarmed().then(|| self.alarm.unwrap_or(now));
     }
 }

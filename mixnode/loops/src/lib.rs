@@ -5,8 +5,11 @@
 //! more cover traffic to send, and which node or link is to blame. Pure: times are arguments, since any moment.
 
 mod blame;
+mod config;
 mod cusum;
 mod ledger;
+mod watch;
 
 pub use blame::{Element, Suspect};
-pub use ledger::{Attack, Config, Ledger, Outcome, Report};
+pub use config::{Config, ConfigError};
+pub use ledger::{Attack, Ledger, Outcome, Report, State};

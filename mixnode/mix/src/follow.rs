@@ -50,7 +50,14 @@ pub fn follow(network: &NetworkConfig, file: PathBuf, with_routes: bool) -> anyh
     let (routes_sender, routes) = watch::channel(None);
     let (states, given) = mpsc::channel(4);
     let every = Duration::from_secs(network.refresh_s);
-    let task = Task { follower: follower.clone(), directory: directory_sender, routes: routes_sender, given, every, with_routes };
+    let task = Task {
+        follower: follower.clone(),
+        directory: directory_sender,
+        routes: routes_sender,
+        given,
+        every,
+        with_routes,
+    };
     Ok(Following { directory, routes, states, follower, task: tokio::spawn(task.run()) })
 }
 
@@ -93,7 +100,11 @@ impl Task {
     }
 
     fn take(&self, directory: Directory) {
-        tracing::info!(serial = directory.seen().serial, nodes = directory.state().nodes.len(), "a new state of the network");
+        tracing::info!(
+            serial = directory.seen().serial,
+            nodes = directory.state().nodes.len(),
+            "a new state of the network"
+        );
         self.directory.send_replace(Some(Arc::new(directory)));
     }
 

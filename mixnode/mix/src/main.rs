@@ -24,10 +24,10 @@ struct Arguments {
 enum Task {
     /// A mix or a provider.
     #[command(subcommand)]
-    Node(Daemon),
+    Node(Service),
     /// An authority of the directory.
     #[command(subcommand)]
-    Authority(Daemon),
+    Authority(Service),
     /// Sends and receives messages.
     #[command(subcommand)]
     Client(ClientTask),
@@ -36,7 +36,7 @@ enum Task {
 }
 
 #[derive(Subcommand)]
-enum Daemon {
+enum Service {
     #[command(flatten)]
     Daemon(Command),
     /// Make a new identity, and print its public key.
@@ -74,31 +74,31 @@ enum ClientTask {
 async fn main() -> anyhow::Result<()> {
     let Arguments { command, logs } = Arguments::parse();
     match command {
-        Task::Node(Daemon::Daemon(Command::Run { config })) => {
+        Task::Node(Service::Daemon(Command::Run { config })) => {
             logs.start()?;
             run_node(&config).await
         }
-        Task::Node(Daemon::Daemon(Command::Config(ConfigCommand::Check { file }))) => {
+        Task::Node(Service::Daemon(Command::Config(ConfigCommand::Check { file }))) => {
             let config = NodeConfig::load(&file)?;
             println!("{}: valid: {:?}", file.display(), config.role());
             Ok(())
         }
-        Task::Authority(Daemon::Daemon(Command::Run { config })) => {
+        Task::Authority(Service::Daemon(Command::Run { config })) => {
             logs.start()?;
             let stop = mimiq_daemon::stop_signal()?;
             let config = mimiq_authority::Config::load(&config)?;
             Ok(mimiq_authority::run(config, stop).await?)
         }
-        Task::Authority(Daemon::Daemon(Command::Config(ConfigCommand::Check { file }))) => {
+        Task::Authority(Service::Daemon(Command::Config(ConfigCommand::Check { file }))) => {
             let config = mimiq_authority::Config::load(&file)?;
             println!("{}: valid: authority {} of {}", file.display(), config.key.public_key(), config.policy.network);
             Ok(())
         }
-        Task::Node(Daemon::Init { identity }) | Task::Authority(Daemon::Init { identity }) => {
+        Task::Node(Service::Init { identity }) | Task::Authority(Service::Init { identity }) => {
             println!("{}", SigningKey::create(&identity, &mut rand::rng())?.public_key());
             Ok(())
         }
-        Task::Node(Daemon::Identity { identity }) | Task::Authority(Daemon::Identity { identity }) => {
+        Task::Node(Service::Identity { identity }) | Task::Authority(Service::Identity { identity }) => {
             println!("{}", SigningKey::read(&identity)?.public_key());
             Ok(())
         }

@@ -73,7 +73,7 @@ pub async fn run(config: NodeConfig, stop: impl Future<Output = ()>) -> anyhow::
                 access: provider.access.clone(),
                 seed: identity.seed.clone(),
                 store,
-                packets: Arc::new(node.from_clients()),
+                packets: Box::new(node.from_clients()),
             };
             Some(tokio::spawn(clients.serve(following.directory.clone(), following.follower.clone(), stopped)))
         }
@@ -142,13 +142,16 @@ fn millis() -> u64 {
     since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// Takes a client's packet, if there is room.
+type HandOff = Box<dyn Fn(&[u8]) -> bool + Send + Sync>;
+
 /// A provider's clients.
 struct Clients {
     listen: SocketAddr,
     access: AccessConfig,
     seed: zeroize::Zeroizing<[u8; 32]>,
     store: Arc<Store>,
-    packets: Arc<dyn Fn(&[u8]) -> bool + Send + Sync>,
+    packets: HandOff,
 }
 
 impl Clients {
@@ -167,8 +170,15 @@ impl Clients {
         let (state, published) = watch::channel(published(&first, &follower));
         let socket = UdpSocket::bind(self.listen).with_context(|| format!("access: {}", self.listen))?;
         let (shape, packets) = (Shape::of(&first)?, self.packets);
-        let access =
-            Access::start(&self.access, shape, socket, &self.seed, self.store, move |packet| packets(packet), published)?;
+        let access = Access::start(
+            &self.access,
+            shape,
+            socket,
+            &self.seed,
+            self.store,
+            move |packet| packets(packet),
+            published,
+        )?;
         tracing::info!(listen = %self.listen, "clients are served");
         let passing = tokio::spawn(async move {
             while directory.changed().await.is_ok() {

@@ -10,9 +10,8 @@ fn loop_buckets() -> Vec<f64> {
 }
 
 /// Upper bounds of how late packets leave, seconds.
-const LATE: [f64; 16] = [
-    10e-6, 20e-6, 30e-6, 40e-6, 50e-6, 60e-6, 70e-6, 80e-6, 90e-6, 100e-6, 150e-6, 200e-6, 500e-6, 1e-3, 5e-3, 50e-3,
-];
+const LATE: [f64; 16] =
+    [10e-6, 20e-6, 30e-6, 40e-6, 50e-6, 60e-6, 70e-6, 80e-6, 90e-6, 100e-6, 150e-6, 200e-6, 500e-6, 1e-3, 5e-3, 50e-3];
 
 /// Serves all metrics at `http://ADDRESS/metrics`. Must be called within a tokio runtime.
 ///
@@ -20,7 +19,8 @@ const LATE: [f64; 16] = [
 /// If the address cannot be bound, or metrics are served already.
 pub fn serve(address: SocketAddr) -> Result<(), BuildError> {
     let builder = PrometheusBuilder::new().with_http_listener(address);
-    let builder = builder.set_buckets_for_metric(Matcher::Full("mimiq_mix_loop_seconds".to_owned()), &loop_buckets())?;
+    let builder =
+        builder.set_buckets_for_metric(Matcher::Full("mimiq_mix_loop_seconds".to_owned()), &loop_buckets())?;
     let builder = builder.set_buckets_for_metric(Matcher::Full("mimiq_mix_late_seconds".to_owned()), &LATE)?;
     builder.install()?;
     mimiq_node::describe();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use mimiq_directory::{Directory, Routes};
-use mimiq_loops::{Attack, Config, Element, Ledger, Outcome, Report};
+use mimiq_loops::{Attack, Config, ConfigError, Element, Ledger, Outcome, Report, State};
 use mimiq_mixing::PoissonClock;
 use mimiq_sphinx::{Destination, NodeId, build};
 use rand::rngs::ThreadRng;
@@ -46,11 +46,12 @@ struct Gauges {
     took: Histogram,
     failed: Gauge,
     attacked: Gauge,
+    untested: Gauge,
     cover: Gauge,
 }
 
 impl Loops {
-    pub(crate) fn ledger() -> Ledger {
+    pub(crate) fn ledger() -> Result<Ledger, ConfigError> {
         Ledger::new(Config::default())
     }
 
@@ -69,8 +70,8 @@ impl Loops {
                 rate = wanted;
             }
             gauges.show(&report);
-            if report.attack.is_some() != alarmed {
-                alarmed = report.attack.is_some();
+            if self.ledger.is_alarmed() != alarmed {
+                alarmed = self.ledger.is_alarmed();
                 tell(&report, routes.as_ref().map(|routes| routes.directory()));
             }
             let next_loop = clock.next().saturating_sub(AHEAD.as_nanos() as u64);
@@ -141,11 +142,11 @@ fn packet(routes: &Routes, own: &NodeId, id: [u8; 16], rng: &mut (impl CryptoRng
 }
 
 fn tell(report: &Report, directory: Option<&Arc<Directory>>) {
-    let Some((attack, _)) = report.attack else {
+    let State::Attacked { kind, .. } = &report.state else {
         tracing::info!("the attack is over: loops are coming back");
         return;
     };
-    let attack = match attack {
+    let attack = match kind {
         Attack::Blocked => "packets are blocked",
         Attack::Delayed => "packets are held back",
     };
@@ -183,6 +184,7 @@ impl Gauges {
             took: histogram!("mimiq_mix_loop_seconds"),
             failed: gauge!("mimiq_mix_loops_failed"),
             attacked: gauge!("mimiq_mix_under_attack"),
+            untested: gauge!("mimiq_mix_untested"),
             cover: gauge!("mimiq_mix_cover_factor"),
         }
     }
@@ -198,7 +200,8 @@ impl Gauges {
 
     fn show(&self, report: &Report) {
         self.failed.set(report.failed as f64);
-        self.attacked.set(f64::from(u8::from(report.attack.is_some())));
+        self.attacked.set(f64::from(u8::from(matches!(report.state, State::Attacked { .. }))));
+        self.untested.set(f64::from(u8::from(report.state == State::Untested)));
         self.cover.set(report.cover);
     }
 }

@@ -78,6 +78,9 @@ pub enum StartError {
     /// Epochs cannot be like this.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),
+    /// The test for attacks.
+    #[error("loops: {0}")]
+    Loops(#[from] mimiq_loops::ConfigError),
     /// The system gives no thread.
     #[error("thread: {0}")]
     Thread(io::Error),
@@ -182,7 +185,7 @@ impl Node {
             tokio::spawn(async {})
         } else {
             let loops =
-                Loops { own: id, delays: delays.clone(), back, routes, ledger: Loops::ledger(), left: HashMap::new() };
+                Loops { own: id, delays: delays.clone(), back, routes, ledger: Loops::ledger()?, left: HashMap::new() };
             tokio::spawn(loops.run())
         };
         Ok(Self { address, threads, receiving, delays, stop, update, loops, published, clients, counters })

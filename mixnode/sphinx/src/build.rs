@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use curve25519_dalek::edwards::EdwardsPoint;
-use curve25519_dalek::scalar::Scalar;
-use rand::{CryptoRng, RngCore};
+use rand::CryptoRng;
 
+use crate::dh::LANES;
 use crate::schedule::Schedule;
-use crate::wire::{ALPHA, BETA, BLOCK, Block, DELIVER, DROP, GAMMA, LOOP, MOST_STREAM, RELAY, VERSION};
-use crate::{Geometry, NodeId, NodeKey};
+use crate::{Geometry, NodeId, NodeKey, header};
 
 /// One hop of a path.
 #[derive(Clone, Copy, Debug)]
@@ -67,9 +65,30 @@ pub enum BuildError {
         /// Needed.
         wanted: usize,
     },
+    /// Each order has one buffer.
+    #[error("packets: {packets} buffers for {orders} orders")]
+    Packets {
+        /// Packets asked for.
+        orders: usize,
+        /// Buffers given.
+        packets: usize,
+    },
     /// Does not fit 32 bits of microseconds.
     #[error("delay: {0:?} is more than {max} s", max = u32::MAX / 1_000_000)]
     Delay(Duration),
+}
+
+/// A packet to be built.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// The low byte of the epoch of the path's keys.
+    pub epoch: u8,
+    /// The hops, from the first on.
+    pub path: &'a [Hop<'a>],
+    /// What happens at the last.
+    pub destination: Destination,
+    /// As many bytes as the geometry says.
+    pub payload: &'a [u8],
 }
 
 /// Builds a packet for a path, for keys of an epoch, into `packet`.
@@ -85,95 +104,60 @@ pub fn build(
     rng: &mut impl CryptoRng,
     packet: &mut [u8],
 ) -> Result<(), BuildError> {
+    fits(geometry, payload, packet)?;
+    let (head, body) = packet.split_at_mut(geometry.header_len());
+    let schedules = header::build(geometry, epoch, path, destination, rng, head)?;
+    body.copy_from_slice(payload);
+    encrypt(&schedules, body);
+    Ok(())
+}
+
+/// Builds packets, each into the buffer of its number: the same as [`build`] makes of one after the other, in less time if they are
+/// several and the CPU has AVX-512 IFMA. Groups of eight are the fastest.
+///
+/// # Errors
+/// If there are not as many buffers as orders, or as [`build`] of the first order that does not fit; then no packet is to be sent.
+pub fn build_batch(
+    geometry: &Geometry,
+    orders: &[Order<'_>],
+    rng: &mut impl CryptoRng,
+    packets: &mut [&mut [u8]],
+) -> Result<(), BuildError> {
+    if orders.len() != packets.len() {
+        return Err(BuildError::Packets { orders: orders.len(), packets: packets.len() });
+    }
+    for (order, packet) in orders.iter().zip(&*packets) {
+        fits(geometry, order.payload, packet)?;
+    }
+    for (orders, packets) in orders.chunks(LANES).zip(packets.chunks_mut(LANES)) {
+        let mut heads: Vec<&mut [u8]> = Vec::with_capacity(LANES);
+        let mut bodies: Vec<&mut [u8]> = Vec::with_capacity(LANES);
+        for packet in packets {
+            let (head, body) = packet.split_at_mut(geometry.header_len());
+            heads.push(head);
+            bodies.push(body);
+        }
+        let schedules = header::build_group(geometry, orders, rng, &mut heads)?;
+        for ((order, schedules), body) in orders.iter().zip(&schedules).zip(bodies) {
+            body.copy_from_slice(order.payload);
+            encrypt(schedules, body);
+        }
+    }
+    Ok(())
+}
+
+fn fits(geometry: &Geometry, payload: &[u8], packet: &[u8]) -> Result<(), BuildError> {
     if payload.len() != geometry.payload_len() {
         return Err(BuildError::Payload { length: payload.len(), wanted: geometry.payload_len() });
     }
     if packet.len() != geometry.packet_len() {
         return Err(BuildError::Packet { length: packet.len(), wanted: geometry.packet_len() });
     }
-    let (head, body) = packet.split_at_mut(geometry.header_len());
-    let schedules = header(geometry, epoch, path, destination, rng, head)?;
-    body.copy_from_slice(payload);
-    for schedule in schedules.iter().rev() {
-        schedule.payload.encrypt(body);
-    }
     Ok(())
 }
 
-/// Writes a header, whose buffer has the right size, and says what each hop will derive.
-pub(crate) fn header(
-    geometry: &Geometry,
-    epoch: u8,
-    path: &[Hop<'_>],
-    destination: &Destination,
-    rng: &mut impl CryptoRng,
-    to: &mut [u8],
-) -> Result<Vec<Schedule>, BuildError> {
-    let Some(last) = path.len().checked_sub(1).filter(|last| *last < geometry.hops()) else {
-        return Err(BuildError::Path { hops: path.len(), most: geometry.hops() });
-    };
-    let delays = path.iter().map(|hop| micros(hop.delay)).collect::<Result<Vec<_>, _>>()?;
-
-    let mut seed = [0; 64];
-    rng.fill_bytes(&mut seed);
-    let mut exponent = Scalar::from_bytes_mod_order_wide(&seed);
-    to[0] = VERSION;
-    to[1] = epoch;
-    to[ALPHA..GAMMA].copy_from_slice(&EdwardsPoint::mul_base(&exponent).to_montgomery().to_bytes());
-    // The blinded points themselves are not needed: the exponents are multiplied modulo the order of their group.
-    let schedules: Vec<Schedule> = path
-        .iter()
-        .map(|hop| {
-            let schedule = Schedule::new(&hop.key.multiply(&exponent));
-            exponent *= Scalar::from_bytes_mod_order(schedule.blinding);
-            schedule
-        })
-        .collect();
-
-    let length = geometry.beta_len();
-    let beta = &mut to[BETA..];
-    // What the hops before the last one append: each shifts in zeros, which its stream encrypts.
-    let mut filler = [0; MOST_STREAM];
-    for (done, schedule) in schedules.iter().take(last).enumerate() {
-        let mut stream = [0; MOST_STREAM];
-        schedule.apply(&mut stream[..length + BLOCK]);
-        let from = length - done * BLOCK;
-        filler[..(done + 1) * BLOCK].iter_mut().zip(&stream[from..]).for_each(|(filler, stream)| *filler ^= stream);
+fn encrypt(schedules: &[Schedule], body: &mut [u8]) {
+    for schedule in schedules.iter().rev() {
+        schedule.payload.encrypt(body);
     }
-    // Random behind the last block, so that its hop does not see how long the path was.
-    let (own, appended) = beta.split_at_mut(length - last * BLOCK);
-    rng.fill_bytes(&mut own[BLOCK..]);
-    let (flag, address, name) = match *destination {
-        Destination::Inbox { recipient, id } => (DELIVER, recipient, id),
-        Destination::Drop => (DROP, random(rng), random(rng)),
-        Destination::Loop { id } => (LOOP, random(rng), id),
-    };
-    put(own, &Block { flag, delay: delays[last], address, name });
-    schedules[last].apply(own);
-    appended.copy_from_slice(&filler[..last * BLOCK]);
-    let mut code = schedules[last].authenticate(VERSION, epoch, beta);
-    for hop in (0..last).rev() {
-        beta.copy_within(..length - BLOCK, BLOCK);
-        put(beta, &Block { flag: RELAY, delay: delays[hop], address: path[hop + 1].node, name: code });
-        schedules[hop].apply(beta);
-        code = schedules[hop].authenticate(VERSION, epoch, beta);
-    }
-    to[GAMMA..BETA].copy_from_slice(&code);
-    Ok(schedules)
-}
-
-fn put(beta: &mut [u8], block: &Block) {
-    if let Some(to) = beta.first_chunk_mut::<BLOCK>() {
-        block.write(to);
-    }
-}
-
-fn random<const N: usize>(rng: &mut impl RngCore) -> [u8; N] {
-    let mut bytes = [0; N];
-    rng.fill_bytes(&mut bytes);
-    bytes
-}
-
-fn micros(delay: Duration) -> Result<u32, BuildError> {
-    u32::try_from(delay.as_micros()).map_err(|_| BuildError::Delay(delay))
 }

@@ -17,7 +17,9 @@
 
 mod build;
 mod dh;
+mod exponent;
 mod geometry;
+mod header;
 mod keys;
 mod lioness;
 mod schedule;
@@ -25,7 +27,7 @@ mod surb;
 mod unwrap;
 mod wire;
 
-pub use build::{BuildError, Destination, Hop, build};
+pub use build::{BuildError, Destination, Hop, Order, build, build_batch};
 pub use geometry::{Geometry, GeometryError};
 pub use keys::{KeyError, NodeKey, PublicKey, SecretKey};
 pub use surb::{ReplyError, ReplyKeys, build_surb, reply};
@@ -34,7 +36,7 @@ pub use unwrap::{Action, Malformed, Unwrapped, Unwrapper, payload};
 /// A node's name: 16 bytes that the directory gives a meaning.
 pub type NodeId = [u8; 16];
 
-/// How the scalar multiplications of [`Unwrapper`] are done on this machine: `avx512ifma` or `aws-lc`.
+/// How the scalar multiplications of [`Unwrapper`] and [`build_batch`] are done on this machine: `avx512ifma` or `aws-lc`.
 #[must_use]
 pub fn backend() -> &'static str {
     dh::backend()

@@ -27,10 +27,8 @@ pub(crate) struct Schedule {
 impl Schedule {
     /// From the shared secret.
     pub(crate) fn new(secret: &[u8; 32]) -> Self {
-        let mut key = Sha256::new_with_prefix(DOMAIN);
-        key.update(secret);
         let mut all = [0; 16 + 32 + 32 + 32 + lioness::KEYS];
-        keystream(&key.finalize().into(), &mut all);
+        keystream(DOMAIN, secret, &mut all);
         let mut schedule = Self {
             tag: cut(&all, 0),
             blinding: cut(&all, 16),
@@ -61,18 +59,20 @@ impl Schedule {
 
 /// The payload keys of a reply block.
 pub(crate) fn reply_keys(secret: &[u8; 32]) -> lioness::Keys {
-    let mut key = Sha256::new_with_prefix(REPLY);
-    key.update(secret);
     let mut all = [0; lioness::KEYS];
-    keystream(&key.finalize().into(), &mut all);
+    keystream(REPLY, secret, &mut all);
     let keys = lioness::Keys::new(&all);
     all.zeroize();
     keys
 }
 
-/// AES-256-CTR with a key that is used for nothing else.
-fn keystream(key: &[u8; 32], all: &mut [u8]) {
-    Stream::new(&(*key).into(), &[0; 16].into()).apply_keystream(all);
+/// AES-256-CTR with a key that is used for nothing else: the hash of a secret.
+fn keystream(domain: &[u8], secret: &[u8; 32], all: &mut [u8]) {
+    let mut hash = Sha256::new_with_prefix(domain);
+    hash.update(secret);
+    let mut key: [u8; 32] = hash.finalize().into();
+    Stream::new(&key.into(), &[0; 16].into()).apply_keystream(all);
+    key.zeroize();
 }
 
 fn cut<const N: usize>(from: &[u8], at: usize) -> [u8; N] {

@@ -5,9 +5,8 @@
 use rand::CryptoRng;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::build::{self, BuildError};
 use crate::schedule::{Schedule, reply_keys};
-use crate::{Destination, Geometry, Hop, NodeId};
+use crate::{BuildError, Destination, Geometry, Hop, NodeId, header};
 
 /// What the maker of a reply block keeps, to read the reply.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -46,7 +45,7 @@ pub fn build_surb(
     let mut block = vec![0; geometry.surb_len()];
     let (first, rest) = block.split_at_mut(16);
     let (head, key) = rest.split_at_mut(geometry.header_len());
-    let hops = build::header(geometry, epoch, path, destination, rng, head)?;
+    let hops = header::build(geometry, epoch, path, destination, rng, head)?;
     first.iter_mut().zip(path.iter().flat_map(|hop| hop.node)).for_each(|(to, from)| *to = from);
     let mut secret = [0; 32];
     rng.fill_bytes(&mut secret);

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use crate::dh::{self, Pair};
+use crate::dh::{self, BASE, Pair};
 use crate::schedule::Schedule;
 use crate::wire::{ALPHA, BETA, BLOCK, Block, DELIVER, DROP, GAMMA, LOOP, MOST_STREAM, RELAY, VERSION, array};
 use crate::{Geometry, NodeId, SecretKey};
 use subtle::ConstantTimeEq as _;
+use zeroize::Zeroize as _;
 
 /// What is to be done with a packet after its delay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +86,7 @@ impl Malformed {
 #[derive(Debug)]
 pub struct Unwrapper {
     geometry: Geometry,
-    secret: SecretKey,
+    secret: dh::Secret,
 }
 
 /// A packet of a group, and what is known of it.
@@ -100,12 +101,17 @@ impl Unwrapper {
     /// For packets of this size.
     #[must_use]
     pub fn new(geometry: Geometry, secret: SecretKey) -> Self {
-        Self { geometry, secret }
+        Self { geometry, secret: dh::Secret::new(secret) }
     }
 
     /// Unwraps packets in place, and appends to `results` what is found, in order. Afterwards a packet to relay is the next hop's, and
     /// the last bytes of one to deliver are its payload; a refused one is not to be used. Groups of [`Self::LANES`] are
-    /// the fastest; what is found in one packet does not depend on the others, nor does the time a group takes on what is in it.
+    /// the fastest; what is found in one packet does not depend on the others.
+    ///
+    /// The time of a group depends on how many packets are in it, and on how many are refused and why: these do not get as far.
+    /// It depends on no key, address, delay or payload; and on whether an accepted packet is to be relayed, delivered or dropped only by the copying of a
+    /// header, since all of them are blinded and their payloads decrypted. With AVX-512 IFMA a group of one takes as long for its multiplications
+    /// as a full one, else each packet has its own.
     pub fn unwrap_batch(&self, packets: &mut [&mut [u8]], results: &mut Vec<Result<Unwrapped, Malformed>>) {
         for group in packets.chunks_mut(Self::LANES) {
             self.group(group, results);
@@ -117,19 +123,20 @@ impl Unwrapper {
 
     fn group(&self, packets: &mut [&mut [u8]], results: &mut Vec<Result<Unwrapped, Malformed>>) {
         // A refused packet takes part with a point that does no harm.
-        let mut pairs = [Pair { scalar: *self.secret.as_bytes(), point: BASE }; dh::LANES];
+        let mut points = [BASE; dh::LANES];
         let mut stages: Vec<Stage> = Vec::with_capacity(packets.len());
-        for (packet, pair) in packets.iter().zip(&mut pairs) {
+        for (packet, point) in packets.iter().zip(&mut points) {
             stages.push(match self.look(packet) {
                 Ok(alpha) => {
-                    pair.point = alpha;
+                    *point = alpha;
                     Stage::Pending
                 }
                 Err(refusal) => Stage::Refused(refusal),
             });
         }
         let used = packets.len();
-        let secrets = dh::multiply(&pairs, used);
+        let mut secrets = self.secret.multiply(&points, used);
+        let mut pairs = points.map(|point| Pair { scalar: BASE, point });
         for (((packet, stage), pair), secret) in packets.iter_mut().zip(&mut stages).zip(&mut pairs).zip(&secrets) {
             if !matches!(stage, Stage::Pending) {
                 continue;
@@ -149,6 +156,8 @@ impl Unwrapper {
         }
         // Who would not need the next point takes part all the same: what a packet is for does not show in the time.
         let blinded = dh::multiply(&pairs, used);
+        secrets.zeroize();
+        pairs.zeroize();
         for ((packet, stage), alpha) in packets.iter_mut().zip(stages).zip(&blinded) {
             results.push(match self.finish(packet, stage, alpha) {
                 Stage::Done(done) => Ok(done),
@@ -195,13 +204,6 @@ impl Unwrapper {
         Stage::Done(Unwrapped { tag: schedule.tag, delay: Duration::from_micros(delay.into()), action })
     }
 }
-
-/// u = 9 (RFC 7748 §4.1).
-const BASE: [u8; 32] = {
-    let mut base = [0; 32];
-    base[0] = 9;
-    base
-};
 
 /// The payload of an unwrapped packet: empty if it has not the size of one.
 #[must_use]

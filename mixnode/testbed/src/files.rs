@@ -95,7 +95,8 @@ layers:
 }
 
 pub(crate) fn network(plan: &Plan, authorities: &[AuthorityAt]) -> String {
-    let mut text = format!("network:\n  name: testbed\n  threshold: {}\n  refresh_s: 1\n  authorities:\n", plan.threshold);
+    let mut text =
+        format!("network:\n  name: testbed\n  threshold: {}\n  refresh_s: 1\n  authorities:\n", plan.threshold);
     for AuthorityAt { identity, listen, .. } in authorities {
         let _ = writeln!(text, "  - {{ identity: {identity}, url: \"http://{listen}\" }}");
     }
@@ -103,10 +104,8 @@ pub(crate) fn network(plan: &Plan, authorities: &[AuthorityAt]) -> String {
 }
 
 pub(crate) fn authority(own: &AuthorityAt, all: &[AuthorityAt]) -> String {
-    let mut text = format!(
-        "listen: \"{}\"\npolicy: policy.yaml\nkey: {}.key\ndata: {}\npeers:\n",
-        own.listen, own.name, own.name
-    );
+    let mut text =
+        format!("listen: \"{}\"\npolicy: policy.yaml\nkey: {}.key\ndata: {}\npeers:\n", own.listen, own.name, own.name);
     let others = all.iter().filter(|other| other.name != own.name);
     if all.len() == 1 {
         return text.replace("peers:\n", "peers: []\n");
@@ -123,7 +122,8 @@ pub(crate) fn node(plan: &Plan, genesis: u64, network: &str, node: &NodeAt) -> S
         Some(layer) => (format!("mix: {{ layer: {layer} }}"), String::new()),
         None => (
             format!("provider:\n  name: {name}\n  address: \"{access}\""),
-            "  access:\n    registration: open\n    limits: { packets_per_second: 1000, packet_burst: 1000 }\n".to_owned(),
+            "  access:\n    registration: open\n    limits: { packets_per_second: 1000, packet_burst: 1000 }\n"
+                .to_owned(),
         ),
     };
     let grace = plan.epoch_s.min(600);

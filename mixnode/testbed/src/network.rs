@@ -68,7 +68,8 @@ impl Network {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
         let genesis = now - plan.epoch_s / 2;
         let network = files::network(&plan, &authorities);
-        let write = |name: &str, text: String| fs::write(folder.path().join(name), text).with_context(|| name.to_owned());
+        let write =
+            |name: &str, text: String| fs::write(folder.path().join(name), text).with_context(|| name.to_owned());
         write("policy.yaml", files::policy(&plan, genesis, &authorities, &nodes))?;
         for authority in &authorities {
             write(&format!("{}.yaml", authority.name), files::authority(authority, &authorities))?;
@@ -77,8 +78,7 @@ impl Network {
             write(&format!("{}.yaml", node.name), files::node(&plan, genesis, &network, node))?;
         }
         let binary = binary.to_owned();
-        let mut network =
-            Self { binary, folder, plan, authorities, nodes, processes: HashMap::new(), wires, network };
+        let mut network = Self { binary, folder, plan, authorities, nodes, processes: HashMap::new(), wires, network };
         for name in network.names() {
             network.restart(&name)?;
         }

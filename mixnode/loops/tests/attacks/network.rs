@@ -41,7 +41,7 @@ const MEAN: f64 = 0.5;
 pub(crate) fn watch(seed: u64, loops: u64, loss: f64, attack: Option<Attack>, from: u64, stop: bool) -> Watch {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let exponential = |rng: &mut ChaCha8Rng| -(1.0 - rng.random::<f64>()).ln();
-    let mut watch = Watch { ledger: Ledger::new(Config::default()), alarm: None, alarms: 0 };
+    let mut watch = Watch { ledger: Ledger::new(Config::default()).unwrap(), alarm: None, alarms: 0 };
     let mut back: BinaryHeap<Reverse<(Duration, Id)>> = BinaryHeap::new();
     let (mut now, mut begun, mut before) = (0.0, 0.0, false);
     for number in 0..loops {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use metrics::{counter, gauge, histogram};
 use mimiq_client::{Client, Event, Keys, Link, Settings};
+use mimiq_loops::State;
 use mimiq_messages::{Address, Event as Outcome, Snapshot};
 use mimiq_mixing::PoissonClock;
 use rand::seq::IndexedRandom as _;
@@ -175,8 +176,9 @@ async fn one(
                 Some(Event::Sent(Outcome::Failed(..))) => tally.failed += 1,
                 Some(Event::Sent(Outcome::Sent(_))) => {}
                 Some(Event::Attack(report)) => {
-                    tally.attacks += u64::from(report.attack.is_some());
-                    gauge!("mimiq_load_alarmed").increment(if report.attack.is_some() { 1.0 } else { -1.0 });
+                    let attacked = matches!(report.state, State::Attacked { .. });
+                    tally.attacks += u64::from(attacked);
+                    gauge!("mimiq_load_alarmed").increment(if attacked { 1.0 } else { -1.0 });
                 }
                 None => break,
             },
@@ -195,6 +197,11 @@ fn print(all: &mut Tally, clients: usize) {
     latencies.sort_by(f64::total_cmp);
     if let (Some(least), Some(most)) = (latencies.first(), latencies.last()) {
         let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize];
-        println!("latency, seconds: least {least:.2}, median {:.2}, p90 {:.2}, p99 {:.2}, most {most:.2}", at(0.5), at(0.9), at(0.99));
+        println!(
+            "latency, seconds: least {least:.2}, median {:.2}, p90 {:.2}, p99 {:.2}, most {most:.2}",
+            at(0.5),
+            at(0.9),
+            at(0.99)
+        );
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use mimiq_client::{Event, Message};
-use mimiq_loops::Report;
+use mimiq_loops::{Report, State};
 
 use super::started::Started;
 
@@ -76,8 +76,9 @@ fn print(message: &Message, json: bool) -> anyhow::Result<()> {
 
 /// Says what the client's loops say.
 pub(super) fn warn(report: &Report) {
-    match report.attack {
-        Some((attack, _)) => tracing::warn!(?attack, failed = report.failed, sent = report.sent, "the network is under attack"),
-        None => tracing::info!("loops are coming back: the attack is over"),
+    let Report { sent, failed, state, .. } = report;
+    match state {
+        State::Attacked { kind, .. } => tracing::warn!(attack = ?kind, failed, sent, "the network is under attack"),
+        State::Healthy | State::Untested => tracing::info!("loops are coming back: the attack is over"),
     }
 }

@@ -74,6 +74,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             Event::Attack(report) => super::receive::warn(&report),
         }
     }
+    started.client.handle().settle().await?;
     started.client.stop().await;
     Ok(())
 }

@@ -51,11 +51,7 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
 }
 
 fn ensure(holds: bool, field: &'static str, value: impl Display, wanted: impl Display) -> Result<(), ConfigError> {
-    if holds {
-        Ok(())
-    } else {
-        Err(ConfigError::Value { field, value: value.to_string(), wanted: wanted.to_string() })
-    }
+    if holds { Ok(()) } else { Err(ConfigError::Value { field, value: value.to_string(), wanted: wanted.to_string() }) }
 }
 
 /// Relative paths count from the file's folder.

@@ -41,7 +41,12 @@ impl NetworkConfig {
     /// # Errors
     /// If the threshold cannot be, or an authority is named twice.
     pub fn trust(&self) -> Result<Trust, ConfigError> {
-        ensure((1..=64).contains(&self.name.chars().count()), "network.name", format!("{:?}", self.name), "not 1 to 64 characters")?;
+        ensure(
+            (1..=64).contains(&self.name.chars().count()),
+            "network.name",
+            format!("{:?}", self.name),
+            "not 1 to 64 characters",
+        )?;
         ensure((1..=86_400).contains(&self.refresh_s), "network.refresh_s", self.refresh_s, "not from 1 to 86400")?;
         let keys = self.authorities.iter().map(|authority| authority.identity).collect();
         Trust::new(keys, self.threshold).map_err(|error| ConfigError::Value {

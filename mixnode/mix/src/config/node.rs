@@ -128,7 +128,9 @@ impl NodeConfig {
         };
         somewhere("address", &self.address)?;
         match (&self.mix, &self.provider) {
-            (Some(MixPlace { layer }), None) => ensure((1..=10).contains(layer), "mix.layer", layer, "not from 1 to 10")?,
+            (Some(MixPlace { layer }), None) => {
+                ensure((1..=10).contains(layer), "mix.layer", layer, "not from 1 to 10")?
+            }
             (None, Some(provider)) => {
                 somewhere("provider.address", &provider.address)?;
                 provider.access.check().map_err(|error| ConfigError::Value {
@@ -143,10 +145,30 @@ impl NodeConfig {
         let Limits { queue, packets_per_epoch, longest_delay_s, overload_wait_ms, socket_buffer } = self.limits;
         ensure((1..=16 << 20).contains(&queue), "limits.queue", queue, "not from 1 to 16777216")?;
         let most = 1 << 30;
-        ensure((1..=most).contains(&packets_per_epoch), "limits.packets_per_epoch", packets_per_epoch, "not from 1 to 2^30")?;
-        ensure((1..=4_000).contains(&longest_delay_s), "limits.longest_delay_s", longest_delay_s, "not from 1 to 4000")?;
-        ensure((1..=10_000).contains(&overload_wait_ms), "limits.overload_wait_ms", overload_wait_ms, "not from 1 to 10000")?;
-        ensure((65_536..=1 << 30).contains(&socket_buffer), "limits.socket_buffer", socket_buffer, "not from 65536 to 2^30")
+        ensure(
+            (1..=most).contains(&packets_per_epoch),
+            "limits.packets_per_epoch",
+            packets_per_epoch,
+            "not from 1 to 2^30",
+        )?;
+        ensure(
+            (1..=4_000).contains(&longest_delay_s),
+            "limits.longest_delay_s",
+            longest_delay_s,
+            "not from 1 to 4000",
+        )?;
+        ensure(
+            (1..=10_000).contains(&overload_wait_ms),
+            "limits.overload_wait_ms",
+            overload_wait_ms,
+            "not from 1 to 10000",
+        )?;
+        ensure(
+            (65_536..=1 << 30).contains(&socket_buffer),
+            "limits.socket_buffer",
+            socket_buffer,
+            "not from 65536 to 2^30",
+        )
     }
 
     /// When keys come and go.

@@ -2,28 +2,36 @@
 
 use std::arch::x86_64::{
     __m512i, _mm512_add_epi64, _mm512_and_si512, _mm512_loadu_si512, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64,
-    _mm512_set1_epi64, _mm512_slli_epi64, _mm512_srli_epi64, _mm512_storeu_si512, _mm512_sub_epi64, _mm512_xor_si512,
+    _mm512_set1_epi64, _mm512_slli_epi64, _mm512_srli_epi64, _mm512_storeu_si512, _mm512_sub_epi64,
+    _mm512_ternarylogic_epi64,
 };
 
 use super::ladder::{self, Lanes};
 use super::{LANES, Pair};
 
-/// Whether this CPU can.
-pub(super) fn is_available() -> bool {
-    is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512ifma")
-}
+/// Is made only on a CPU that can.
+#[derive(Clone, Copy)]
+pub(crate) struct Ifma(());
 
-/// The products, if this CPU can.
-pub(super) fn multiply(pairs: &[Pair; LANES]) -> Option<[[u8; 32]; LANES]> {
-    if !is_available() {
-        return None;
+impl Ifma {
+    pub(crate) fn detect() -> Option<Self> {
+        let all = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512ifma");
+        all.then_some(Self(()))
     }
-    #[allow(unsafe_code)] // SIMD: the one call that the features of the CPU decide
-    // SAFETY: the CPU has both features.
-    Some(unsafe { multiply_with_ifma(pairs) })
+
+    /// The products of all pairs, in constant time. Scalars are below 2^255 and taken as they are.
+    pub(crate) fn multiply(self, pairs: &[Pair; LANES]) -> [[u8; 32]; LANES] {
+        #[allow(unsafe_code)] // SIMD: the one call that the features of the CPU decide
+        // SAFETY: the CPU has all three features.
+        unsafe {
+            multiply_with_ifma(pairs)
+        }
+    }
 }
 
-#[target_feature(enable = "avx512f,avx512ifma")]
+#[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
 fn multiply_with_ifma(pairs: &[Pair; LANES]) -> [[u8; 32]; LANES] {
     ladder::multiply::<Vector>(pairs)
 }
@@ -73,9 +81,10 @@ impl Lanes for Vector {
     }
 
     #[inline(always)]
-    fn xor(self, other: Self) -> Self {
+    fn select(self, other: Self, mask: Self) -> Self {
+        // Bit 4 × mask + 2 × other + self of the constant: other where the mask is 1.
         // SAFETY: see the type.
-        Self(unsafe { _mm512_xor_si512(self.0, other.0) })
+        Self(unsafe { _mm512_ternarylogic_epi64::<0b1100_1010>(mask.0, other.0, self.0) })
     }
 
     #[inline(always)]

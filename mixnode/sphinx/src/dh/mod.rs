@@ -3,43 +3,86 @@
 
 #[cfg(target_arch = "x86_64")]
 mod ifma;
+#[cfg(not(target_arch = "x86_64"))]
+#[path = "none.rs"]
+mod ifma;
 #[cfg(any(test, target_arch = "x86_64"))]
 mod ladder;
 mod single;
 #[cfg(test)]
 mod tests;
 
+use zeroize::Zeroize;
+
+pub(crate) use ifma::Ifma;
+
+use crate::SecretKey;
+
 /// Pairs that are multiplied at once.
 pub(crate) const LANES: usize = 8;
 
-/// A scalar, which is clamped, and a u-coordinate.
-#[derive(Clone, Copy)]
+/// u = 9 (RFC 7748 §4.1).
+pub(crate) const BASE: [u8; 32] = {
+    let mut base = [0; 32];
+    base[0] = 9;
+    base
+};
+
+/// A scalar and a u-coordinate.
+#[derive(Clone, Copy, Zeroize)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Pair {
     pub(crate) scalar: [u8; 32],
     pub(crate) point: [u8; 32],
 }
 
-/// The products of the first `used` pairs; all zero where the point has a small order.
+/// The products of the first `used` pairs, whose scalars are clamped; all zero where the point has a small order.
 pub(crate) fn multiply(pairs: &[Pair; LANES], used: usize) -> [[u8; 32]; LANES] {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(products) = ifma::multiply(pairs) {
-        return products;
-    }
-    let mut products = [[0; 32]; LANES];
-    for (product, pair) in products.iter_mut().zip(pairs).take(used) {
-        *product = single::multiply(pair);
-    }
+    let Some(lanes) = Ifma::detect() else { return first(used, |at| single::multiply(&pairs[at])) };
+    let mut clamped = *pairs;
+    clamped.iter_mut().for_each(|pair| clamp(&mut pair.scalar));
+    let products = lanes.multiply(&clamped);
+    clamped.zeroize();
     products
+}
+
+/// A scalar that many points are multiplied by.
+#[derive(Debug)]
+pub(crate) struct Secret {
+    scalar: SecretKey,
+    single: single::Secret,
+}
+
+impl Secret {
+    pub(crate) fn new(scalar: SecretKey) -> Self {
+        Self { single: single::Secret::new(scalar.as_bytes()), scalar }
+    }
+
+    /// What [`multiply`] says of the first `used` points.
+    pub(crate) fn multiply(&self, points: &[[u8; 32]; LANES], used: usize) -> [[u8; 32]; LANES] {
+        if Ifma::detect().is_none() {
+            return first(used, |at| self.single.multiply(&points[at]));
+        }
+        let mut pairs = points.map(|point| Pair { scalar: *self.scalar.as_bytes(), point });
+        let products = multiply(&pairs, used);
+        pairs.zeroize();
+        products
+    }
+}
+
+fn first(used: usize, product: impl Fn(usize) -> [u8; 32]) -> [[u8; 32]; LANES] {
+    std::array::from_fn(|at| if at < used { product(at) } else { [0; 32] })
+}
+
+/// RFC 7748 §5: a multiple of 8 whose highest bit is 254.
+fn clamp(scalar: &mut [u8; 32]) {
+    scalar[0] &= 248;
+    scalar[31] = scalar[31] & 127 | 64;
 }
 
 /// What [`multiply`] uses here.
 pub(crate) fn backend() -> &'static str {
-    #[cfg(target_arch = "x86_64")]
-    if ifma::is_available() {
-        return "avx512ifma";
-    }
-    "aws-lc"
+    if Ifma::detect().is_some() { "avx512ifma" } else { "aws-lc" }
 }
 
 /// Whether a u-coordinate is encoded as the number below 2^255 − 19 that it is.

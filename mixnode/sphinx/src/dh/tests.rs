@@ -1,10 +1,12 @@
 //! The eight lanes against curve25519-dalek and RFC 7748, on every machine with plain integers.
 
 use curve25519_dalek::montgomery::MontgomeryPoint;
+use curve25519_dalek::scalar::Scalar;
 use proptest::prelude::*;
 
-use super::ladder::{self, Lanes};
-use super::{LANES, Pair, is_canonical, multiply, single};
+use super::ladder::{self, Field, Lanes, Wide};
+use super::{Ifma, LANES, Pair, Secret, clamp, is_canonical, multiply, single};
+use crate::SecretKey;
 
 /// The lanes as eight plain integers.
 #[derive(Clone, Copy)]
@@ -44,8 +46,9 @@ impl Lanes for Plain {
     fn and(self, other: Self) -> Self {
         self.with(other, |a, b| a & b)
     }
-    fn xor(self, other: Self) -> Self {
-        self.with(other, |a, b| a ^ b)
+    fn select(self, other: Self, mask: Self) -> Self {
+        let own = self.with(mask, |a, mask| a & !mask);
+        own.with(other.and(mask), |a, b| a | b)
     }
     fn shift_left<const BITS: u32>(self) -> Self {
         self.with(self, |a, _| {
@@ -76,6 +79,13 @@ fn reference(pair: &Pair) -> [u8; 32] {
     MontgomeryPoint(pair.point).mul_clamped(pair.scalar).to_bytes()
 }
 
+/// What all callers of the ladder that want X25519 do.
+fn plain(pairs: &[Pair; LANES]) -> [[u8; 32]; LANES] {
+    let mut pairs = *pairs;
+    pairs.iter_mut().for_each(|pair| clamp(&mut pair.scalar));
+    ladder::multiply::<Plain>(&pairs)
+}
+
 fn bytes(hex: &str) -> [u8; 32] {
     let digits: Vec<u8> = hex.chars().map(|digit| digit.to_digit(16).unwrap() as u8).collect();
     std::array::from_fn(|at| digits[2 * at] << 4 | digits[2 * at + 1])
@@ -93,9 +103,28 @@ proptest! {
     #[test]
     fn all_agree_with_dalek(pairs in pairs()) {
         let expected = pairs.each_ref().map(reference);
-        prop_assert_eq!(ladder::multiply::<Plain>(&pairs), expected);
+        prop_assert_eq!(plain(&pairs), expected);
         prop_assert_eq!(multiply(&pairs, LANES), expected);
         prop_assert_eq!(pairs.each_ref().map(single::multiply), expected);
+        for used in [1, LANES] {
+            let secret = Secret::new(SecretKey::from_bytes(pairs[0].scalar));
+            let points = pairs.map(|pair| pair.point);
+            let expected = points.map(|point| reference(&Pair { scalar: pairs[0].scalar, point }));
+            prop_assert_eq!(&secret.multiply(&points, used)[..used], &expected[..used]);
+        }
+    }
+
+    /// Exponents of packets are below the order of the group and not clamped.
+    #[test]
+    fn exponents_are_not_clamped(seeds: [[u8; 32]; LANES], points: [[u8; 32]; LANES], small in 0..3u64) {
+        let mut scalars = seeds.map(Scalar::from_bytes_mod_order);
+        (scalars[0], scalars[1]) = (Scalar::from(small), -Scalar::from(small));
+        let pairs = std::array::from_fn(|at| Pair { scalar: scalars[at].to_bytes(), point: points[at] });
+        let expected: [_; LANES] = std::array::from_fn(|at| (MontgomeryPoint(points[at]) * scalars[at]).to_bytes());
+        prop_assert_eq!(ladder::multiply::<Plain>(&pairs), expected);
+        if let Some(lanes) = Ifma::detect() {
+            prop_assert_eq!(lanes.multiply(&pairs), expected);
+        }
     }
 }
 
@@ -116,10 +145,28 @@ fn vectors_of_the_rfc() {
     ];
     for (scalar, point, product) in vectors {
         let pairs = [Pair { scalar: bytes(scalar), point: bytes(point) }; LANES];
-        assert_eq!(ladder::multiply::<Plain>(&pairs), [bytes(product); LANES]);
+        assert_eq!(plain(&pairs), [bytes(product); LANES]);
         assert_eq!(multiply(&pairs, LANES), [bytes(product); LANES]);
         assert_eq!(single::multiply(&pairs[0]), bytes(product));
     }
+}
+
+/// The bounds that the ladder's types promise, at their largest: a plain lane fails on what does not fit.
+#[test]
+fn the_largest_limbs_fit() {
+    let below = |limbs: [Plain; 5], bound: u64| assert!(limbs.iter().all(|limb| limb.0[0] <= bound));
+    let carried = (1 << 51) + (1 << 16);
+    let (zero, largest) = (Field([Plain([0; LANES]); 5]), Field([Plain([carried; LANES]); 5]));
+    let product = largest.mul(largest);
+    below(product.0, (1 << 60) - 1);
+    assert_eq!(product.carry().store(), largest.square().carry().store());
+    let wide = Wide([Plain([(1 << 60) - 1; LANES]); 5]);
+    let none = Wide([Plain([0; LANES]); 5]);
+    for sum in [wide.add(wide), wide.sub(none), none.sub(wide), wide.carry(), largest.sub(zero), zero.sub(largest)] {
+        below(sum.0, carried);
+    }
+    below(largest.add_small(largest, (1 << 17) - 1).0, carried);
+    assert_eq!(wide.sub(wide).store(), [[0; 32]; LANES]);
 }
 
 /// 0, 1, the points of order 8, p − 1, p, p + 1, and the largest encodings.
@@ -148,7 +195,7 @@ fn odd_points_agree_too() {
         for point in odd_points() {
             let pair = Pair { scalar, point };
             let expected = reference(&pair);
-            assert_eq!(ladder::multiply::<Plain>(&[pair; LANES]), [expected; LANES]);
+            assert_eq!(plain(&[pair; LANES]), [expected; LANES]);
             assert_eq!(multiply(&[pair; LANES], LANES), [expected; LANES]);
             assert_eq!(single::multiply(&pair), expected);
         }
@@ -169,7 +216,7 @@ proptest! {
     #[cfg(target_arch = "x86_64")]
     #[test]
     fn instructions_agree_with_plain_lanes(x: [u64; LANES], y: [u64; LANES], z: [u64; LANES]) {
-        if super::ifma::is_available() {
+        if Ifma::detect().is_some() {
             let limbs = |values: [u64; LANES]| values.map(|value| value >> 12);
             compare::<super::ifma::Vector>(limbs(x), limbs(y), limbs(z))?;
         } else {
@@ -186,7 +233,7 @@ fn compare<L: Lanes>(x: [u64; LANES], y: [u64; LANES], z: [u64; LANES]) -> Resul
             x.add(y),
             x.add(large).sub(y),
             x.and(y),
-            x.xor(y),
+            x.select(y, z),
             x.shift_left::<4>(),
             x.shift_right::<51>(),
             x.add_low(y, z),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mimiq_sphinx::{Action, Destination, Geometry, Malformed, payload};
+use mimiq_sphinx::{Action, Destination, Geometry, Malformed, Order, build, build_batch, payload};
 use proptest::prelude::*;
 
 use crate::model;
@@ -49,6 +49,32 @@ proptest! {
                 (_, action) => return Err(TestCaseError::fail(format!("{action:?} at hop {hop} of {hops}"))),
             }
         }
+    }
+
+    /// A batch is what would be built one after the other, whatever the lengths of the paths and however many packets there are.
+    #[test]
+    fn batches_are_built_as_alone(
+        shapes in proptest::collection::vec((1..=5usize, destinations(), any::<u8>()), 0..=19), seed: u64,
+    ) {
+        let geometry = Geometry::default();
+        let paths: Vec<Path> = (1..=5).map(|hops| Path::new(geometry, hops, seed ^ hops as u64)).collect();
+        let hops: Vec<_> = paths.iter().map(Path::hops).collect();
+        let payloads: Vec<Vec<u8>> = (0..shapes.len()).map(|at| vec![at as u8; geometry.payload_len()]).collect();
+        let orders: Vec<Order<'_>> = shapes.iter().zip(&payloads).map(|(&(hop, destination, epoch), payload)| {
+            Order { epoch, path: &hops[hop - 1], destination, payload }
+        }).collect();
+        let mut alone = vec![vec![0; geometry.packet_len()]; orders.len()];
+        let mut rng_alone = rng(seed);
+        for (order, packet) in orders.iter().zip(&mut alone) {
+            let Order { epoch, path, destination, payload } = *order;
+            build(&geometry, epoch, path, &destination, payload, &mut rng_alone, packet).unwrap();
+        }
+        let mut together = vec![vec![9; geometry.packet_len()]; orders.len()];
+        let mut rng_together = rng(seed);
+        let mut packets: Vec<&mut [u8]> = together.iter_mut().map(Vec::as_mut_slice).collect();
+        build_batch(&geometry, &orders, &mut rng_together, &mut packets).unwrap();
+        prop_assert_eq!(together, alone);
+        prop_assert_eq!(rng_together, rng_alone, "the same was drawn");
     }
 
     /// What is found in a packet does not depend on the others of its batch.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use curve25519_dalek::constants::EIGHT_TORSION;
 use mimiq_sphinx::{
-    BuildError, Destination, Geometry, GeometryError, KeyError, Malformed, NodeKey, PublicKey, Unwrapper, build,
-    payload,
+    BuildError, Destination, Geometry, GeometryError, KeyError, Malformed, NodeKey, Order, PublicKey, Unwrapper, build,
+    build_batch, payload,
 };
 use proptest::prelude::*;
 
@@ -160,6 +160,38 @@ fn what_cannot_be_built_is_said() {
         assert_eq!(Geometry::new(hops, payload), Err(expected));
     }
     assert_eq!(geometry.packet_len(), 1136, "fits a QUIC datagram at the smallest MTU");
+}
+
+/// One order of a batch that does not fit, and none is built: not even drawn, within its group.
+#[test]
+fn what_cannot_be_built_spoils_its_batch() {
+    let path = Path::new(Geometry::default(), 5, 1);
+    let (geometry, hops) = (path.geometry, path.hops());
+    let sent = message(&geometry);
+    let good = Order { epoch: EPOCH, path: &hops, destination: inbox(), payload: &sent };
+    let mut slow = hops.clone();
+    slow[4].delay = Duration::from_secs(5000);
+    let long = [&hops[..], &hops[..1]].concat();
+    for (bad, expected) in [
+        (Order { path: &[], ..good }, BuildError::Path { hops: 0, most: 5 }),
+        (Order { path: &long, ..good }, BuildError::Path { hops: 6, most: 5 }),
+        (Order { path: &slow, ..good }, BuildError::Delay(Duration::from_secs(5000))),
+        (Order { payload: &sent[1..], ..good }, BuildError::Payload { length: 900, wanted: 901 }),
+    ] {
+        let mut orders = [good; 5];
+        orders[3] = bad;
+        let mut buffers = vec![vec![0; geometry.packet_len()]; 5];
+        let mut packets: Vec<&mut [u8]> = buffers.iter_mut().map(Vec::as_mut_slice).collect();
+        let mut drawn = rng(1);
+        assert_eq!(build_batch(&geometry, &orders, &mut drawn, &mut packets), Err(expected));
+        assert_eq!(drawn, rng(1));
+        assert!(buffers.iter().flatten().all(|byte| *byte == 0));
+    }
+    let mut buffers = [vec![0; geometry.packet_len()], vec![0; geometry.packet_len() + 1]];
+    let [first, second] = &mut buffers;
+    let attempt = |orders: &[_], packets: &mut [&mut [u8]]| build_batch(&geometry, orders, &mut rng(1), packets);
+    assert_eq!(attempt(&[good; 2], &mut [&mut *first]), Err(BuildError::Packets { orders: 2, packets: 1 }));
+    assert_eq!(attempt(&[good; 2], &mut [first, second]), Err(BuildError::Packet { length: 1137, wanted: 1136 }));
 }
 
 /// How many random packets are tried: `MIMIQ_FUZZ`, or a thousand.
