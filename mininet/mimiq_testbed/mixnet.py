@@ -149,7 +149,7 @@ class Chat:
     def _shown(self, pattern):
         return re.findall(f"^{pattern}$", self.process.log.read_text(), re.MULTILINE)
 
-    def end(self, timeout=30.0):
+    def end(self, timeout=60.0):
         """Types the end, and returns the exit status: 0 if it had all acknowledged."""
         self.process.process.stdin.close()
         return self.process.wait(timeout)

@@ -29,9 +29,9 @@ def converse(one, other):
     for number in range(1, ROUNDS + 1):
         for speaker, listener, line in ((one, other, f"question {number}"), (other, one, f"answer {number}")):
             speaker.say(line)
-            at_least(number, lambda listener=listener: len(listener.heard()), timeout=20)
+            at_least(number, lambda listener=listener: len(listener.heard()), timeout=60)
     for chat in (one, other):
-        at_least(ROUNDS, lambda chat=chat: len(chat.delivered()), timeout=20)
+        at_least(ROUNDS, lambda chat=chat: len(chat.delivered()), timeout=60)
 
 
 def unasked(captured):
@@ -55,7 +55,7 @@ def test_two_people_chat_while_their_connections_hop(tmp_path, monkeypatch):
         addresses = {client: mixnet.address(testbed[client], config) for client, config in configs.items()}
         chats = [Chat(testbed[client], configs[client], addresses[other]) for client, other in (("h1", "h3"), ("h3", "h1"))]
         for chat in chats:
-            chat.process.wait_ready(timeout=30)
+            chat.process.wait_ready(timeout=60)
         converse(*chats)
         assert [chat.end() for chat in chats] == [0, 0]
         for chat, word in zip(chats, ("answer", "question"), strict=True):
