@@ -23,6 +23,8 @@ pub struct Plan {
     pub lambda_m: f64,
     /// Pulls per second and client.
     pub pull: f64,
+    /// How long a client waits for an acknowledgement before it sends again the first time, seconds.
+    pub timeout_s: u64,
     /// Mixes in front of which a [`crate::Wire`] is put, by layer and place in it, from 0 on.
     pub wired: Vec<(usize, usize)>,
 }
@@ -40,6 +42,7 @@ impl Default for Plan {
             lambda: [20.0, 2.0, 2.0],
             lambda_m: 2.0,
             pull: 10.0,
+            timeout_s: 10,
             wired: Vec::new(),
         }
     }
@@ -95,7 +98,8 @@ layers:
 }
 
 pub(crate) fn network(plan: &Plan, authorities: &[AuthorityAt]) -> String {
-    let mut text = format!("network:\n  name: testbed\n  threshold: {}\n  refresh_s: 1\n  authorities:\n", plan.threshold);
+    let mut text =
+        format!("network:\n  name: testbed\n  threshold: {}\n  refresh_s: 1\n  authorities:\n", plan.threshold);
     for AuthorityAt { identity, listen, .. } in authorities {
         let _ = writeln!(text, "  - {{ identity: {identity}, url: \"http://{listen}\" }}");
     }
@@ -103,10 +107,8 @@ pub(crate) fn network(plan: &Plan, authorities: &[AuthorityAt]) -> String {
 }
 
 pub(crate) fn authority(own: &AuthorityAt, all: &[AuthorityAt]) -> String {
-    let mut text = format!(
-        "listen: \"{}\"\npolicy: policy.yaml\nkey: {}.key\ndata: {}\npeers:\n",
-        own.listen, own.name, own.name
-    );
+    let mut text =
+        format!("listen: \"{}\"\npolicy: policy.yaml\nkey: {}.key\ndata: {}\npeers:\n", own.listen, own.name, own.name);
     let others = all.iter().filter(|other| other.name != own.name);
     if all.len() == 1 {
         return text.replace("peers:\n", "peers: []\n");
@@ -123,7 +125,8 @@ pub(crate) fn node(plan: &Plan, genesis: u64, network: &str, node: &NodeAt) -> S
         Some(layer) => (format!("mix: {{ layer: {layer} }}"), String::new()),
         None => (
             format!("provider:\n  name: {name}\n  address: \"{access}\""),
-            "  access:\n    registration: open\n    limits: { packets_per_second: 1000, packet_burst: 1000 }\n".to_owned(),
+            "  access:\n    registration: open\n    limits: { packets_per_second: 1000, packet_burst: 1000 }\n"
+                .to_owned(),
         ),
     };
     let grace = plan.epoch_s.min(600);
