@@ -1,6 +1,6 @@
-//! An adversary drops all that is sent to a mix, as in an (n−1) attack with nothing let through; and who notices.
+//! An adversary drops all that is sent to a mix; and who notices.
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail};
 use mimiq_mix_testbed::Network;
 
 use crate::load::Load;
@@ -47,7 +47,9 @@ impl Attack {
         // A loop passes its sender's layer at its sender only.
         let beside = format!("m{}-", layer + 1);
         let may_notice = |mix: &str| mix == victim || !mix.starts_with(&beside);
-        ensure!(!mixes.iter().any(|mix| alarmed(network, &mix.mix)), "a mix is alarmed before the attack");
+        if let Some(mix) = mixes.iter().find(|mix| alarmed(network, &mix.mix)) {
+            bail!("{} is alarmed before the attack: is this machine too busy?", mix.mix);
+        }
 
         let from = run.now();
         wire.drop_share(1.0);
@@ -89,6 +91,7 @@ impl Attack {
             Ok(took) => run.say(format_args!("all alarms ended within {took:.1} s")),
             Err(error) => run.say(format_args!("{error}: going on")),
         }
+        run.pass(run.now() + scale.after)?;
         Ok(Self { from, to, mixes, clients, dropped: dropped - dropped_before })
     }
 }

@@ -91,7 +91,7 @@ fn alarms(found: &Findings, svg: &mut Svg, top: f64) -> f64 {
         let noticed = found.attack.mixes.iter().find(|mix| mix.mix == series.mix);
         let words = match noticed.and_then(|mix| Some((mix.after?, &mix.suspects))) {
             Some((after, suspects)) => format!("after {after:.1} s, suspects {}", suspects.join(", ")),
-            None => "no loop of its own passes there".to_owned(),
+            None => "does not notice".to_owned(),
         };
         svg.text(attack - 8.0, y + 14.0, 12, "end", MUTED, words);
     }

@@ -79,10 +79,12 @@ fn traffic(found: &Findings, text: &mut String) {
             one.node, one.received, one.from_clients, one.relayed, one.dropped
         );
     }
-    let at = |share| found.late.at_most(share).map_or("more".to_owned(), |bound| format!("{:.2} ms", bound * 1e3));
+    let at = |share| {
+        found.late.at_most(share).map_or("more than 50 ms".to_owned(), |bound| format!("at most {:.2} ms", bound * 1e3))
+    };
     let _ = writeln!(
         text,
-        "\nPackets leave the mixes later than their delay wants by at most {} (half of them), {} (99 %). The paper: a mix of its \
+        "\nPackets leave the mixes later than their delay wants by {} (half of them), by {} (99 %). The paper: a mix of its \
         implementation handles up to 300 messages per second, with less than 1.5 ms on top of the delays.",
         at(0.5),
         at(0.99)
@@ -119,7 +121,7 @@ fn loops(found: &Findings, text: &mut String) {
         | | mean | standard deviation |\n|---|---|---|\n| measured, {:.0} loops | {:.3} s | {:.3} s |\n\
         | the model | {:.3} s | {:.3} s |\n{of_paper}\n\
         Kolmogorov–Smirnov distance to the model, at the ends of buckets of 50 ms: {distance:.4}; the critical value at 1 % is {critical:.4}: \
-        {verdict}. {:.0} loops did not come back in time.",
+        {verdict}. Not back in time: {:.0}.",
         loops.model.mu,
         loops.took.count(),
         loops.took.mean(),

@@ -16,6 +16,8 @@ pub(crate) struct Scale {
     pub(crate) away: f64,
     /// How long the attack lasts at most.
     pub(crate) attack: f64,
+    /// From the end of all alarms to the end of the demo: how the traffic becomes as it was.
+    pub(crate) after: f64,
     /// Between two looks at all metrics.
     pub(crate) sample: f64,
 }
@@ -40,14 +42,34 @@ impl Scale {
             wired: vec![VICTIM.0],
             ..Plan::default()
         };
-        Self { plan, clients, messages: 0.05, window: 60.0, settle: 5.0, away: 10.0, attack: 60.0, sample: 1.0 }
+        Self {
+            plan,
+            clients,
+            messages: 0.05,
+            window: 60.0,
+            settle: 5.0,
+            away: 10.0,
+            attack: 60.0,
+            after: 15.0,
+            sample: 1.0,
+        }
     }
 
     /// The same with few clients, and everything fast.
     pub(crate) fn quick(clients: usize) -> Self {
         let full = Self::full(clients);
         let plan = Plan { mu: 20.0, lambda: [10.0, 2.0, 2.0], lambda_m: 8.0, pull: 10.0, timeout_s: 5, ..full.plan };
-        Self { plan, messages: 0.5, window: 4.0, settle: 0.5, away: 1.0, attack: 10.0, sample: 0.25, ..full }
+        Self {
+            plan,
+            messages: 0.5,
+            window: 4.0,
+            settle: 0.5,
+            away: 1.0,
+            attack: 10.0,
+            after: 1.0,
+            sample: 0.25,
+            ..full
+        }
     }
 
     /// What a mix is to get per second: its share of all clients' packets, and of the mixes' loops, each of which visits every layer once.
