@@ -73,7 +73,7 @@ impl Attack {
             (Err(error), None) => return Err(error).context("the attack was not noticed by the mix itself"),
             (Err(error), Some(_)) => run.say(format_args!("  {error}: the attack ends nevertheless")),
         }
-        for mix in &mut mixes {
+        for mix in mixes.iter_mut().filter(|mix| mix.after.is_some()) {
             mix.suspects = suspects(network, &mix.mix)?;
         }
         let (_, dropped) = wire.counts();

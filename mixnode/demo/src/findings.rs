@@ -14,6 +14,8 @@ use crate::scale::Scale;
 /// Everything that the report and the picture show.
 pub(crate) struct Findings {
     pub(crate) scale: Scale,
+    /// How busy the machine was when the demo began: the kernel's load average of a minute, and its processors.
+    pub(crate) busy: (String, usize),
     /// Seconds until the network was ready, and from then until all clients were connected.
     pub(crate) ready: f64,
     pub(crate) connected: f64,
@@ -31,6 +33,13 @@ pub(crate) struct Findings {
     pub(crate) series: Vec<Series>,
     /// What the load printed at its end.
     pub(crate) summary: String,
+}
+
+/// The load average, and how many processors there are.
+pub(crate) fn busy() -> (String, usize) {
+    let average = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let average = average.split(' ').next().unwrap_or_default().to_owned();
+    (average, std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// What passed a node, packets per second.

@@ -14,7 +14,8 @@ pub(crate) fn report(found: &Findings) -> String {
         {} authorities, of which {} must sign; {} layers of {} mixes; {} providers; {} clients in one process, and two that talk. Each is a \
         process of its own. λ_P = {lambda_p}, λ_L = {lambda_l}, λ_D = {lambda_d} per second and client, λ_M = {} per second and mix, μ = {} per \
         second at each hop, a pull every {} s. The paper's Figure 11 has λ = 1 and μ = 2. The network was ready after {:.1} s, and all clients \
-        were connected {:.1} s later.\n",
+        were connected {:.1} s later. {} processors; their load average was {} before: a machine that has other things to do adds \
+        latency of its own.\n",
         plan.authorities,
         plan.threshold,
         plan.layers.len(),
@@ -25,7 +26,9 @@ pub(crate) fn report(found: &Findings) -> String {
         plan.mu,
         1.0 / plan.pull,
         found.ready,
-        found.connected
+        found.connected,
+        found.busy.1,
+        found.busy.0
     );
     conversation(found, &mut text);
     traffic(found, &mut text);

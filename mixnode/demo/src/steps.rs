@@ -9,7 +9,7 @@ use mimiq_mix_testbed::Network;
 use crate::attack::Attack;
 use crate::conversation::Conversation;
 use crate::erlang::Erlang;
-use crate::findings::{Findings, Loops, Moment};
+use crate::findings::{Findings, Loops, Moment, busy};
 use crate::load::Load;
 use crate::run::Run;
 use crate::sampler::Sampler;
@@ -28,6 +28,7 @@ pub(crate) fn demo(run: &Run, scale: Scale, binary: &Path, logs: &Path) -> anyho
         plan.layers.len(),
         plan.providers
     ));
+    let busy = busy();
     let network = Network::start(binary, plan.clone())?;
     let sampler = Sampler::new(&network);
     let every = scale.sample;
@@ -35,7 +36,7 @@ pub(crate) fn demo(run: &Run, scale: Scale, binary: &Path, logs: &Path) -> anyho
         // Dropped at the end of this block, however it ends: then the sampler ends, and so can the scope.
         let _sampling = sampler.until_dropped();
         scope.spawn(|| sampler.run(run, &network, every));
-        steps(run, &network, scale, &sampler)
+        steps(run, &network, scale, &sampler, busy)
     })
     .map_err(|error| match fs::write(logs, all_logs(network.folder())) {
         Ok(()) => error.context(format!("all logs are in {}", logs.display())),
@@ -43,7 +44,13 @@ pub(crate) fn demo(run: &Run, scale: Scale, binary: &Path, logs: &Path) -> anyho
     })
 }
 
-fn steps(run: &Run, network: &Network, scale: Scale, sampler: &Sampler) -> anyhow::Result<Findings> {
+fn steps(
+    run: &Run,
+    network: &Network,
+    scale: Scale,
+    sampler: &Sampler,
+    busy: (String, usize),
+) -> anyhow::Result<Findings> {
     let back = "mimiq_mix_loops_total{outcome=\"in_time\"}";
     let ready = run.until("all mixes' loops come back", START, || {
         Ok(network.mixes().all(|mix| network.metrics(mix).is_ok_and(|metrics| metrics.value(back) > 0.0)))
@@ -90,6 +97,7 @@ fn steps(run: &Run, network: &Network, scale: Scale, sampler: &Sampler) -> anyho
     let attack = Attack::make(run, network, &scale, &load)?;
     let summary = load.finish()?;
     Ok(Findings {
+        busy,
         ready,
         connected,
         window: (before.at(), after.at()),
