@@ -58,7 +58,7 @@ impl Scale {
     /// The same with few clients, and everything fast.
     pub(crate) fn quick(clients: usize) -> Self {
         let full = Self::full(clients);
-        let plan = Plan { mu: 20.0, lambda: [10.0, 2.0, 2.0], lambda_m: 8.0, pull: 10.0, timeout_s: 5, ..full.plan };
+        let plan = Plan { mu: 20.0, lambda: [10.0, 2.0, 2.0], lambda_m: 12.0, pull: 10.0, timeout_s: 5, ..full.plan };
         Self {
             plan,
             messages: 0.5,

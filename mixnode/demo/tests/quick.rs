@@ -1,4 +1,5 @@
 //! The demo as its user runs it, but quick. It needs `mimiq-mix` of the same build beside it, and says so if that is missing.
+#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
