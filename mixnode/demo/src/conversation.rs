@@ -8,8 +8,8 @@ use mimiq_mix_testbed::{Network, output};
 use crate::chat::Chat;
 use crate::run::Run;
 
-/// For all that takes a way through the network, seconds.
-const PATIENCE: f64 = 60.0;
+/// For all that takes a way through the network, seconds: a line that gets lost is sent again a few times in it.
+const PATIENCE: f64 = 180.0;
 
 /// A line that one of them wrote. Times are seconds since the demo began.
 #[derive(Clone, Debug)]

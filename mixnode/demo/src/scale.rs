@@ -38,7 +38,7 @@ impl Scale {
             lambda: [1.0; 3],
             lambda_m: 1.0,
             pull: 1.0,
-            timeout_s: 30,
+            timeout_s: 20,
             wired: vec![VICTIM.0],
             ..Plan::default()
         };
