@@ -219,12 +219,7 @@ impl Process {
 
     /// Its resident memory, MB.
     pub(crate) fn resident_mb(&self) -> anyhow::Result<f64> {
-        let path = format!("/proc/{}/status", self.id());
-        let status = std::fs::read_to_string(&path).context(path)?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
-        let kilobytes: f64 =
-            line.and_then(|text| text.parse().ok()).with_context(|| format!("{}: no VmRSS", self.name))?;
-        Ok(kilobytes * 1024.0 / 1e6)
+        resident_mb(self.id())
     }
 
     fn wait_for(&self, lines: &Receiver<String>, ready: &str) -> anyhow::Result<()> {
@@ -262,6 +257,15 @@ fn read_lines(stream: Option<impl Read + Send + 'static>, lines: Sender<String>)
         }
     })?;
     Ok(())
+}
+
+/// The resident memory of a process, MB.
+pub(crate) fn resident_mb(id: u32) -> anyhow::Result<f64> {
+    let path = format!("/proc/{id}/status");
+    let status = std::fs::read_to_string(&path).with_context(|| path.clone())?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+    let kilobytes: f64 = line.and_then(|text| text.parse().ok()).with_context(|| format!("{path}: no VmRSS"))?;
+    Ok(kilobytes * 1024.0 / 1e6)
 }
 
 /// Where an installed program is, if it is.

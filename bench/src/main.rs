@@ -6,8 +6,10 @@ mod bulk;
 mod cpu;
 mod cpus;
 mod hop;
+mod idle_client;
 mod lab;
 mod memory;
+mod node;
 mod p4rt;
 mod path;
 mod result;
@@ -50,6 +52,10 @@ enum What {
     Alloc,
     /// Sphinx packets beside Nym's: microseconds to unwrap and to build one.
     Sphinx,
+    /// A whole mix over UDP: packet rate, CPU time per packet, lateness, memory (needs the other release builds).
+    Node,
+    /// Loopix clients that send nothing but cover traffic: CPU time, memory (needs the other release builds).
+    IdleClient,
     /// All of these.
     All,
 }
@@ -86,6 +92,12 @@ fn main() -> anyhow::Result<()> {
     }
     if matches!(what, What::Sphinx | What::All) {
         results.extend(sphinx::run()?);
+    }
+    if matches!(what, What::Node | What::All) {
+        results.extend(node::run()?);
+    }
+    if matches!(what, What::IdleClient | What::All) {
+        results.extend(idle_client::run()?);
     }
     result::write(&out, &results)?;
     println!("{} results in {}", results.len(), out.display());

@@ -60,11 +60,14 @@ impl fmt::Display for Link {
     }
 }
 
+/// Packets with an ID at an address, and when the first and the last were seen, seconds.
+type Use = (usize, f64, f64);
+
 /// Reads a capture of Ethernet frames with IPv6 and UDP.
 pub(super) fn read(capture: &Path, runs: &BTreeSet<u16>) -> anyhow::Result<Seen> {
     let bytes = fs::read(capture).with_context(|| capture.display().to_string())?;
     let mut rest = bytes.get(24..).context("capture: no header")?;
-    let mut ids: BTreeMap<(bool, [u8; ID_LENGTH]), BTreeMap<Ipv6Addr, (usize, f64, f64)>> = BTreeMap::new();
+    let mut ids: BTreeMap<(bool, [u8; ID_LENGTH]), BTreeMap<Ipv6Addr, Use>> = BTreeMap::new();
     let mut ports: BTreeMap<u16, BTreeSet<Ipv6Addr>> = BTreeMap::new();
     let mut times: BTreeMap<Ipv6Addr, (f64, f64)> = BTreeMap::new();
     let mut slots: BTreeMap<u64, BTreeSet<Ipv6Addr>> = BTreeMap::new();

@@ -1,0 +1,72 @@
+//! What a client costs that only sends cover traffic: one process with a fast network, and many clients in one process at the paper's rates.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use mimiq_mix_testbed::{Metrics, Network, Plan, Process};
+use rand::Rng as _;
+
+use crate::result::Measurement;
+use crate::{cpu, lab};
+
+/// How long is measured.
+const TIME: Duration = Duration::from_secs(20);
+/// For all clients to connect.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// The mark: percent of a core.
+const MARK: f64 = 1.0;
+/// As in the paper's experiments (Loopix §5).
+const CLIENTS: usize = 500;
+
+/// All measurements.
+pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
+    let binary = lab::release_build("mimiq-mix")?;
+    // A packet of payload each 20 ms, loops, drops and pulls each 200 ms.
+    let plan = Plan { lambda: [50.0, 5.0, 5.0], pull: 5.0, mu: 50.0, ..Plan::default() };
+    let (share, _) = measure(&binary, plan, 1)?;
+    println!("one client: {share:.3} % of a core");
+    // Loopix Figure 11: 60 of each kind per minute, a mean delay of 0.5 s, three layers of two mixes, four providers.
+    let plan = Plan {
+        layers: vec![2, 2, 2],
+        providers: 4,
+        lambda: [1.0; 3],
+        pull: 1.0,
+        mu: 2.0,
+        lambda_m: 1.0,
+        ..Plan::default()
+    };
+    let (share_of_many, memory) = measure(&binary, plan, CLIENTS)?;
+    let each = share_of_many / CLIENTS as f64;
+    println!("{CLIENTS} clients in a process: {each:.4} % of a core and {memory:.3} MB each");
+    let result = Measurement::with_mark("client: CPU with 60 packets/s", share, "%", MARK);
+    result.print();
+    Ok(vec![result])
+}
+
+/// Percent of a core, and MB of memory for each of some clients in one process.
+fn measure(binary: &Path, plan: Plan, clients: usize) -> anyhow::Result<(f64, f64)> {
+    let network = Network::start(binary, plan)?;
+    network.wait_until_ready()?;
+    let file = network.client("load", "p1")?;
+    let metrics = format!("127.{}.{}.1:1702", rand::rng().random_range(1..=254), rand::rng().random_range(0..=255));
+    let mut command: Command = network.command();
+    command.args(["load", "--clients", &clients.to_string(), "--metrics", &metrics, "--config"]).arg(file);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let mut process = Process::start(&mut command, &network.folder().join("load.log"))?;
+    let end = Instant::now() + PATIENCE;
+    let connected = || Metrics::of(&metrics).map_or(0.0, |metrics| metrics.value("mimiq_load_connected"));
+    while connected() < clients as f64 {
+        ensure!(Instant::now() < end, "{} of {clients} clients are connected: {}", connected(), process.log());
+        thread::park_timeout(Duration::from_millis(100));
+    }
+    let id = process.child().id();
+    let (before, start) = (cpu::process(id)?, Instant::now());
+    thread::park_timeout(TIME);
+    let (used, time) = (cpu::process(id)? - before, start.elapsed());
+    let all = connected();
+    ensure!(all >= clients as f64, "{all} of {clients} clients are still connected");
+    Ok((used as f64 / time.as_nanos() as f64 * 100.0, lab::resident_mb(id)? / clients as f64))
+}
