@@ -53,14 +53,14 @@ impl Guard {
         if address.since + patience(inner) > Instant::now() {
             return;
         }
-        eprintln!("DOUBT {address:?} {:?} {:?}", patience(inner), inner.parts.answers);
         let before = if self.repeated.0 == address.generation { self.repeated.1 } else { 0 };
         let (silents, silent) = (inner.silent.load(Ordering::Relaxed), inner.parts.sockets.repeats());
         let outcome = if before < REPEATS { Some(hop(inner, address).await) } else { None };
         match outcome {
             // Another hop came in between, or the answer has arrived at last.
-            Some(Ok(false)) => return,
+            Some(Ok(false)) => {}
             Some(Ok(true)) => {
+                inner.unvalidated.fetch_add(1, Ordering::Relaxed);
                 self.repeated = (inner.parts.sockets.newest(), before + 1);
                 inner.silent.store(if silent { silents + 1 } else { 0 }, Ordering::Relaxed);
                 tracing::debug!("the server has not validated the address: hopped again");
@@ -68,15 +68,14 @@ impl Guard {
             // A session is about to find out whether the server follows at all, and leaves the connection if it does not.
             Some(Err(HopError::Refused(Refusal::NotProven))) if silent => {
                 self.settled = address.generation;
-                return;
             }
             _ => {
+                inner.unvalidated.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!("the server does not validate the address, and there is no other: closed");
                 self.settled = address.generation;
                 inner.parts.connection.close(quinn::VarInt::from_u32(0), b"");
             }
         }
-        inner.unvalidated.fetch_add(1, Ordering::Relaxed);
     }
 }
 
