@@ -158,7 +158,7 @@ mod tests {
             found,
             [acks, Frame::Challenge([1, 2, 3, 4, 5, 6, 7, 8]), Frame::Response([8, 7, 6, 5, 4, 3, 2, 1])]
         );
-        assert_eq!(Frames::of(&payload).count(), 19);
+        assert_eq!(Frames::of(&payload).count(), 18);
         assert_eq!(Frames::of(&[0x02, 1, 0, 0, 2]).count(), 0, "acknowledges a number below zero");
         assert_eq!(Frames::of(&[0x21, 0x01]).count(), 0, "of an extension");
     }
