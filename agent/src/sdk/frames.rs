@@ -57,7 +57,7 @@ impl<'a> Frames<'a> {
         Some(Frame::Other)
     }
 
-    fn to_the_end(&mut self) -> Frame {
+    fn skip_rest(&mut self) -> Frame {
         self.rest = &[];
         Frame::Other
     }
@@ -96,7 +96,7 @@ impl<'a> Frames<'a> {
             // STREAM, with an offset (4) and a length (2) or without.
             0x08..=0x0f => {
                 self.numbers(if kind & 4 == 0 { 1 } else { 2 })?;
-                if kind & 2 == 0 { Some(self.to_the_end()) } else { self.bytes() }
+                if kind & 2 == 0 { Some(self.skip_rest()) } else { self.bytes() }
             }
             // MAX_STREAM_DATA, STREAM_DATA_BLOCKED; the other limits; RETIRE_CONNECTION_ID.
             0x11 | 0x15 => self.numbers(2),
@@ -112,7 +112,7 @@ impl<'a> Frames<'a> {
             // CONNECTION_CLOSE; DATAGRAM (RFC 9221).
             0x1c => self.numbers(2).and_then(|_| self.bytes()),
             0x1d => self.numbers(1).and_then(|_| self.bytes()),
-            0x30 => Some(self.to_the_end()),
+            0x30 => Some(self.skip_rest()),
             0x31 => self.bytes(),
             _ => None,
         }
