@@ -1,12 +1,18 @@
 # make demo    a small ISP on this machine; three clients hop while a server keeps serving (needs root); on BMv2 with SWITCH=bmv2
+# make demo-loopix    a whole Loopix network on this machine, measured beside the paper and attacked; writes target/demo-loopix/report.md
 # make test    everything that must hold before a commit: format, lints, docs, all tests (needs root)
 # make bench   side-by-side measurements; writes target/bench/results.json (needs root)
 # make p4      compiles the P4 program again after a change (needs p4c-bm2-ss)
 
-.PHONY: demo test bench p4 setup setup-test release debug lint unit conformance e2e
+.PHONY: demo demo-loopix test bench p4 setup setup-test release debug lint unit conformance e2e
 
 demo: setup release
 	scripts/demo.sh
+
+# Needs Rust and a C compiler, no root.
+demo-loopix:
+	cargo build --release --locked -p mimiq-mix -p mimiq-mix-demo --bins
+	target/release/mimiq-mix-demo
 
 # One profile for everything, so that dependencies are built once.
 test: setup-test lint unit conformance e2e

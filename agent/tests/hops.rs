@@ -133,7 +133,12 @@ async fn requests_survive_loss(lose: fn(bool, u64) -> bool) {
     println!("{:?} {:?}", report.summary, report.hop_refusals);
     assert_all_ok(&report, 300);
     assert!(report.hops.len() >= 150, "hopping goes on: {:?}", report.hop_refusals);
-    seen.lock().unwrap().assert_unlinkable();
+    // Where an address stays in doubt and there is no connection ID for the next, another connection takes over.
+    if report.rollovers.is_empty() {
+        seen.lock().unwrap().assert_unlinkable();
+    } else {
+        seen.lock().unwrap().assert_unlinked();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -39,9 +39,9 @@ def is_ready(line, pattern=_READY):
 class Daemon:
     """A process in a node whose output goes to a log file."""
 
-    def __init__(self, node, name, command, log, ready=_READY, **popen):
+    def __init__(self, node, name, command, log, ready=_READY, stdin=subprocess.DEVNULL, **popen):
         """`command`: list of arguments; `log`: where its output goes; `ready`: what it says, as a pattern, when it is;
-        `popen`: further arguments for `Popen`."""
+        `stdin` and `popen`: further arguments for `Popen`."""
         self.name = name
         self._pattern = ready
         self.log = Path(log)
@@ -49,7 +49,7 @@ class Daemon:
         self._was_ready = False
         self.process = node.popen(
             [str(part) for part in command],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             **popen,

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::acks::{Acks, Listening};
 use super::agent::{Agent, AgentError};
+use super::answers::Answers;
 use super::choice::{self, Homes};
 use super::class::Memory;
 use super::follow::{self, Following, Mover};
@@ -197,12 +198,23 @@ impl Connector {
         let runtime = Arc::new(quinn::TokioRuntime);
         let endpoint = quinn::Endpoint::new_with_abstract_socket(endpoint_config, None, Arc::new(socket), runtime)?;
 
-        let peer = Peer::default();
+        let (peer, answers) = (Peer::default(), Answers::default());
         // Its store of address validation tokens (RFC 9000 §8.1.3) is its own, so that none is used for another connection.
-        let mut config = quinn::ClientConfig::new(peer.watch(self.tls.clone()));
+        let mut config = quinn::ClientConfig::new(peer.watch(self.tls.clone(), answers.clone()));
         config.transport_config(Arc::new(transport));
         let connection = endpoint.connect_with(config, server, server_name)?.await?;
         let (agent, padding) = (self.agent.clone(), self.padding);
-        Ok(Hopping::start(Parts { agent, padding, version, connection, endpoint, sockets, issued, acks, peer }))
+        Ok(Hopping::start(Parts {
+            agent,
+            padding,
+            version,
+            connection,
+            endpoint,
+            sockets,
+            issued,
+            acks,
+            answers,
+            peer,
+        }))
     }
 }

@@ -55,6 +55,7 @@ struct Member {
 pub(super) struct Totals {
     pub(super) hops: u64,
     pub(super) links_seen: u64,
+    pub(super) unvalidated: u64,
 }
 
 impl Group {
@@ -235,5 +236,6 @@ impl Totals {
     fn add(&mut self, member: &Member) {
         self.hops += member.inner.hops.load(Ordering::Relaxed);
         self.links_seen += member.inner.parts.sockets.ids().links_seen;
+        self.unvalidated += member.inner.unvalidated.load(Ordering::Relaxed);
     }
 }

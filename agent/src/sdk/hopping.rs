@@ -1,5 +1,6 @@
 //! A connection that can hop.
 
+mod guard;
 mod server;
 
 pub(super) use server::may_pass;
@@ -14,12 +15,14 @@ use tokio::sync::{Mutex, Notify};
 
 use super::acks::Acks;
 use super::agent::{Agent, AgentError};
+use super::answers::Answers;
 use super::gate::{self, ClientIds, Evidence, Refusal, Reserve};
 use super::ids::Issued;
 use super::padding::Padding;
 use super::peer::Peer;
 use super::socket::Sockets;
 use super::tally::Tally;
+use guard::Guard;
 
 /// How long a hop waits for an address.
 const ADDRESS_WAIT: Duration = Duration::from_millis(100);
@@ -70,6 +73,8 @@ pub struct Stats {
     /// How often the server sent to a new address with a connection ID that it had used before: an observer can link
     /// these two addresses.
     pub links_seen: u64,
+    /// How often the server was not known to have validated a new address in time: the connection hopped again, or closed.
+    pub unvalidated: u64,
 }
 
 /// All that makes up a connection.
@@ -82,6 +87,7 @@ pub(crate) struct Parts {
     pub(crate) sockets: Arc<Sockets>,
     pub(crate) issued: Issued,
     pub(crate) acks: Acks,
+    pub(crate) answers: Answers,
     pub(crate) peer: Peer,
 }
 
@@ -93,6 +99,10 @@ pub(super) struct Inner {
     /// How many there may be.
     budget: AtomicU64,
     hopped: Notify,
+    /// Of [`Stats::unvalidated`].
+    pub(super) unvalidated: AtomicU64,
+    /// Of these, those in a row since the last other hop that were followed by a hop, the server being silent.
+    silent: AtomicU64,
     pub(super) tally: Tally,
     /// The connection is closed, and its policy no longer followed.
     pub(super) unfollowed: Notify,
@@ -118,6 +128,8 @@ impl Hopping {
             hops: AtomicU64::new(0),
             budget: AtomicU64::new(u64::MAX),
             hopped: Notify::new(),
+            unvalidated: AtomicU64::new(0),
+            silent: AtomicU64::new(0),
             tally: Tally::default(),
             unfollowed: Notify::new(),
         });
@@ -154,8 +166,9 @@ impl Hopping {
     /// What happened so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let hops = self.0.hops.load(Ordering::Relaxed);
-        Stats { hops, links_seen: self.0.parts.sockets.ids().links_seen }
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let links_seen = self.0.parts.sockets.ids().links_seen;
+        Stats { hops: count(&self.0.hops), links_seen, unvalidated: count(&self.0.unvalidated) }
     }
 }
 
@@ -184,6 +197,7 @@ impl Inner {
         let (generation, source) = (socket.generation(), socket.local());
         let mut progress = parts.sockets.progress();
         let kept = progress.borrow().kept;
+        parts.answers.begin();
         parts.endpoint.rebind_abstract(Arc::new(socket))?;
         self.tally.padded(parts.padding.send(&parts.connection));
         turn.last = Instant::now();
@@ -200,6 +214,7 @@ impl Inner {
             return Err(Refusal::NoSpareServerId.into());
         }
         self.hops.fetch_add(1, Ordering::Relaxed);
+        self.silent.store(0, Ordering::Relaxed);
         self.hopped.notify_one();
         Ok(source)
     }
@@ -224,15 +239,18 @@ impl Inner {
         }
     }
 
-    /// Closes old sockets in time, leaves an address that ends, and one that nothing may leave from. Runs until the
+    /// Closes old sockets in time, leaves an address that ends, one that nothing may leave from, and one that the server does not
+    /// validate. Runs until the
     /// connection is closed and its last packet sent.
     async fn maintain(self: Arc<Self>) {
         let connection = &self.parts.connection;
         let mut trouble = None;
         let mut progress = self.parts.sockets.progress();
+        let (mut left, mut guard) = (self.parts.sockets.progress(), Guard::default());
         loop {
             let keep = (connection.rtt() * KEPT_ROUND_TRIPS).max(SHORTEST_KEPT);
             let wake = self.parts.sockets.retire(Instant::now(), keep);
+            let doubt = guard.next(&self);
             let expired = async {
                 let current = self.parts.sockets.current();
                 if let Some((_, mut expired)) = current
@@ -251,6 +269,11 @@ impl Inner {
                 _ = connection.closed() => break,
                 () = self.hopped.notified() => continue,
                 () = sleep_until(wake) => continue,
+                Ok(()) = left.changed() => continue,
+                () = sleep_until(doubt) => {
+                    guard.look(&self).await;
+                    continue;
+                }
                 () = expired => {}
                 () = cannot_send => {}
             }

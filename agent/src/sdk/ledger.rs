@@ -102,6 +102,11 @@ impl Ledger {
         self.links_seen
     }
 
+    /// Whether the server has sent to this generation's socket with one of these connection IDs.
+    pub(crate) fn was_heard(&self, ids: &[[u8; ids::LENGTH]], generation: u64) -> bool {
+        self.heard.iter().any(|(id, at)| *at == generation && ids.contains(id))
+    }
+
     /// Where a datagram that quinn wants to send may leave.
     pub(crate) fn route(&mut self, datagram: &[u8]) -> Route {
         let Some(&first_byte) = datagram.first() else { return Route::Nowhere };

@@ -43,10 +43,12 @@
 
 mod acks;
 mod agent;
+mod answers;
 mod choice;
 mod class;
 mod connector;
 mod follow;
+mod frames;
 mod gate;
 mod group;
 mod hopping;

@@ -1,13 +1,19 @@
-//! The server's transport parameters. quinn does not show them, so the TLS session is watched while it hands them over.
+//! The server's transport parameters. quinn does not show them, so the TLS session is watched while it hands them over. And what it
+//! encrypts and decrypts, for [`Answers`].
 
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
 
-use quinn::crypto::{ClientConfig, ExportKeyingMaterialError, HeaderKey, KeyPair, Keys, PacketKey, Session};
+use bytes::BytesMut;
+use quinn::crypto::{
+    ClientConfig, CryptoError, ExportKeyingMaterialError, HeaderKey, KeyPair, Keys, PacketKey, Session,
+};
 use quinn::{ConnectError, ConnectionId, Side, VarInt};
 use quinn_proto::TransportError;
 use quinn_proto::coding::Codec as _;
 use quinn_proto::transport_parameters::TransportParameters;
+
+use super::answers::Answers;
 
 /// `disable_active_migration` (RFC 9000 §18.2).
 const DISABLE_ACTIVE_MIGRATION: u64 = 0x0c;
@@ -35,15 +41,16 @@ impl Peer {
         self.0.get().map_or(ACTIVE_CONNECTION_ID_LIMIT.1, |parameters| parameters.id_limit)
     }
 
-    /// A configuration like `inner` whose one session tells this.
-    pub(crate) fn watch(&self, inner: Arc<dyn ClientConfig>) -> Arc<dyn ClientConfig> {
-        Arc::new(WatchedConfig { inner, peer: self.clone() })
+    /// A configuration like `inner` whose one session tells this, and `answers`.
+    pub(crate) fn watch(&self, inner: Arc<dyn ClientConfig>, answers: Answers) -> Arc<dyn ClientConfig> {
+        Arc::new(WatchedConfig { inner, peer: self.clone(), answers })
     }
 }
 
 struct WatchedConfig {
     inner: Arc<dyn ClientConfig>,
     peer: Peer,
+    answers: Answers,
 }
 
 impl ClientConfig for WatchedConfig {
@@ -54,13 +61,21 @@ impl ClientConfig for WatchedConfig {
         params: &TransportParameters,
     ) -> Result<Box<dyn Session>, ConnectError> {
         let inner = self.inner.clone().start_session(version, server_name, params)?;
-        Ok(Box::new(WatchedSession { inner, peer: self.peer.clone() }))
+        Ok(Box::new(WatchedSession { inner, peer: self.peer.clone(), answers: self.answers.clone() }))
     }
 }
 
 struct WatchedSession {
     inner: Box<dyn Session>,
     peer: Peer,
+    answers: Answers,
+}
+
+impl WatchedSession {
+    fn watched(&self, keys: KeyPair<Box<dyn PacketKey>>) -> KeyPair<Box<dyn PacketKey>> {
+        let watched = |inner| Box::new(WatchedKey { inner, answers: self.answers.clone() });
+        KeyPair { local: watched(keys.local), remote: watched(keys.remote) }
+    }
 }
 
 impl Session for WatchedSession {
@@ -101,11 +116,13 @@ impl Session for WatchedSession {
     }
 
     fn write_handshake(&mut self, buf: &mut Vec<u8>) -> Option<Keys> {
-        self.inner.write_handshake(buf)
+        let keys = self.inner.write_handshake(buf)?;
+        Some(Keys { header: keys.header, packet: self.watched(keys.packet) })
     }
 
     fn next_1rtt_keys(&mut self) -> Option<KeyPair<Box<dyn PacketKey>>> {
-        self.inner.next_1rtt_keys()
+        let keys = self.inner.next_1rtt_keys()?;
+        Some(self.watched(keys))
     }
 
     fn is_valid_retry(&self, orig_dst_cid: &ConnectionId, header: &[u8], payload: &[u8]) -> bool {
@@ -119,6 +136,38 @@ impl Session for WatchedSession {
         context: &[u8],
     ) -> Result<(), ExportKeyingMaterialError> {
         self.inner.export_keying_material(output, label, context)
+    }
+}
+
+struct WatchedKey {
+    inner: Box<dyn PacketKey>,
+    answers: Answers,
+}
+
+impl PacketKey for WatchedKey {
+    fn encrypt(&self, packet: u64, buf: &mut [u8], header_len: usize) {
+        // The tag's place is at the end.
+        let payload = buf.get(header_len..buf.len().saturating_sub(self.inner.tag_len())).unwrap_or_default();
+        self.answers.sends(packet, buf, payload);
+        self.inner.encrypt(packet, buf, header_len);
+    }
+
+    fn decrypt(&self, packet: u64, header: &[u8], payload: &mut BytesMut) -> Result<(), CryptoError> {
+        self.inner.decrypt(packet, header, payload)?;
+        self.answers.hears(header, payload);
+        Ok(())
+    }
+
+    fn tag_len(&self) -> usize {
+        self.inner.tag_len()
+    }
+
+    fn confidentiality_limit(&self) -> u64 {
+        self.inner.confidentiality_limit()
+    }
+
+    fn integrity_limit(&self) -> u64 {
+        self.inner.integrity_limit()
     }
 }
 

@@ -15,6 +15,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::{Notify, watch};
 
 use super::agent::Lease;
+use super::answers::ClientId;
 use super::class::Proof;
 use super::ids::ResetTokens;
 use super::ledger::{Ledger, Route};
@@ -35,6 +36,11 @@ struct Member {
     lease: Arc<Lease>,
     /// Something left from it, or nothing was to leave from another before.
     sent: bool,
+    /// When the first datagram left from it.
+    since: Option<Instant>,
+    /// UDP payload that left from it, and that came, bytes.
+    sent_bytes: u64,
+    received_bytes: u64,
     /// When a newer socket sent first.
     left: Option<Instant>,
 }
@@ -49,6 +55,9 @@ struct State {
     duplicate_bytes: u64,
 }
 
+/// So many times what came from an address a server may send there before it has validated it (RFC 9000 §8.1).
+const CREDIT: u64 = 3;
+
 /// All sockets of one connection, with the addresses they are bound to.
 pub(crate) struct Sockets(Mutex<State>);
 
@@ -61,6 +70,14 @@ pub(crate) struct Progress {
     pub(crate) kept: u64,
     /// The newest generation that cannot send, as the server repeated a connection ID.
     pub(crate) repeated: u64,
+}
+
+/// The address that packets leave from, if it is not known to be validated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unvalidated {
+    pub(crate) generation: u64,
+    /// When the first packet left from it.
+    pub(crate) since: Instant,
 }
 
 /// What is known of connection IDs.
@@ -105,7 +122,16 @@ impl Sockets {
         };
         let socket = quinn::TokioRuntime.wrap_udp_socket(socket)?;
         let generation = if state.members.is_empty() { 0 } else { state.ledger.hop() };
-        state.members.push(Member { generation, socket: socket.clone(), lease, sent: generation == 0, left: None });
+        state.members.push(Member {
+            generation,
+            socket: socket.clone(),
+            lease,
+            sent: generation == 0,
+            since: None,
+            sent_bytes: 0,
+            received_bytes: 0,
+            left: None,
+        });
         Ok(HopSocket { sockets: self.clone(), own: socket, generation, local })
     }
 
@@ -123,6 +149,37 @@ impl Sockets {
         let sending = state.ledger.sending();
         let member = state.members.iter().find(|member| member.generation == sending)?;
         Some((member.socket.local_addr().ok()?, member.lease.expired()))
+    }
+
+    /// The address that packets leave from, unless the server has validated it for sure: the handshake's address; one where more came than
+    /// is allowed otherwise; one where a challenge came whose answer is among those that `arrived`.
+    pub(crate) fn unvalidated(&self, arrived: &[ClientId]) -> Option<Unvalidated> {
+        let state = self.lock();
+        let generation = state.ledger.sending();
+        let member = state.members.iter().find(|member| member.generation == generation && generation > 0)?;
+        let generous = member.received_bytes > CREDIT * member.sent_bytes;
+        let since = member.since.filter(|_| !generous && !state.ledger.was_heard(arrived, generation))?;
+        Some(Unvalidated { generation, since })
+    }
+
+    /// The newest generation.
+    pub(crate) fn newest(&self) -> u64 {
+        self.lock().ledger.newest()
+    }
+
+    /// How long the server took to be heard at the newest address.
+    pub(crate) fn took(&self) -> Option<Duration> {
+        self.lock().proof.borrow().took()
+    }
+
+    /// The newest address is left because the server may not have validated it. Says whether nothing came to it.
+    pub(crate) fn repeats(&self) -> bool {
+        let state = self.lock();
+        state.proof.send_if_modified(|proof| {
+            proof.repeats();
+            false
+        });
+        state.proof.borrow().silent_since().is_some()
     }
 
     /// The addresses that packets left from after those of this generation, and their generations, as far as they are still kept.
@@ -233,7 +290,10 @@ impl AsyncUdpSocket for HopSocket {
                     }
                     state.progress.send_modify(|progress| progress.sending = newest);
                 }
-                let Some(newest) = state.members.last() else { return Ok(()) };
+                let Some(newest) = state.members.last_mut() else { return Ok(()) };
+                newest.since.get_or_insert_with(Instant::now);
+                // Also if it does not leave: then less came to the server.
+                newest.sent_bytes += transmit.contents.len() as u64 * (1 + u64::from(twice));
                 state.proof.send_if_modified(|proof| proof.sends(newest.generation, Instant::now()));
                 newest.socket.try_send(transmit)?;
                 if twice && newest.socket.try_send(transmit).is_ok() {
@@ -272,12 +332,13 @@ impl AsyncUdpSocket for HopSocket {
         if self.generation != ledger.newest() {
             return Poll::Pending;
         }
-        for member in members.iter().rev() {
+        for member in members.iter_mut().rev() {
             match member.socket.poll_recv(cx, bufs, meta) {
                 Poll::Ready(Ok(count)) => {
                     proof.send_if_modified(|proof| proof.hears(member.generation, Instant::now()));
                     traffic.notify_one();
                     for (buffer, meta) in bufs.iter().zip(meta.iter()).take(count) {
+                        member.received_bytes += meta.len as u64;
                         ledger.received(member.generation, &buffer[..meta.len.min(buffer.len())]);
                     }
                     return Poll::Ready(Ok(count));

@@ -12,6 +12,8 @@ use tokio::time::Instant;
 
 /// The length of the client's connection IDs.
 const ID_LENGTH: usize = 8;
+/// The least size of a datagram with PATH_CHALLENGE or its answer (RFC 9000 §8.2), bytes.
+const CHALLENGE: usize = 1200;
 
 #[derive(Default)]
 pub(crate) struct Sightings {
@@ -35,16 +37,32 @@ pub(crate) struct Sightings {
     pub(crate) cut: bool,
     /// Larger datagrams do not get through.
     pub(crate) largest: Option<usize>,
+    /// At so many addresses that are yet to come, the client's answers to PATH_CHALLENGE get lost: what is of their size, after the server
+    /// has been heard there.
+    pub(crate) unanswered: usize,
+    /// At the next address the server is not heard for so long.
+    pub(crate) deaf: Option<Duration>,
+    mute: BTreeSet<SocketAddr>,
+    heard: BTreeSet<SocketAddr>,
+    deaf_until: Option<(SocketAddr, Instant)>,
 }
 
 impl Sightings {
     fn note(&mut self, up: bool, client: SocketAddr, datagram: &[u8]) {
         *self.packets.entry(client).or_default() += 1;
+        if !up {
+            self.heard.insert(client);
+        }
         if up && self.sources.last() != Some(&client) {
             if self.sources.contains(&client) {
                 self.late += 1;
             } else {
                 self.sources.push(client);
+                if self.unanswered > 0 {
+                    self.unanswered -= 1;
+                    self.mute.insert(client);
+                }
+                self.deaf_until = self.deaf.take().map(|time| (client, Instant::now() + time)).or(self.deaf_until);
             }
         }
         if datagram[0] & 0x80 != 0 {
@@ -68,6 +86,15 @@ impl Sightings {
         if !id.is_empty() {
             self.ids.entry((up, id.to_vec())).or_default().insert(client);
         }
+    }
+
+    /// Whether a datagram of the client is an answer that is to be lost.
+    fn loses_answer(&self, client: SocketAddr, length: usize) -> bool {
+        length >= CHALLENGE && self.mute.contains(&client) && self.heard.contains(&client)
+    }
+
+    fn is_deaf(&self, client: SocketAddr) -> bool {
+        self.deaf_until.is_some_and(|(at, until)| at == client && Instant::now() < until)
     }
 
     fn loses(&self, length: usize) -> bool {
@@ -121,7 +148,10 @@ pub(crate) async fn start(
             seen.lock().unwrap().note(true, client, &datagram);
             count += 1;
             let followed = datagram[0] & 0x80 != 0 || !seen.lock().unwrap().follows_no_more;
-            let lost = seen.lock().unwrap().loses(length);
+            let lost = {
+                let seen = seen.lock().unwrap();
+                seen.loses(length) || seen.loses_answer(client, length)
+            };
             if lost || lose(true, count) || !(paths.contains_key(&client) || followed) {
                 continue;
             }
@@ -165,6 +195,9 @@ fn path(
             while let Some((at, datagram)) = downward.recv().await {
                 tokio::time::sleep_until(at).await;
                 seen.lock().unwrap().note(false, client, &datagram);
+                if seen.lock().unwrap().is_deaf(client) {
+                    continue;
+                }
                 let _ = front.send_to(&datagram, client).await;
             }
         });

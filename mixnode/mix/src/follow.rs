@@ -8,7 +8,6 @@ use anyhow::Context as _;
 use mimiq_authority::Follower;
 use mimiq_directory::{Directory, Routes};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
 
 use crate::config::NetworkConfig;
 
@@ -27,12 +26,12 @@ pub struct Following {
     pub states: mpsc::Sender<Vec<u8>>,
     /// What knows it.
     pub follower: Follower,
-    task: tokio::task::JoinHandle<()>,
+    tasks: [tokio::task::JoinHandle<()>; 2],
 }
 
 impl Drop for Following {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
     }
 }
 
@@ -49,16 +48,42 @@ pub fn follow(network: &NetworkConfig, file: PathBuf, with_routes: bool) -> anyh
     let (directory_sender, directory) = watch::channel(stored.map(Arc::new));
     let (routes_sender, routes) = watch::channel(None);
     let (states, given) = mpsc::channel(4);
+    let (fetched_sender, fetched) = mpsc::channel(1);
     let every = Duration::from_secs(network.refresh_s);
+    let fetching = tokio::spawn(fetch(follower.clone(), directory.clone(), fetched_sender, every));
     let task = Task {
         follower: follower.clone(),
         directory: directory_sender,
         routes: routes_sender,
         given,
-        every,
+        fetched,
         with_routes,
     };
-    Ok(Following { directory, routes, states, follower, task: tokio::spawn(task.run()) })
+    let tasks = [fetching, tokio::spawn(task.run())];
+    Ok(Following { directory, routes, states, follower, tasks })
+}
+
+/// Asks the authorities now and then. It may take them long to answer: so nothing else waits for it.
+async fn fetch(
+    follower: Follower,
+    directory: watch::Receiver<Option<Arc<Directory>>>,
+    fetched: mpsc::Sender<Directory>,
+    every: Duration,
+) {
+    loop {
+        match follower.fetch(seconds()).await {
+            Ok(Some(directory)) => {
+                if fetched.send(directory).await.is_err() {
+                    return;
+                }
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "no newer state of the network"),
+        }
+        let every = if directory.borrow().is_some() { every } else { FIRST };
+        // Not all nodes at once.
+        tokio::time::sleep(every.mul_f64(0.75 + rand::random::<f64>() / 2.0)).await;
+    }
 }
 
 struct Task {
@@ -66,27 +91,17 @@ struct Task {
     directory: watch::Sender<Option<Arc<Directory>>>,
     routes: watch::Sender<Option<Arc<Routes>>>,
     given: mpsc::Receiver<Vec<u8>>,
-    every: Duration,
+    fetched: mpsc::Receiver<Directory>,
     with_routes: bool,
 }
 
 impl Task {
     async fn run(mut self) {
         let mut tick = tokio::time::interval(TICK);
-        let mut next = Instant::now();
         loop {
             tokio::select! {
                 _ = tick.tick() => {}
-                () = sleep_until(next) => {
-                    match self.follower.fetch(seconds()).await {
-                        Ok(Some(directory)) => self.take(directory),
-                        Ok(None) => {}
-                        Err(error) => tracing::warn!(%error, "no newer state of the network"),
-                    }
-                    let every = if self.directory.borrow().is_some() { self.every } else { FIRST };
-                    // Not all nodes at once.
-                    next = Instant::now() + every.mul_f64(0.75 + rand::random::<f64>() / 2.0);
-                }
+                Some(directory) = self.fetched.recv() => self.take(directory),
                 Some(bytes) = self.given.recv() => match self.follower.accept(&bytes, seconds()) {
                     Ok(Some(directory)) => self.take(directory),
                     Ok(None) => {}
@@ -100,11 +115,12 @@ impl Task {
     }
 
     fn take(&self, directory: Directory) {
-        tracing::info!(
-            serial = directory.seen().serial,
-            nodes = directory.state().nodes.len(),
-            "a new state of the network"
-        );
+        // Two sources may have had it, one of them an older one.
+        let serial = directory.seen().serial;
+        if self.directory.borrow().as_ref().is_some_and(|known| known.seen().serial >= serial) {
+            return;
+        }
+        tracing::info!(serial, nodes = directory.state().nodes.len(), "a new state of the network");
         self.directory.send_replace(Some(Arc::new(directory)));
     }
 

@@ -23,6 +23,8 @@ pub struct Plan {
     pub lambda_m: f64,
     /// Pulls per second and client.
     pub pull: f64,
+    /// How long a client waits for an acknowledgement before it sends again the first time, seconds.
+    pub timeout_s: u64,
     /// Mixes in front of which a [`crate::Wire`] is put, by layer and place in it, from 0 on.
     pub wired: Vec<(usize, usize)>,
 }
@@ -40,6 +42,7 @@ impl Default for Plan {
             lambda: [20.0, 2.0, 2.0],
             lambda_m: 2.0,
             pull: 10.0,
+            timeout_s: 10,
             wired: Vec::new(),
         }
     }

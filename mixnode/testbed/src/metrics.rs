@@ -40,3 +40,10 @@ impl Metrics {
         lines.filter_map(|line| line.rsplit_once(' ')).filter_map(|(left, value)| Some((left, value.parse().ok()?)))
     }
 }
+
+impl From<String> for Metrics {
+    /// What a process has answered.
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}

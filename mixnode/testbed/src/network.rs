@@ -19,11 +19,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Authorities, mixes and providers. All end with it.
 pub struct Network {
     binary: PathBuf,
+    /// In front of the folder: a process that still writes would keep it from being removed.
+    processes: HashMap<String, Process>,
     folder: TempDir,
+    prefix: String,
     plan: Plan,
     authorities: Vec<AuthorityAt>,
     nodes: Vec<NodeAt>,
-    processes: HashMap<String, Process>,
     wires: HashMap<String, Wire>,
     network: String,
 }
@@ -37,7 +39,7 @@ impl Network {
         let folder = tempfile::Builder::new().prefix("mimiq-mix-").tempdir()?;
         let mut rng = rand::rng();
         let prefix = format!("127.{}.{}", rng.random_range(1..=254), rng.random_range(0..=255));
-        let mut host = 1..=254u8;
+        let mut host = 1..=253u8;
         let mut at = |port: u16| Some(format!("{prefix}.{}:{port}", host.next()?));
         let init = |name: &str| {
             output(Command::new(binary).args(["node", "init"]).arg(folder.path().join(format!("{name}.key"))))
@@ -78,7 +80,8 @@ impl Network {
             write(&format!("{}.yaml", node.name), files::node(&plan, genesis, &network, node))?;
         }
         let binary = binary.to_owned();
-        let mut network = Self { binary, folder, plan, authorities, nodes, processes: HashMap::new(), wires, network };
+        let mut network =
+            Self { binary, processes: HashMap::new(), folder, prefix, plan, authorities, nodes, wires, network };
         for name in network.names() {
             network.restart(&name)?;
         }
@@ -138,6 +141,12 @@ impl Network {
         self.nodes.iter().find(|node| node.name == name).map(|node| node.address.as_str())
     }
 
+    /// An address of this network's that none of its nodes has.
+    #[must_use]
+    pub fn spare(&self, port: u16) -> String {
+        format!("{}.254:{port}", self.prefix)
+    }
+
     /// Starts a process, or starts it again if it has ended.
     ///
     /// # Errors
@@ -168,7 +177,8 @@ impl Network {
     /// If it cannot be written.
     pub fn client(&self, name: &str, provider: &str) -> anyhow::Result<PathBuf> {
         let file = self.folder.path().join(format!("{name}.yaml"));
-        let text = format!("{}provider: {provider}\nfolder: {name}\ntimeout_s: 10\n", self.network);
+        let text =
+            format!("{}provider: {provider}\nfolder: {name}\ntimeout_s: {}\n", self.network, self.plan.timeout_s);
         fs::write(&file, text)?;
         Ok(file)
     }
@@ -197,6 +207,12 @@ impl Network {
             std::thread::park_timeout(Duration::from_millis(100));
         }
         Ok(())
+    }
+
+    /// What a process has logged.
+    #[must_use]
+    pub fn log(&self, name: &str) -> Option<String> {
+        self.processes.get(name).map(Process::log)
     }
 
     /// All processes' logs.

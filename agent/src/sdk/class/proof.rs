@@ -15,13 +15,15 @@ pub(crate) struct Proof {
     took: Option<Duration>,
     heard: Option<Instant>,
     answered: Option<Instant>,
+    /// Since when it has been silent, if the next address is taken for that.
+    carried: Option<Instant>,
 }
 
 impl Proof {
     /// Something left from the address after so many hops. Says whether this changed anything.
     pub(crate) fn sends(&mut self, generation: u64, now: Instant) -> bool {
         if generation > self.generation {
-            *self = Self { generation, sent: Some(now), ..Self::default() };
+            *self = Self { generation, sent: Some(self.carried.unwrap_or(now)), ..Self::default() };
             return true;
         }
         let answers = self.heard.is_some() && self.answered.is_none();
@@ -29,6 +31,16 @@ impl Proof {
             self.answered = Some(now);
         }
         answers
+    }
+
+    /// The address is left because the server may not have validated it: if it is silent, the next one shares in the silence.
+    pub(crate) fn repeats(&mut self) {
+        self.carried = self.silent_since();
+    }
+
+    /// From the first packet that left from the newest address to the first that came there.
+    pub(crate) fn took(&self) -> Option<Duration> {
+        self.took
     }
 
     /// Nothing may leave from the address after so many hops. Says whether this changed anything.
@@ -102,5 +114,12 @@ mod tests {
         assert_eq!(proof.silent_since(), Some(at(50)));
         assert!(proof.sends(5, at(70)));
         assert_eq!(proof.silent_since(), Some(at(70)), "it got away");
+        proof.repeats();
+        assert!(proof.sends(6, at(90)));
+        assert_eq!(proof.silent_since(), Some(at(70)), "the same silence");
+        assert!(proof.hears(6, at(95)));
+        proof.repeats();
+        assert!(proof.sends(7, at(99)));
+        assert_eq!(proof.silent_since(), Some(at(99)));
     }
 }

@@ -67,6 +67,12 @@ impl Hopping {
         silent.is_some_and(|since| since.elapsed() >= self.patience())
     }
 
+    /// If it is: how many hops it followed.
+    pub(crate) fn hops_until_stall(&self) -> Option<u64> {
+        let (hops, silent) = (self.0.hops.load(Ordering::Relaxed), self.0.silent.load(Ordering::Relaxed));
+        hops.checked_sub(1 + silent).filter(|_| self.is_stalled())
+    }
+
     /// Waits until it is, or the connection is closed.
     pub(crate) async fn stalled(&self) {
         let mut proof = self.0.parts.sockets.proof();

@@ -17,7 +17,7 @@ use super::class::{self, Class, Key, Step};
 use super::connector::{ConnectError, Connector};
 use super::follow::Mover;
 use super::gate::Refusal;
-use super::group::Group;
+use super::group::{Group, Totals};
 use super::hopping::{HopError, Hopping, may_pass};
 use super::trail::Trail;
 use crate::policy::Policy;
@@ -75,6 +75,8 @@ pub struct SessionStats {
     pub rollovers: u64,
     /// As in [`super::Stats`], over all connections.
     pub links_seen: u64,
+    /// As in [`super::Stats`], over all connections.
+    pub unvalidated: u64,
 }
 
 /// A series of connections to one server, of which the application sees one at a time. Clones are the same session.
@@ -148,7 +150,8 @@ impl Session {
     #[must_use]
     pub fn stats(&self) -> SessionStats {
         let (totals, rollovers) = (self.0.group.totals(), self.0.group.rollovers());
-        SessionStats { class: self.0.class(), migrations: totals.hops, rollovers, links_seen: totals.links_seen }
+        let Totals { hops: migrations, links_seen, unvalidated } = totals;
+        SessionStats { class: self.0.class(), migrations, rollovers, links_seen, unvalidated }
     }
 
     /// How often it did not move when it was to, by reason.
@@ -294,9 +297,8 @@ impl Inner {
         let source = next.source();
         let old = std::mem::replace(&mut state.current, Slot::new(next, &self.group));
         state.ids_due = None;
-        let hops = old.hopping.stats().hops;
-        if hops > 0 && old.hopping.is_stalled() {
-            self.connector.memory().of(&self.key, Instant::now()).stopped(hops - 1);
+        if let Some(hops) = old.hopping.hops_until_stall() {
+            self.connector.memory().of(&self.key, Instant::now()).stopped(hops);
         }
         self.prepare(state);
         source.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotConnected).into())

@@ -137,9 +137,8 @@ impl Lane {
                 () = broken => {
                     if let Some(link) = link.take() {
                         tracing::debug!(lane = self.number, "the server is silent");
-                        let hops = link.hopping.stats().hops;
-                        if hops > 0 {
-                            self.stripes.connector.memory().of(&self.key(), std::time::Instant::now()).stopped(hops - 1);
+                        if let Some(hops) = link.hopping.hops_until_stall() {
+                            self.stripes.connector.memory().of(&self.key(), std::time::Instant::now()).stopped(hops);
                         }
                         requests.clear();
                         self.shared.disown(self.number);

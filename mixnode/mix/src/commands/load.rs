@@ -17,6 +17,9 @@ use crate::config::ClientConfig;
 use crate::follow::follow;
 use crate::telemetry;
 
+/// A socket of the kernel's usual size has no room for what a provider answers to hundreds of clients at a time.
+const CLIENTS_OF_A_SOCKET: usize = 10;
+
 /// How many, and what they do.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -79,9 +82,12 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             .collect();
         (directory.geometry(), providers)
     };
-    let link = Link::plain().context("socket")?;
+    let mut link = Link::plain().context("socket")?;
     let mut clients = Vec::new();
     for number in 0..arguments.clients {
+        if number % CLIENTS_OF_A_SOCKET == 0 {
+            link = Link::plain().context("socket")?;
+        }
         let keys = Keys::generate(&mut rand::rng());
         let address = keys.address(&providers[number % providers.len()])?;
         let settings = Settings {
