@@ -123,16 +123,28 @@ async fn large_packets_pass_from_the_first_on_and_after_each_hop() {
     let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     client.connect(bound).await.unwrap();
     let target = echo().await;
-    let (mut hops, mut after_a_hop) = (0, 0);
+    let (mut hops, mut after_a_hop, mut lost, mut number) = (0, 0, 0, 0u8);
     while after_a_hop < 20 {
+        number = number.wrapping_add(1);
         for size in [1280, 1200] {
-            client.send(&packet(0, target, &vec![7; size])).await.unwrap();
-            assert_eq!(receive(&client).await, packet(0, target, &vec![7; size]));
+            let packet = packet(0, target, &vec![number; size]);
+            // A packet of UDP may get lost in a hop; but not again and again.
+            while !passes(&client, &packet).await {
+                lost += 1;
+                assert!(lost <= 3, "{size} bytes, after {hops} hops");
+            }
         }
         let now = world.stats.hops().await;
         after_a_hop += u32::from(now > std::mem::replace(&mut hops, now));
     }
     world.assert_unlinkable_hops(20).await;
+}
+
+/// Whether a packet comes back within a second. Late ones of before are skipped.
+async fn passes(client: &UdpSocket, packet: &[u8]) -> bool {
+    client.send(packet).await.unwrap();
+    let back = async { while receive(client).await != packet {} };
+    timeout(Duration::from_secs(1), back).await.is_ok()
 }
 
 /// A path that carries less than the first packets have: QUIC notices, and what is small enough passes.
