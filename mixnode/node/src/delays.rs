@@ -115,7 +115,7 @@ impl Delays {
         }
     }
 
-    /// Lets [`Self::take`] give nothing more.
+    /// Lets the one who sends end.
     pub fn stop(&self) {
         self.lock().stopped = true;
         self.changed.notify_all();
