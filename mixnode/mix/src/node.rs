@@ -12,7 +12,7 @@ use mimiq_node::{Delivery, Node, Settings};
 use tokio::sync::watch;
 
 use crate::config::NodeConfig;
-use crate::follow::{follow, seconds};
+use crate::follow::follow;
 use crate::identity::{self, Identity};
 
 /// How often to look whether the network knows this node as it is.
@@ -199,10 +199,4 @@ impl Clients {
 
 fn published(directory: &Directory, follower: &Follower) -> Published {
     Published { serial: directory.seen().serial, envelope: follower.envelope().unwrap_or_default() }
-}
-
-/// Whether a state can be used now.
-#[must_use]
-pub fn counts(directory: &Directory) -> bool {
-    seconds() < directory.state().valid_until
 }

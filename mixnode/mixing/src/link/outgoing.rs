@@ -38,6 +38,12 @@ impl Outgoing {
         Ok(Self { key, header, counter: 0 })
     }
 
+    /// Whether it is time for a new one: half of what the key may seal is sealed.
+    #[must_use]
+    pub fn is_worn(&self) -> bool {
+        self.counter >= MOST / 2
+    }
+
     /// Puts the packet's datagram in the place of what `datagram` holds.
     ///
     /// # Errors
@@ -71,6 +77,10 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let base = std::array::from_fn(|i| if i == 0 { 9 } else { 0 });
         let mut link = Outgoing::new(&[3; 32], &base, ends, 1, &mut rng).unwrap();
+        link.counter = MOST / 2 - 1;
+        assert!(!link.is_worn());
+        link.seal(b"half", &mut Vec::new()).unwrap();
+        assert!(link.is_worn());
         link.counter = MOST - 1;
         let mut datagram = Vec::new();
         link.seal(b"last", &mut datagram).unwrap();
