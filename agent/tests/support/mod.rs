@@ -5,5 +5,6 @@
 pub(crate) mod agent;
 pub(crate) mod caddy;
 pub(crate) mod relay;
+pub(crate) mod rough;
 pub(crate) mod s2n;
 pub(crate) mod server;

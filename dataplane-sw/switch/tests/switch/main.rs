@@ -1,0 +1,12 @@
+//! The switch as controllers and operators see it.
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
+
+mod arbitration;
+#[path = "../common/mod.rs"]
+mod common;
+mod config;
+mod counters;
+mod meter;
+mod pipeline_config;
+mod server;
+mod tables;
