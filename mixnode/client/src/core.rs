@@ -12,7 +12,8 @@ use mimiq_messages::{
 use mimiq_sphinx::{Geometry, reply};
 use rand::{CryptoRng, Rng};
 
-use crate::packets::{PacketError, Ready, Sender, What};
+use crate::cover::Cover;
+use crate::packets::{Ready, Sender, What};
 use crate::replies::Replies;
 use crate::traffic::{Stream, Traffic};
 
@@ -70,10 +71,7 @@ pub struct Core {
     alarmed: bool,
     /// What is sent next of the user's: built ahead, so that it takes no longer than cover.
     payload: Option<Ready>,
-    /// In its place, if there is none.
-    filler: Option<Ready>,
-    a_loop: Option<Ready>,
-    drop: Option<Ready>,
+    cover: Cover,
     acknowledgements: VecDeque<Answer>,
     replies: Replies,
     /// Complete messages that the user has not taken, with the acknowledgements to send then, and the place in the provider's inbox.
@@ -107,9 +105,7 @@ impl Core {
             ledger: ledger(1.0)?,
             alarmed: false,
             payload: None,
-            filler: None,
-            a_loop: None,
-            drop: None,
+            cover: Cover::default(),
             acknowledgements: VecDeque::new(),
             replies: Replies::default(),
             untaken: HashMap::new(),
@@ -165,6 +161,11 @@ impl Core {
         if self.traffic.is_some() { traffic.min(given_up).min(outbox) } else { outbox }
     }
 
+    /// Whoever calls [`Self::fire`] is that much later than [`Self::next`] said: what comes back late is nobody else's fault.
+    pub fn stood_still(&mut self, length: Duration) {
+        self.ledger.stood_still(length);
+    }
+
     /// Sends what the clocks ask for now, and says whether a pull is due.
     pub fn fire(
         &mut self,
@@ -196,26 +197,11 @@ impl Core {
 
     /// Builds what is sent next, so that it is there when the clocks ask for it. To be called after something was submitted or received.
     pub fn prepare(&mut self, now: u64, routes: &Routes, rng: &mut (impl CryptoRng + Rng)) {
-        // Nodes take the keys of the epoch before, not older ones.
-        let is_old = |ready: &mut Ready| ready.epoch + 1 < routes.epoch() || ready.epoch > routes.epoch();
-        for cover in [&mut self.filler, &mut self.drop, &mut self.a_loop] {
-            cover.take_if(|ready| is_old(ready));
-        }
         if self.payload.is_none() {
             self.payload = self.acknowledgement(routes);
         }
         let sender = Sender { own: &self.address, routes };
-        let mut build = |place: &mut Option<Ready>, build: &mut dyn FnMut(&mut _) -> Result<Ready, PacketError>| {
-            if place.is_none() {
-                match build(rng) {
-                    Ok(ready) => *place = Some(ready),
-                    Err(error) => tracing::debug!(%error, "no packet"),
-                }
-            }
-        };
-        build(&mut self.filler, &mut |rng| sender.drop(rng));
-        build(&mut self.drop, &mut |rng| sender.drop(rng));
-        build(&mut self.a_loop, &mut |rng| sender.a_loop(rng));
+        self.cover.fill(&sender, rng);
         if self.payload.is_none()
             && let Some(due) = self.outbox.next(now)
         {
@@ -314,10 +300,10 @@ impl Core {
     }
 
     fn ready(&mut self, stream: Stream) -> Option<Ready> {
+        let cover = self.cover.take(stream);
         match stream {
-            Stream::Payload => self.payload.take().or_else(|| self.filler.take()),
-            Stream::Loop => self.a_loop.take(),
-            Stream::Drop => self.drop.take(),
+            Stream::Payload => self.payload.take().or(cover),
+            Stream::Loop | Stream::Drop => cover,
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod client;
 mod core;
+mod cover;
 mod folder;
 mod link;
 mod packets;

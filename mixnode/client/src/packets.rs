@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mimiq_directory::{Node, Routes};
 use mimiq_messages::{Address, Due, Fragment, Identity, Piece, SealError, seal};
-use mimiq_sphinx::{BuildError, Destination, NodeId, ReplyKeys, build, build_surb};
+use mimiq_sphinx::{BuildError, Destination, Hop, NodeId, Order, ReplyKeys, build, build_batch, build_surb};
 use rand::{CryptoRng, Rng};
 
 /// Why a packet cannot be built.
@@ -42,6 +42,13 @@ pub(crate) struct Awaited {
     pub(crate) keys: ReplyKeys,
 }
 
+/// A packet of cover traffic before it is built.
+struct Planned<'a> {
+    hops: Vec<Hop<'a>>,
+    destination: Destination,
+    what: What,
+}
+
 /// Who sends: the provider's name, and the inbox there.
 pub(crate) struct Sender<'a> {
     pub(crate) own: &'a Address,
@@ -49,19 +56,31 @@ pub(crate) struct Sender<'a> {
 }
 
 impl Sender<'_> {
-    /// Cover traffic that ends at a random provider.
-    pub(crate) fn drop(&self, rng: &mut (impl CryptoRng + Rng)) -> Result<Ready, PacketError> {
-        let to = self.routes.directory().random_provider(rng).ok_or(PacketError::Path)?;
-        let (packet, _, _) = self.build(to, &Destination::Drop, None, rng)?;
-        Ok(Ready { packet, epoch: self.routes.epoch(), what: What::Drop })
+    /// Cover traffic that ends at random providers.
+    pub(crate) fn drops(&self, count: usize, rng: &mut (impl CryptoRng + Rng)) -> Result<Vec<Ready>, PacketError> {
+        let mut planned = Vec::with_capacity(count);
+        for _ in 0..count {
+            let to = self.routes.directory().random_provider(rng).ok_or(PacketError::Path)?;
+            planned.push(Planned { hops: self.hops(to, rng)?, destination: Destination::Drop, what: What::Drop });
+        }
+        self.cover(planned, rng)
     }
 
     /// Cover traffic that comes back to the own inbox. To the provider it is a message like others.
-    pub(crate) fn a_loop(&self, rng: &mut (impl CryptoRng + Rng)) -> Result<Ready, PacketError> {
-        let id = rng.random();
-        let destination = Destination::Inbox { recipient: *self.own.account(), id };
-        let (packet, path, delay) = self.build(self.provider(self.own)?, &destination, None, rng)?;
-        Ok(Ready { packet, epoch: self.routes.epoch(), what: What::Loop { id, path, delay } })
+    pub(crate) fn loops(&self, count: usize, rng: &mut (impl CryptoRng + Rng)) -> Result<Vec<Ready>, PacketError> {
+        let own = self.provider(self.own)?;
+        let mut planned = Vec::with_capacity(count);
+        for _ in 0..count {
+            let (id, hops) = (rng.random(), self.hops(own, rng)?);
+            let path = hops.iter().map(|hop| hop.node).collect();
+            let what = What::Loop { id, path, delay: hops.iter().map(|hop| hop.delay).sum() };
+            planned.push(Planned {
+                hops,
+                destination: Destination::Inbox { recipient: *self.own.account(), id },
+                what,
+            });
+        }
+        self.cover(planned, rng)
     }
 
     /// A fragment of a message, with a reply block if it is to be acknowledged.
@@ -76,7 +95,10 @@ impl Sender<'_> {
         let mut payload = vec![0; self.routes.directory().geometry().payload_len()];
         seal(identity, due.to.key(), &fragment.encode(), rng, &mut payload)?;
         let destination = Destination::Inbox { recipient: *due.to.account(), id: rng.random() };
-        let (packet, _, _) = self.build(self.provider(due.to)?, &destination, Some(&payload), rng)?;
+        let hops = self.hops(self.provider(due.to)?, rng)?;
+        let geometry = self.routes.directory().geometry();
+        let mut packet = vec![0; geometry.packet_len()];
+        build(&geometry, self.routes.epoch_byte(), &hops, &destination, &payload, rng, &mut packet)?;
         Ok(Ready { packet, epoch: self.routes.epoch(), what: What::Piece(due.piece, awaited) })
     }
 
@@ -100,23 +122,35 @@ impl Sender<'_> {
         self.routes.directory().provider(name).ok_or_else(|| PacketError::Provider(name.to_owned()))
     }
 
-    /// A packet to a provider, with random bytes where no payload is given; and its path and delays.
-    fn build(
-        &self,
-        to: &Node,
-        destination: &Destination,
-        payload: Option<&[u8]>,
-        rng: &mut (impl CryptoRng + Rng),
-    ) -> Result<(Vec<u8>, Vec<NodeId>, Duration), PacketError> {
-        let directory = self.routes.directory();
-        let geometry = directory.geometry();
-        let path = directory.path(self.provider(self.own)?, to, rng);
-        let hops = self.routes.hops(&path, rng).ok_or(PacketError::Path)?;
-        // Also where it is not used: all packets take the same time.
-        let mut random = vec![0; geometry.payload_len()];
-        rng.fill_bytes(&mut random);
-        let mut packet = vec![0; geometry.packet_len()];
-        build(&geometry, self.routes.epoch_byte(), &hops, destination, payload.unwrap_or(&random), rng, &mut packet)?;
-        Ok((packet, hops.iter().map(|hop| hop.node).collect(), hops.iter().map(|hop| hop.delay).sum()))
+    /// A random path to a provider, with random delays.
+    fn hops(&self, to: &Node, rng: &mut (impl CryptoRng + Rng)) -> Result<Vec<Hop<'_>>, PacketError> {
+        let path = self.routes.directory().path(self.provider(self.own)?, to, rng);
+        self.routes.hops(&path, rng).ok_or(PacketError::Path)
+    }
+
+    /// Builds them with random payloads.
+    fn cover(&self, planned: Vec<Planned<'_>>, rng: &mut (impl CryptoRng + Rng)) -> Result<Vec<Ready>, PacketError> {
+        let geometry = self.routes.directory().geometry();
+        let mut payloads = vec![0; geometry.payload_len() * planned.len()];
+        rng.fill_bytes(&mut payloads);
+        let epoch = self.routes.epoch();
+        let orders: Vec<Order<'_>> = planned
+            .iter()
+            .zip(payloads.chunks_exact(geometry.payload_len()))
+            .map(|(planned, payload)| Order {
+                epoch: self.routes.epoch_byte(),
+                path: &planned.hops,
+                destination: planned.destination,
+                payload,
+            })
+            .collect();
+        let mut packets = vec![vec![0; geometry.packet_len()]; planned.len()];
+        let mut places: Vec<&mut [u8]> = packets.iter_mut().map(Vec::as_mut_slice).collect();
+        build_batch(&geometry, &orders, rng, &mut places)?;
+        Ok(packets
+            .into_iter()
+            .zip(planned)
+            .map(|(packet, planned)| Ready { packet, epoch, what: planned.what })
+            .collect())
     }
 }

@@ -22,6 +22,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// The provider is asked for a newer state of the network in every epoch so often, but not more often than that.
 const STATES_PER_EPOCH: u64 = 10;
 const MOST_OFTEN: Duration = Duration::from_secs(1);
+/// Who looks that much too late had no processor: loops that come back late are not the network's fault then.
+const STANDSTILL: Duration = Duration::from_millis(50);
 /// The runtime's clock cannot say more.
 const FAR: Duration = Duration::from_secs(3600);
 
@@ -70,6 +72,8 @@ pub(crate) struct Session {
     /// Counts connections, so that what belongs to an old one is told apart.
     generation: u64,
     wait: Duration,
+    /// When it is to look again.
+    wake: Instant,
     /// While a pull is under way: whether nothing waited for being sent when it began.
     pulling: Option<bool>,
     settling: Vec<oneshot::Sender<()>>,
@@ -99,6 +103,7 @@ impl Session {
             state: State::Waiting { until: start },
             generation: 0,
             wait: FIRST_WAIT,
+            wake: start,
             pulling: None,
             settling: Vec::new(),
             start,
@@ -108,14 +113,14 @@ impl Session {
     pub(crate) async fn run(mut self) {
         loop {
             let routes = self.routes.borrow_and_update().clone();
-            let wake = match (&self.state, &routes) {
+            self.wake = match (&self.state, &routes) {
                 (State::Waiting { until }, Some(_)) => (*until).min(self.at(self.core.next())),
                 (_, Some(_)) => self.at(self.core.next()),
                 (_, None) => Instant::now() + FAR,
             };
             let room = self.events.clone();
             tokio::select! {
-                () = sleep_until(wake) => {}
+                () = sleep_until(self.wake) => {}
                 command = self.commands.recv() => match command {
                     Some(command) => self.command(command, routes.as_deref()),
                     None => return,
@@ -127,6 +132,7 @@ impl Session {
                 // Whoever did not look at events may have done so now.
                 _ = room.reserve(), if room.capacity() == 0 => {}
             }
+            self.woke();
             let Some(routes) = routes else { continue };
             self.step(&routes);
         }
@@ -214,7 +220,19 @@ impl Session {
         });
     }
 
+    /// To be called after waiting, before anything is judged by the clock.
+    fn woke(&mut self) {
+        let now = Instant::now();
+        let late = now.saturating_duration_since(self.wake);
+        if late > STANDSTILL {
+            self.core.stood_still(late);
+            counter!("mimiq_client_standstills_total").increment(1);
+        }
+        self.wake = self.wake.max(now);
+    }
+
     fn happened(&mut self, happened: Happened, routes: Option<&Routes>) {
+        self.woke();
         match happened {
             Happened::Connected(Ok((link, provider))) => {
                 self.wait = FIRST_WAIT;

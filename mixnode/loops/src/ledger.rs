@@ -69,6 +69,8 @@ pub struct Report {
 
 /// Loops that are remembered after they were given up, and outcomes that count for blame. Old ones go.
 const MEMORY: usize = 4096;
+/// What a loop gets at most on top of its time, while its sender stands still: whoever keeps a sender busy may not hide from it for longer.
+const MOST_PATIENCE: Duration = Duration::from_secs(5);
 /// Loops on their way at a time: more are given up at once, the oldest first.
 const MOST_AWAY: usize = 1 << 16;
 
@@ -80,11 +82,18 @@ enum Fate {
     Late,
 }
 
+/// A loop on its way.
+struct Away {
+    path: Box<[NodeId]>,
+    /// It gets no more time than until then, however long its sender stands still.
+    latest: Duration,
+}
+
 /// The loops of a mix or client.
 pub struct Ledger {
     config: Config,
-    /// The paths of those on their way.
-    away: HashMap<[u8; 16], Box<[NodeId]>>,
+    /// Those on their way.
+    away: HashMap<[u8; 16], Away>,
     /// When loops are given up.
     due: BinaryHeap<Reverse<(Duration, [u8; 16])>>,
     /// With the numbers of their outcomes.
@@ -127,7 +136,7 @@ impl Ledger {
     pub fn sent(&mut self, id: [u8; 16], path: &[NodeId], now: Duration, delay: Duration) {
         self.counts[SENT] += 1;
         let due = now.saturating_add(delay).saturating_add(self.config.slack);
-        self.away.insert(id, path.into());
+        self.away.insert(id, Away { path: path.into(), latest: due.saturating_add(MOST_PATIENCE) });
         self.due.push(Reverse((due, id)));
         while self.away.len() > MOST_AWAY {
             self.give_up(now);
@@ -137,7 +146,7 @@ impl Ledger {
     /// A loop is back.
     pub fn returned(&mut self, id: [u8; 16], now: Duration) -> Outcome {
         self.advance(now);
-        if let Some(path) = self.away.remove(&id) {
+        if let Some(Away { path, .. }) = self.away.remove(&id) {
             self.counts[IN_TIME] += 1;
             self.observe(path, Fate::InTime, now);
             return Outcome::InTime;
@@ -157,6 +166,16 @@ impl Ledger {
         while self.due.peek().is_some_and(|Reverse((due, _))| *due < now) {
             self.give_up(now);
         }
+    }
+
+    /// The sender itself stood still for so long: its machine was paused, or had too much to do. Loops on their way get that much more time, but
+    /// not more than five seconds each.
+    pub fn stood_still(&mut self, length: Duration) {
+        let later = |Reverse((due, id)): Reverse<(Duration, [u8; 16])>| {
+            let latest = self.away.get(&id).map_or(due, |away| away.latest);
+            Reverse((due.saturating_add(length).min(latest), id))
+        };
+        self.due = std::mem::take(&mut self.due).into_iter().map(later).collect();
     }
 
     /// When the next loop is given up, unless it comes back.
@@ -219,7 +238,7 @@ impl Ledger {
     /// The loop that is due next has not come back, if it has not.
     fn give_up(&mut self, now: Duration) {
         let Some(Reverse((_, id))) = self.due.pop() else { return };
-        let Some(path) = self.away.remove(&id) else { return };
+        let Some(Away { path, .. }) = self.away.remove(&id) else { return };
         self.counts[FAILED] += 1;
         if self.given_up.len() == MEMORY {
             self.given_up.pop_front();

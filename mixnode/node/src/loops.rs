@@ -20,6 +20,8 @@ use crate::departure::LoopBack;
 
 /// Loops are made that much ahead of when they leave, so that making them makes none late.
 const AHEAD: Duration = Duration::from_millis(20);
+/// Who looks that much too late had no processor: loops that come back late are not the network's fault then.
+const STANDSTILL: Duration = Duration::from_millis(50);
 /// After a pause of the machine, at most so many are sent for the time that was missed.
 const MOST_AT_ONCE: u32 = 4;
 
@@ -43,6 +45,7 @@ struct Gauges {
     in_time: Counter,
     late: Counter,
     unknown: Counter,
+    standstills: Counter,
     took: Histogram,
     failed: Gauge,
     attacked: Gauge,
@@ -78,20 +81,27 @@ impl Loops {
             let given_up = self.ledger.next().map_or(u64::MAX, |next| next.as_nanos() as u64 + 1);
             // Also with nothing to do it looks now and then: a far future is more than the runtime's clock can say.
             let wake = next_loop.min(given_up).min(now + 3_600_000_000_000);
+            let mut back = None;
             tokio::select! {
                 () = sleep_until(start + Duration::from_nanos(wake)) => {}
-                back = self.back.recv() => match back {
-                    Some((id, at)) => {
-                        gauges.count(self.ledger.returned(id, Duration::from_nanos(at)));
-                        if let Some(left) = self.left.remove(&id) {
-                            gauges.took.record(at.saturating_sub(left) as f64 / 1e9);
-                        }
-                    }
+                got = self.back.recv() => match got {
+                    Some(got) => back = Some(got),
                     None => return,
                 },
                 changed = self.routes.changed() => if changed.is_err() { return },
             }
             let now = self.delays.clock().now();
+            let late = Duration::from_nanos(now.saturating_sub(wake));
+            if late > STANDSTILL {
+                self.ledger.stood_still(late);
+                gauges.standstills.increment(1);
+            }
+            if let Some((id, at)) = back {
+                gauges.count(self.ledger.returned(id, Duration::from_nanos(at)));
+                if let Some(left) = self.left.remove(&id) {
+                    gauges.took.record(at.saturating_sub(left) as f64 / 1e9);
+                }
+            }
             self.ledger.advance(Duration::from_nanos(now));
             while clock.next() <= now + AHEAD.as_nanos() as u64 {
                 let at = clock.next();
@@ -181,6 +191,7 @@ impl Gauges {
             in_time: loops("in_time"),
             late: loops("late"),
             unknown: loops("unknown"),
+            standstills: counter!("mimiq_mix_standstills_total"),
             took: histogram!("mimiq_mix_loop_seconds"),
             failed: gauge!("mimiq_mix_loops_failed"),
             attacked: gauge!("mimiq_mix_under_attack"),

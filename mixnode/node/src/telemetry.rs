@@ -14,6 +14,7 @@ pub fn describe() {
     describe_counter!("mimiq_mix_loops_total", "The mix's own loops, by outcome: sent, in_time, late, unknown");
     describe_histogram!("mimiq_mix_loop_seconds", "How long own loops were on their way");
     describe_gauge!("mimiq_mix_loops_failed", "Own loops that did not come back in time");
+    describe_counter!("mimiq_mix_standstills_total", "How often the mix was woken more than 50 ms too late");
     describe_gauge!("mimiq_mix_under_attack", "1 while too few loops come back");
     describe_gauge!("mimiq_mix_untested", "1 while too few loops have been sent to say anything");
     describe_gauge!("mimiq_mix_cover_factor", "By how much cover traffic is multiplied");

@@ -1,6 +1,9 @@
 //! What an observer sees does not depend on what the user does (Loopix §4.1.2).
 
+use std::sync::Arc;
+
 use mimiq_client::Stream;
+use mimiq_directory::Routes;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
@@ -45,5 +48,43 @@ fn each_stream_is_poisson_whether_the_user_sends_much_or_nothing() {
             assert!(periods.iter().all(|period| period.abs_diff(SECOND / 2) < 1000), "{periods:?}");
             assert_eq!(person.attacks, 0);
         }
+    }
+}
+
+/// Cover traffic is built ahead, for keys that nodes may not take any more when it is its turn.
+#[test]
+fn packets_for_old_keys_are_not_sent() {
+    let mut network = Network::new(3, rates());
+    let mut alice = network.person("p3");
+    let routes = |epoch| Routes::new(Arc::clone(network.routes.directory()), epoch).unwrap();
+    let rng = &mut network.rng;
+    alice.core.connected(0, &routes(0), rng);
+    alice.core.prepare(0, &routes(0), rng);
+    for (epoch, mut accepted) in [(0, vec![0]), (1, vec![0, 1]), (2, vec![1, 2])] {
+        let (mut seen, mut sent) = (Vec::new(), 0);
+        // Fewer than are built at once: some of those of the epoch before are left.
+        while sent < 12 {
+            let now = alice.core.next();
+            alice.core.prepare(now, &routes(epoch), rng);
+            alice.core.fire(now, &routes(epoch), rng, |_, packet| {
+                seen.push(packet[1]);
+                sent += 1;
+            });
+        }
+        seen.sort_unstable();
+        seen.dedup();
+        accepted.retain(|epoch| seen.contains(epoch));
+        assert_eq!(seen, accepted, "in epoch {epoch}");
+        assert!(seen.contains(&(epoch as u8)) || epoch == 1, "{seen:?} in epoch {epoch}");
+    }
+    // Straight from an epoch to the one after the next: nothing that waits is good.
+    alice.core.prepare(alice.core.next(), &routes(0), rng);
+    let (now, mut sent) = (alice.core.next(), 0);
+    alice.core.prepare(now, &routes(2), rng);
+    while sent == 0 {
+        alice.core.fire(alice.core.next(), &routes(2), rng, |_, packet| {
+            assert_eq!(packet[1], 2);
+            sent += 1;
+        });
     }
 }

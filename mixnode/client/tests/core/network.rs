@@ -63,7 +63,7 @@ impl Network {
             address: ([192, 0, 2, number as u8], 1700).into(),
             link: (*SecretKey::from_bytes([number as u8 + 101; 32]).public_key().as_bytes()).into(),
             role: role(number),
-            keys: (0..2).map(|epoch| KeyOf { epoch, key: (*secret(number).public_key().as_bytes()).into() }).collect(),
+            keys: (0..3).map(|epoch| KeyOf { epoch, key: (*secret(number).public_key().as_bytes()).into() }).collect(),
         };
         let state = State {
             network: "test".to_owned(),

@@ -32,6 +32,27 @@ fn a_loop_is_in_time_late_or_unknown() {
     assert_eq!(ledger.next(), None);
 }
 
+/// What its own machine did is not blamed on the network, but no loop is waited for much longer.
+#[test]
+fn loops_of_who_stood_still_get_more_time() {
+    let mut ledger = Ledger::new(Config::default()).unwrap();
+    for number in 1..=3 {
+        ledger.sent(id(number), &PATH, Duration::ZERO, SECOND);
+    }
+    ledger.stood_still(2 * SECOND);
+    assert_eq!(ledger.next(), Some(Duration::from_millis(3500)));
+    assert_eq!(ledger.returned(id(1), Duration::from_millis(3500)), Outcome::InTime);
+    // Sent afterwards: it has lost nothing.
+    ledger.sent(id(4), &PATH, 3 * SECOND, Duration::ZERO);
+    assert_eq!(ledger.returned(id(4), Duration::from_millis(3501)), Outcome::Late);
+    assert_eq!(ledger.returned(id(2), Duration::from_millis(3501)), Outcome::Late);
+    // Who is kept busy all the time waits no longer than five seconds more.
+    ledger.sent(id(5), &PATH, 4 * SECOND, SECOND);
+    (0..100).for_each(|_| ledger.stood_still(SECOND));
+    assert_eq!(ledger.next(), Some(Duration::from_millis(10_500)));
+    assert_eq!(ledger.returned(id(5), Duration::from_millis(10_501)), Outcome::Late);
+}
+
 /// No loop at all that came back is never taken for health.
 #[test]
 fn silence_is_an_attack_and_ends() {

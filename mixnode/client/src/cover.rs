@@ -1,0 +1,51 @@
+//! Cover traffic that is ready to be sent.
+
+use mimiq_directory::Routes;
+use rand::{CryptoRng, Rng};
+
+use crate::packets::{PacketError, Ready, Sender};
+use crate::traffic::Stream;
+
+/// Packets that are built at once: where the CPU has lanes for X25519, eight cost little more than three.
+const TOGETHER: usize = 8;
+
+/// Fillers of the payload stream and drops are of the same kind, and share a supply; loops have one of their own. Each is filled up when it is empty. As
+/// the payload clock takes a filler each time, whether it is sent or not, it does not depend on the user's messages when packets are built.
+#[derive(Default)]
+pub(crate) struct Cover {
+    drops: Vec<Ready>,
+    loops: Vec<Ready>,
+}
+
+impl Cover {
+    /// Builds what is missing, with keys that nodes still take.
+    pub(crate) fn fill(&mut self, sender: &Sender<'_>, rng: &mut (impl CryptoRng + Rng)) {
+        for supply in [&mut self.drops, &mut self.loops] {
+            supply.retain(|ready| is_valid(ready, sender.routes));
+        }
+        build(&mut self.drops, || sender.drops(TOGETHER, rng));
+        build(&mut self.loops, || sender.loops(TOGETHER, rng));
+    }
+
+    /// What a stream sends if the user sends nothing. None if none could be built.
+    pub(crate) fn take(&mut self, stream: Stream) -> Option<Ready> {
+        match stream {
+            Stream::Payload | Stream::Drop => self.drops.pop(),
+            Stream::Loop => self.loops.pop(),
+        }
+    }
+}
+
+/// Nodes take the keys of the epoch before, not older ones.
+fn is_valid(ready: &Ready, routes: &Routes) -> bool {
+    (routes.epoch().saturating_sub(1)..=routes.epoch()).contains(&ready.epoch)
+}
+
+fn build(supply: &mut Vec<Ready>, build: impl FnOnce() -> Result<Vec<Ready>, PacketError>) {
+    if supply.is_empty() {
+        match build() {
+            Ok(ready) => *supply = ready,
+            Err(error) => tracing::debug!(%error, "no cover traffic"),
+        }
+    }
+}
