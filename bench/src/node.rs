@@ -74,17 +74,17 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
     results.push(Measurement::with_mark("node: p99 late at half of it", p99, "us", MARK_LATE));
     drop(packets);
 
-    memory(&place)?;
+    memory(&place, f64::from(highest) / 2.0)?;
     results.iter().for_each(Measurement::print);
     Ok(results)
 }
 
-/// Prints what packets that wait take in the mix, and what tags take here.
-fn memory(place: &Place) -> anyhow::Result<()> {
+/// Prints what packets that wait take in the mix, which takes so many per second, and what tags take here.
+fn memory(place: &Place, rate: f64) -> anyhow::Result<()> {
     let probe = Packets::new(place, 100, |_| Duration::ZERO)?;
     let packets = Packets::new(place, WAITING, |_| Duration::from_secs(600))?;
     let mut running = Running::start(place, &probe, WAITING + 1000)?;
-    let bytes = running.fill(&packets, 10_000.0)?;
+    let bytes = running.fill(&packets, rate)?;
     running.stop()?;
     println!("memory: {bytes:.0} bytes for each of {WAITING} waiting packets, their tags included");
 

@@ -18,6 +18,7 @@ mod intake;
 mod loops;
 mod neighbours;
 mod node;
+mod priority;
 mod receiver;
 mod telemetry;
 mod update;

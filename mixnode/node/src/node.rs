@@ -23,6 +23,7 @@ use crate::departure::Departure;
 use crate::epochs::{EpochError, Epochs};
 use crate::intake::{self, Intake};
 use crate::loops::Loops;
+use crate::priority::Priority;
 use crate::receiver::Receiver;
 use crate::update::{Made, Update, seconds};
 use crate::{Clock, Delays};
@@ -143,7 +144,7 @@ impl Node {
             loops: loops_sender,
             counters: counters.clone(),
         };
-        threads.push(spawn("departure", move || udp(sending).map(|udp| departure.run(udp)))?);
+        threads.push(spawn("departure", Priority::Departure, move || udp(sending).map(|udp| departure.run(udp)))?);
         let receiver = Receiver {
             clock,
             aqm: Aqm::new(u64::try_from(settings.overload_wait.as_nanos()).unwrap_or(u64::MAX)),
@@ -153,11 +154,11 @@ impl Node {
             counters: counters.clone(),
         };
         let end = receiving.clone();
-        threads.push(spawn("intake", move || receiver.run(udp(socket)?, &end))?);
+        threads.push(spawn("intake", Priority::Intake, move || receiver.run(udp(socket)?, &end))?);
         let clients = if is_provider {
             let (sender, packets) = mpsc::sync_channel(CLIENTS_PACKETS);
             let intake = intake();
-            threads.push(spawn("clients", move || {
+            threads.push(spawn("clients", Priority::Intake, move || {
                 from_clients(&packets, intake, &geometry);
                 Ok(())
             })?);
@@ -264,9 +265,11 @@ fn from_clients(packets: &mpsc::Receiver<(Vec<u8>, u64)>, mut intake: Intake, ge
 
 fn spawn(
     name: &'static str,
+    priority: Priority,
     run: impl FnOnce() -> io::Result<()> + Send + 'static,
 ) -> Result<JoinHandle<()>, StartError> {
     let run = move || {
+        priority.take();
         if let Err(error) = run() {
             tracing::error!(%error, thread = name, "the node does not work any more");
         }
