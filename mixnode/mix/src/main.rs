@@ -70,9 +70,17 @@ enum ClientTask {
     Config(ConfigCommand),
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let Arguments { command, logs } = Arguments::parse();
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let mut runtime = match arguments.command {
+        // One connection, and little to do at a time: threads that wake each other would cost more than they share.
+        Task::Client(_) => tokio::runtime::Builder::new_current_thread(),
+        Task::Node(_) | Task::Authority(_) | Task::Load(_) => tokio::runtime::Builder::new_multi_thread(),
+    };
+    runtime.enable_all().build().context("runtime")?.block_on(run(arguments))
+}
+
+async fn run(Arguments { command, logs }: Arguments) -> anyhow::Result<()> {
     match command {
         Task::Node(Service::Daemon(Command::Run { config })) => {
             logs.start()?;

@@ -1,6 +1,6 @@
 //! CPUs whose lanes nobody has written.
 
-use super::{LANES, Pair};
+use crate::dh::{LANES, Pair};
 
 /// Is never made.
 #[derive(Clone, Copy)]

@@ -8,6 +8,16 @@ use super::ladder::{self, Field, Lanes, Wide};
 use super::{Ifma, LANES, Pair, Secret, clamp, is_canonical, multiply, single};
 use crate::SecretKey;
 
+/// What other CPUs have in the lanes' place.
+#[path = "none.rs"]
+mod none;
+
+#[test]
+fn other_cpus_have_no_lanes() {
+    let _: fn(none::Ifma, &[Pair; LANES]) -> [[u8; 32]; LANES] = none::Ifma::multiply;
+    assert!(none::Ifma::detect().is_none());
+}
+
 /// The lanes as eight plain integers.
 #[derive(Clone, Copy)]
 struct Plain([u64; LANES]);
