@@ -57,7 +57,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// Asks to be served, and to register with a token if there is no account. The connection was opened with [`crate::client_tls`].
+    /// Asks to be served, and to register with a token if there is no account. How many messages an answer has the provider says, whatever `shape` does:
+    /// its state of the network may be another one. The connection was opened with [`crate::client_tls`].
     ///
     /// # Errors
     /// If the provider refuses (then the connection is closed), or the connection fails.
@@ -70,6 +71,9 @@ impl Client {
             connection.close(codes::STOPPED.into(), b"");
             return Err(refusal.into());
         }
+        let mut slots = [0; frames::SLOTS];
+        receive.read_exact(&mut slots).await?;
+        let shape = frames::parse_slots(shape, slots)?;
         Ok(Self { connection, shape, pulls: Mutex::new(Some((send, receive))), dropped: AtomicU64::new(0) })
     }
 

@@ -167,23 +167,20 @@ impl Clients {
             _ = stopped.changed() => return Ok(()),
         };
         let Some(first) = first else { return Ok(()) };
-        let (state, published) = watch::channel(published(&first, &follower));
+        let (state, published) = watch::channel(published(&first, &follower, Shape::of(&first)?));
         let socket = UdpSocket::bind(self.listen).with_context(|| format!("access: {}", self.listen))?;
-        let (shape, packets) = (Shape::of(&first)?, self.packets);
-        let access = Access::start(
-            &self.access,
-            shape,
-            socket,
-            &self.seed,
-            self.store,
-            move |packet| packets(packet),
-            published,
-        )?;
+        let packets = self.packets;
+        let access =
+            Access::start(&self.access, socket, &self.seed, self.store, move |packet| packets(packet), published)?;
         tracing::info!(listen = %self.listen, "clients are served");
         let passing = tokio::spawn(async move {
             while directory.changed().await.is_ok() {
                 if let Some(directory) = &*directory.borrow_and_update() {
-                    state.send_replace(self::published(directory, &follower));
+                    let shape = Shape::of(directory).unwrap_or_else(|error| {
+                        tracing::error!(%error, "the network's state does not fit: answers to clients stay as they are");
+                        state.borrow().shape
+                    });
+                    state.send_replace(self::published(directory, &follower, shape));
                 }
             }
         });
@@ -197,6 +194,6 @@ impl Clients {
     }
 }
 
-fn published(directory: &Directory, follower: &Follower) -> Published {
-    Published { serial: directory.seen().serial, envelope: follower.envelope().unwrap_or_default() }
+fn published(directory: &Directory, follower: &Follower, shape: Shape) -> Published {
+    Published { serial: directory.seen().serial, shape, envelope: follower.envelope().unwrap_or_default() }
 }

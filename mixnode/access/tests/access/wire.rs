@@ -97,10 +97,10 @@ async fn answers_have_one_size() {
         let provider = provider(messages, dir.path()).await;
         let connection = provider.connect(1).await;
         let (mut send, mut receive) = connection.open_bi().await.unwrap();
-        send.write_all(&[&[1, 1][..], &[0; 32]].concat()).await.unwrap();
-        let mut status = [9];
-        soon(receive.read_exact(&mut status)).await.unwrap();
-        assert_eq!(status, [0]);
+        send.write_all(&[&[1, 2][..], &[0; 32]].concat()).await.unwrap();
+        let mut welcome = [9; 5];
+        soon(receive.read_exact(&mut welcome)).await.unwrap();
+        assert_eq!(welcome, [0, 0, 0, 0, SLOTS as u8]);
         for number in 0..u64::from(PULLS) {
             send.write_all(&(number * u64::from(SLOTS)).to_be_bytes()).await.unwrap();
             soon(receive.read_exact(&mut vec![0; shape().answer_len()])).await.unwrap();
