@@ -1,6 +1,6 @@
 //! The secret of an authority or of a node's identity in a file: its 32-byte seed, mode 0600.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
@@ -9,7 +9,7 @@ use rand::{CryptoRng, Rng as _};
 use zeroize::Zeroizing;
 
 use crate::key_files::{at, read_secret};
-use crate::{KeyFileError, SigningKey};
+use crate::{KeyFileError, SigningKey, sync_folder_of};
 
 impl SigningKey {
     /// Reads a key.
@@ -35,8 +35,7 @@ impl SigningKey {
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
             file.write_all(&*seed)?;
             file.sync_all()?;
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            File::open(folder)?.sync_all()
+            sync_folder_of(path)
         };
         write().map_err(at(path))?;
         from_seed(path, &seed)
