@@ -115,7 +115,7 @@ pub(crate) fn answer(shape: &Shape, messages: &[Message], rng: &mut impl RngCore
     let mut messages = messages.iter();
     for slot in answer.chunks_exact_mut(shape.slot_len()) {
         let (number, rest) = slot.split_at_mut(8);
-        // Those of another size were stored for another network: nobody can read them.
+        // Of another size they are only if the node is configured for another network.
         let message = messages.next().filter(|message| message.payload.len() == shape.payload_len());
         number.copy_from_slice(&message.map_or(0, |message| message.seq).to_be_bytes());
         if let Some(message) = message {

@@ -137,7 +137,7 @@ impl Store {
     /// # Errors
     /// If the file cannot be read.
     pub fn pull(&self, account: AccountId, after: u64, count: usize) -> Result<Vec<Message>, redb::Error> {
-        let (messages, done) = tables::pull(&self.database, account, after, count)?;
+        let (messages, done) = tables::pull(&self.database, account, after, count, self.payload_len)?;
         if let Some(after) = done {
             // If there is no room for it, the next pull says so again.
             let _ = self.commands.try_send(Command::Acknowledge { account, after });
