@@ -3,12 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use mimiq_directory::Envelope;
 use quinn::{Connection, RecvStream, SendDatagramError, SendStream};
 use tokio::sync::Mutex;
 
 use crate::account::Token;
 use crate::codes;
-use crate::frames::{self, LARGEST_ENVELOPE, Malformed, Refusal};
+use crate::frames::{self, Malformed, Refusal};
 use crate::inbox::Message;
 use crate::shape::Shape;
 
@@ -126,7 +127,7 @@ impl Client {
         let mut length = [0; 4];
         receive.read_exact(&mut length).await?;
         let length = u32::from_be_bytes(length) as usize;
-        if length > LARGEST_ENVELOPE {
+        if length > Envelope::MOST_BYTES {
             return Err(Malformed("length of the state").into());
         }
         let mut envelope = vec![0; length];

@@ -27,8 +27,6 @@ const VERSION: u8 = 2;
 pub(crate) const SLOTS: usize = 4;
 /// Bytes of a hello, its stream's first byte included.
 pub(crate) const HELLO: usize = 34;
-/// The largest envelope that a client takes, bytes: ten thousand nodes fit.
-pub(crate) const LARGEST_ENVELOPE: usize = 16 << 20;
 
 /// Something that nobody who follows the protocol sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

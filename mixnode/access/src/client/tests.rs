@@ -56,7 +56,7 @@ async fn no_answer_makes_a_client_panic_or_wait_for_gigabytes() {
         let (mut pulls, _requests) = accepted.accept_bi().await.unwrap();
         pulls.write_all(&frames::welcome(Ok(shape()))).await.unwrap();
         let (mut state, _request) = accepted.accept_bi().await.unwrap();
-        state.write_all(&u32::MAX.to_be_bytes()).await.unwrap();
+        state.write_all(&(Envelope::MOST_BYTES as u32 + 1).to_be_bytes()).await.unwrap();
         // All slots have the same number.
         pulls.write_all(&vec![1; shape().answer_len()]).await.unwrap();
         accepted.closed().await;
