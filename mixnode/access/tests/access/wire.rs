@@ -78,11 +78,21 @@ async fn observe(messages: u8) -> [usize; 2] {
     [true, false].map(|down| seen.iter().filter(|(from, _)| *from == down).map(|(_, size)| size).sum())
 }
 
+/// The least of some runs: on a busy machine QUIC takes packets for lost that are late, and sends them again.
+async fn least(messages: u8) -> [usize; 2] {
+    let mut least = [usize::MAX; 2];
+    for _ in 0..3 {
+        let [down, up] = observe(messages).await;
+        least = [least[0].min(down), least[1].min(up)];
+    }
+    least
+}
+
 /// Acknowledgements and probes of the path's MTU go where QUIC's timers put them, so that sizes of single datagrams differ between any two runs. What
 /// messages would add is more: less than half a slot for each pull is no message.
 #[tokio::test]
 async fn pulls_look_alike_from_outside() {
-    let (empty, full) = (observe(0).await, observe(PULLS * SLOTS as u8).await);
+    let (empty, full) = (least(0).await, least(PULLS * SLOTS as u8).await);
     let slots = usize::from(PULLS) * shape().answer_len() / SLOTS as usize;
     assert!(empty[0] > slots * SLOTS as usize, "{empty:?}");
     assert!(empty[0].abs_diff(full[0]) < slots / 2, "{empty:?}, {full:?}");
