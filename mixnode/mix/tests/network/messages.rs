@@ -119,6 +119,19 @@ fn messages_wait_for_their_recipient_and_outlive_the_provider() {
         assert_eq!(send(&alice, &to_bob, "last", &[]).unwrap(), "delivered");
         assert!(got.join().unwrap()[0].contains("\"last\""));
     });
+
+    // Who sends ends, although a message waits for her; and it stays.
+    let before = network.metrics("p1").unwrap().value(stored);
+    assert_eq!(send(&bob, &address(&alice), "for later", &["--unreliable"]).unwrap(), "sent");
+    network
+        .wait("the message is stored", || network.metrics("p1").is_ok_and(|metrics| metrics.value(stored) > before))
+        .unwrap();
+    std::thread::scope(|scope| {
+        let got = scope.spawn(|| receive(&bob, 1));
+        assert_eq!(send(&alice, &to_bob, "in between", &[]).unwrap(), "delivered");
+        assert!(got.join().unwrap()[0].contains("\"in between\""));
+    });
+    assert!(receive(&alice, 1)[0].contains("\"for later\""));
 }
 
 #[test]
