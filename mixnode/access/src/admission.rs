@@ -13,17 +13,18 @@ use crate::connection::{End, read, read_store};
 use crate::frames::{self, HELLO, Refusal};
 use crate::inbox::Registered;
 use crate::server::Shared;
+use crate::shape::Shape;
 
 /// How long a client that is refused may take to read why.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// The first stream, once it is clear that the client is served.
+/// The first stream, once it is clear that the client is served, and the shape of its connection.
 pub(crate) async fn hello(
     shared: &Arc<Shared>,
     connection: &Connection,
     account: AccountId,
     key: &[u8; 32],
-) -> Result<(SendStream, RecvStream), End> {
+) -> Result<(SendStream, RecvStream, Shape), End> {
     let (mut send, mut receive) = connection.accept_bi().await.map_err(|_| End::Closed)?;
     let mut hello = [0; HELLO];
     read(&mut receive, &mut hello, "hello").await?.ok_or(End::Malformed("hello"))?;
@@ -32,8 +33,12 @@ pub(crate) async fn hello(
         Ok(token) => admit(shared, account, key, token.map(|token| token.hash())).await,
         Err(refusal) => Err(refusal),
     };
-    send.write_all(&[frames::status(admitted)]).await.map_err(|_| End::Closed)?;
-    let Err(refusal) = admitted else { return Ok((send, receive)) };
+    let admitted = admitted.map(|()| shared.shape());
+    send.write_all(&frames::welcome(admitted)).await.map_err(|_| End::Closed)?;
+    let refusal = match admitted {
+        Ok(shape) => return Ok((send, receive, shape)),
+        Err(refusal) => refusal,
+    };
     metrics::counter!("mimiq_provider_connections_refused_total", "reason" => refusal.name()).increment(1);
     let _ = send.finish();
     // Until the client has it, and closes: closed here, the connection might take it along.

@@ -16,6 +16,11 @@ impl Bucket {
         Self { per_nanosecond: per_second / 1e9, burst, level: burst, at: now }
     }
 
+    /// It fills at another rate, since one was taken last.
+    pub(crate) fn set_rate(&mut self, per_second: f64) {
+        self.per_nanosecond = per_second / 1e9;
+    }
+
     /// Takes one, if there is one.
     pub(crate) fn take(&mut self, now: u64) -> bool {
         self.level = self.level_at(now);
@@ -55,6 +60,14 @@ mod tests {
         assert!(bucket.is_full(10_000_000_000));
         // Time that goes back adds nothing.
         assert_eq!((0..5).filter(|_| bucket.take(0)).count(), 0);
+    }
+
+    #[test]
+    fn another_rate_counts_at_once() {
+        let mut bucket = Bucket::new(1.0, 10, 0);
+        assert_eq!((0..20).filter(|_| bucket.take(1_000_000_000)).count(), 10);
+        bucket.set_rate(2.0);
+        assert_eq!((0..20).filter(|_| bucket.take(3_000_000_000)).count(), 4);
     }
 
     proptest! {

@@ -3,12 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use mimiq_directory::Envelope;
 use quinn::{Connection, RecvStream, SendDatagramError, SendStream};
 use tokio::sync::Mutex;
 
 use crate::account::Token;
 use crate::codes;
-use crate::frames::{self, LARGEST_ENVELOPE, Malformed, Refusal};
+use crate::frames::{self, Malformed, Refusal};
 use crate::inbox::Message;
 use crate::shape::Shape;
 
@@ -57,7 +58,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// Asks to be served, and to register with a token if there is no account. The connection was opened with [`crate::client_tls`].
+    /// Asks to be served, and to register with a token if there is no account. How many messages an answer has the provider says, whatever `shape` does:
+    /// its state of the network may be another one. The connection was opened with [`crate::client_tls`].
     ///
     /// # Errors
     /// If the provider refuses (then the connection is closed), or the connection fails.
@@ -70,6 +72,9 @@ impl Client {
             connection.close(codes::STOPPED.into(), b"");
             return Err(refusal.into());
         }
+        let mut slots = [0; frames::SLOTS];
+        receive.read_exact(&mut slots).await?;
+        let shape = frames::parse_slots(shape, slots)?;
         Ok(Self { connection, shape, pulls: Mutex::new(Some((send, receive))), dropped: AtomicU64::new(0) })
     }
 
@@ -122,7 +127,7 @@ impl Client {
         let mut length = [0; 4];
         receive.read_exact(&mut length).await?;
         let length = u32::from_be_bytes(length) as usize;
-        if length > LARGEST_ENVELOPE {
+        if length > Envelope::MOST_BYTES {
             return Err(Malformed("length of the state").into());
         }
         let mut envelope = vec![0; length];

@@ -11,6 +11,7 @@ use crate::frames::{self, Malformed};
 use crate::inbox::Store;
 use crate::places::{SharedPace, lock};
 use crate::server::Shared;
+use crate::shape::Shape;
 use crate::{AccountId, codes, tls};
 
 /// For the handshake, a hello, a request for the state, and until a client has read an answer.
@@ -58,15 +59,15 @@ async fn conversation(shared: &Arc<Shared>, connection: &Connection) -> End {
     // A handshake without one fails.
     let Some(key) = tls::peer(connection) else { return End::Malformed("key") };
     let account = AccountId::of(&key);
-    let (send, receive) = match timeout(PATIENCE, hello(shared, connection, account, &key)).await {
+    let (send, receive, shape) = match timeout(PATIENCE, hello(shared, connection, account, &key)).await {
         Ok(Ok(streams)) => streams,
         Ok(Err(end)) => return end,
         Err(_) => return End::Slow,
     };
-    let pace = shared.places.enter(account, connection, shared.now());
+    let pace = shared.places.enter(account, connection, shape.pulls_per_second(), shared.now());
     let end = tokio::select! {
-        end = packets(shared, connection, &pace) => end,
-        end = pulls(shared, account, &pace, send, receive) => end,
+        end = packets(shared, connection, &shape, &pace) => end,
+        end = pulls(shared, account, (&shape, &pace), send, receive) => end,
         end = states(shared, connection, &pace) => end,
     };
     shared.places.leave(account, connection);
@@ -85,9 +86,9 @@ pub(crate) async fn read_store<T: Send + 'static>(
 }
 
 /// Sphinx packets: what comes as a datagram.
-async fn packets(shared: &Shared, connection: &Connection, pace: &SharedPace) -> End {
+async fn packets(shared: &Shared, connection: &Connection, shape: &Shape, pace: &SharedPace) -> End {
     while let Ok(packet) = connection.read_datagram().await {
-        let dropped = if packet.len() != shared.shape.packet_len() {
+        let dropped = if packet.len() != shape.packet_len() {
             "malformed"
         } else if !lock(pace).packets.take(shared.now()) {
             "rate_limited"
@@ -106,7 +107,7 @@ async fn packets(shared: &Shared, connection: &Connection, pace: &SharedPace) ->
 async fn pulls(
     shared: &Arc<Shared>,
     account: AccountId,
-    pace: &SharedPace,
+    (shape, pace): (&Shape, &SharedPace),
     mut send: SendStream,
     mut receive: RecvStream,
 ) -> End {
@@ -120,8 +121,8 @@ async fn pulls(
         }
         let due = Instant::now() + ANSWER_AFTER;
         let mut messages = Vec::new();
-        if lock(pace).pulls.take(shared.now()) {
-            let (after, slots) = (u64::from_be_bytes(after), shared.shape.messages_per_pull());
+        if may_pull(shared, pace) {
+            let (after, slots) = (u64::from_be_bytes(after), shape.messages_per_pull());
             match read_store(shared, move |store| store.pull(account, after, slots)).await {
                 Some(found) => {
                     metrics::counter!("mimiq_provider_pulls_total").increment(1);
@@ -132,7 +133,7 @@ async fn pulls(
         } else {
             pull_refused("rate_limited");
         }
-        let answer = frames::answer(&shared.shape, &messages, &mut rand::rng());
+        let answer = frames::answer(shape, &messages, &mut rand::rng());
         sleep_until(due).await;
         match timeout(PATIENCE, send.write_all(&answer)).await {
             Ok(Ok(())) => {}
@@ -140,6 +141,13 @@ async fn pulls(
             Err(_) => return End::Slow,
         }
     }
+}
+
+/// As often as the newest state says, whenever the connection began.
+fn may_pull(shared: &Shared, pace: &SharedPace) -> bool {
+    let mut pace = lock(pace);
+    pace.pulls.set_rate(shared.shape().pulls_per_second());
+    pace.pulls.take(shared.now())
 }
 
 /// Requests for the network's state, one after the other.

@@ -5,11 +5,12 @@
 //!
 //! | stream | client | provider |
 //! |---|---|---|
-//! | pulls | version 1, token 32 (or zeros) | status 1 |
+//! | pulls | version 1, token 32 (or zeros) | status 1; if it is 0, `messages_per_pull` 4 |
 //! | | for each pull: acknowledged number 8 | `messages_per_pull` slots: number 8, name 16, payload |
 //! | state | serial that it has 8 | length 4, envelope; length 0 if it is not newer |
 //!
-//! A slot of number 0 is a dummy: random bytes. Which slots are real only the two ends can tell, as QUIC encrypts them.
+//! `messages_per_pull` is that of the state which the provider has when the connection begins: it may change in a network that runs, and the client may
+//! have heard of that sooner or later. A slot of number 0 is a dummy: random bytes. Which slots are real only the two ends can tell, as QUIC encrypts them.
 
 use rand::RngCore;
 
@@ -21,11 +22,11 @@ use crate::shape::Shape;
 pub(crate) const PULLS: u8 = 1;
 /// First byte of a stream for the network's state.
 pub(crate) const STATE: u8 = 2;
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Bytes that say how many slots there are.
+pub(crate) const SLOTS: usize = 4;
 /// Bytes of a hello, its stream's first byte included.
 pub(crate) const HELLO: usize = 34;
-/// The largest envelope that a client takes, bytes: ten thousand nodes fit.
-pub(crate) const LARGEST_ENVELOPE: usize = 16 << 20;
 
 /// Something that nobody who follows the protocol sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -83,9 +84,12 @@ pub(crate) fn parse_hello(hello: &[u8; HELLO]) -> Result<Result<Option<Token>, R
     }
 }
 
-/// The answer to a hello.
-pub(crate) fn status(status: Result<(), Refusal>) -> u8 {
-    status.map_or_else(|refusal| refusal as u8, |()| 0)
+/// The answer to a hello: why the client is not served, or how large answers to its pulls will be.
+pub(crate) fn welcome(admitted: Result<Shape, Refusal>) -> Vec<u8> {
+    match admitted {
+        Ok(shape) => [&[0][..], &(shape.messages_per_pull() as u32).to_be_bytes()].concat(),
+        Err(refusal) => vec![refusal as u8],
+    }
 }
 
 /// What a status says.
@@ -97,6 +101,11 @@ pub(crate) fn parse_status(status: u8) -> Result<Result<(), Refusal>, Malformed>
     }
 }
 
+/// The shape of a connection with as many slots as the provider says.
+pub(crate) fn parse_slots(shape: Shape, slots: [u8; SLOTS]) -> Result<Shape, Malformed> {
+    shape.with_messages_per_pull(u32::from_be_bytes(slots)).map_err(|_| Malformed("messages per pull"))
+}
+
 /// The answer to a pull: the same size, and nearly the same work, however many messages there are.
 pub(crate) fn answer(shape: &Shape, messages: &[Message], rng: &mut impl RngCore) -> Vec<u8> {
     let mut answer = vec![0; shape.answer_len()];
@@ -104,7 +113,7 @@ pub(crate) fn answer(shape: &Shape, messages: &[Message], rng: &mut impl RngCore
     let mut messages = messages.iter();
     for slot in answer.chunks_exact_mut(shape.slot_len()) {
         let (number, rest) = slot.split_at_mut(8);
-        // Those of another size were stored for another network: nobody can read them.
+        // Of another size they are only if the node is configured for another network.
         let message = messages.next().filter(|message| message.payload.len() == shape.payload_len());
         number.copy_from_slice(&message.map_or(0, |message| message.seq).to_be_bytes());
         if let Some(message) = message {
@@ -167,15 +176,29 @@ mod tests {
             assert_eq!(parse_hello(&hello(token.as_ref())), Ok(Ok(token)));
         }
         let mut other = hello(None);
-        other[1] = 2;
+        other[1] = 1;
         assert_eq!(parse_hello(&other), Ok(Err(Refusal::Version)));
         other[0] = STATE;
         assert!(parse_hello(&other).is_err());
         for code in 0..=u8::MAX {
             match parse_status(code) {
-                Ok(known) => assert_eq!(status(known), code),
+                Ok(known) => assert_eq!(welcome(known.map(|()| shape()))[0], code),
                 Err(_) => assert!(code > 4),
             }
+        }
+    }
+
+    #[test]
+    fn the_provider_says_how_many_slots_there_are() {
+        let said = |slots: u32| parse_slots(shape(), slots.to_be_bytes());
+        for slots in [1, 3, 8] {
+            let wanted = shape().with_messages_per_pull(slots).unwrap();
+            assert_eq!(welcome(Ok(wanted)), [&[0][..], &slots.to_be_bytes()].concat());
+            assert_eq!(said(slots), Ok(wanted));
+        }
+        // More than a mebibyte.
+        for slots in [0, 1 << 20, u32::MAX] {
+            assert_eq!(said(slots), Err(Malformed("messages per pull")));
         }
     }
 

@@ -48,23 +48,28 @@ struct Place {
 #[derive(Debug)]
 pub(crate) struct Places {
     limits: Limits,
-    pulls_per_second: f64,
     places: Mutex<HashMap<AccountId, Place>>,
 }
 
 impl Places {
-    pub(crate) fn new(limits: Limits, pulls_per_second: f64) -> Self {
-        Self { limits, pulls_per_second, places: Mutex::default() }
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { limits, places: Mutex::default() }
     }
 
     /// A connection of an account. The one before it is closed.
-    pub(crate) fn enter(&self, account: AccountId, connection: &Connection, now: u64) -> SharedPace {
+    pub(crate) fn enter(
+        &self,
+        account: AccountId,
+        connection: &Connection,
+        pulls_per_second: f64,
+        now: u64,
+    ) -> SharedPace {
         let mut places = lock(&self.places);
         if places.len() >= 2 * self.limits.connections {
             places.retain(|_, place| place.connection.is_some() || !lock(&place.pace).is_full(now));
         }
         let place = places.entry(account).or_insert_with(|| {
-            let pace = Pace::new(&self.limits, self.pulls_per_second, now);
+            let pace = Pace::new(&self.limits, pulls_per_second, now);
             Place { connection: None, pace: Arc::new(Mutex::new(pace)) }
         });
         if let Some(older) = place.connection.replace(connection.clone()) {

@@ -42,6 +42,8 @@ pub enum StartError {
 pub struct Published {
     /// Its serial.
     pub serial: u64,
+    /// What it says of the connections of clients.
+    pub shape: Shape,
     /// The signed envelope, as it is published.
     pub envelope: Arc<[u8]>,
 }
@@ -51,7 +53,6 @@ type HandOn = Box<dyn Fn(&[u8]) -> bool + Send + Sync>;
 
 /// What all connections share.
 pub(crate) struct Shared {
-    pub(crate) shape: Shape,
     pub(crate) registration: Registration,
     pub(crate) tokens: HashSet<Hex32>,
     pub(crate) blocked: HashSet<AccountId>,
@@ -63,6 +64,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// What the newest state says of connections.
+    pub(crate) fn shape(&self) -> Shape {
+        self.state.borrow().shape
+    }
+
     /// Nanoseconds since the start: enough for 584 years.
     pub(crate) fn now(&self) -> u64 {
         self.started.elapsed().as_nanos() as u64
@@ -78,13 +84,12 @@ pub struct Access {
 
 impl Access {
     /// Listens. `seed` is that of the node's identity; `packets` is given the packets of clients, and says whether there was room for them; `state` is
-    /// what clients get as the network's state. Must be called within a tokio runtime.
+    /// what clients get as the network's state, and what is followed here. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// If the configuration makes no sense, or the socket or the identity cannot be used.
     pub fn start(
         config: &AccessConfig,
-        shape: Shape,
         socket: UdpSocket,
         seed: &[u8; 32],
         store: Arc<Store>,
@@ -96,11 +101,10 @@ impl Access {
         let runtime = Arc::new(quinn::TokioRuntime);
         let endpoint = quinn::Endpoint::new(quic::endpoint(seed), Some(server), socket, runtime)?;
         let shared = Shared {
-            shape,
             registration: config.registration,
             tokens: config.tokens.iter().copied().collect(),
             blocked: config.blocked.iter().copied().collect(),
-            places: Places::new(config.limits, shape.pulls_per_second()),
+            places: Places::new(config.limits),
             store,
             packets: Box::new(packets),
             state,

@@ -34,18 +34,22 @@ impl Shape {
     /// # Errors
     /// If the answers to pulls would be larger than a mebibyte, or clients never pull.
     pub fn new(geometry: Geometry, rates: &Rates) -> Result<Self, ConfigError> {
-        let messages = rates.messages_per_pull;
+        ensure((1e-6..=1e6).contains(&rates.pull), "rates.pull", rates.pull, "0.000001 to 1000000")?;
         let shape = Self {
             packet_len: geometry.packet_len(),
             payload_len: geometry.payload_len(),
-            messages_per_pull: messages as usize,
+            messages_per_pull: 1,
             pulls_per_second: rates.pull,
         };
-        let most = LARGEST / shape.slot_len();
-        let fits = (1..=most).contains(&shape.messages_per_pull);
+        shape.with_messages_per_pull(rates.messages_per_pull)
+    }
+
+    /// The same, with so many slots in the answer to a pull.
+    pub(crate) fn with_messages_per_pull(self, messages: u32) -> Result<Self, ConfigError> {
+        let most = LARGEST / self.slot_len();
+        let fits = (1..=most).contains(&(messages as usize));
         ensure(fits, "rates.messages_per_pull", messages, "1 or more with a mebibyte of messages at most")?;
-        ensure((1e-6..=1e6).contains(&rates.pull), "rates.pull", rates.pull, "0.000001 to 1000000")?;
-        Ok(shape)
+        Ok(Self { messages_per_pull: messages as usize, ..self })
     }
 
     /// Bytes of a Sphinx packet.

@@ -51,7 +51,7 @@ impl Descriptors {
     /// What a descriptor changes: nothing if it is known.
     ///
     /// # Errors
-    /// If it does not count: no descriptor of an admitted node, or an old one.
+    /// If it does not count: no descriptor of an admitted node, an old one, or one more with a number that has two already.
     pub fn consider(&self, policy: &Policy, descriptor: &Descriptor) -> Result<Option<Change>, Unfit> {
         // Written anew, so that one descriptor has one form. Text and digits can always be written.
         let bytes: Arc<[u8]> = serde_json::to_vec(descriptor).unwrap_or_default().into();
@@ -67,8 +67,12 @@ impl Descriptors {
             Some(newest) if said.statement.sequence < newest => {
                 Err(Unfit::Old { identity, sequence: said.statement.sequence, newest })
             }
+            // It is not kept, so that nobody may believe that it was taken.
+            Some(newest) if said.statement.sequence == newest && before.len() > 1 => {
+                Err(Unfit::Equivocation { identity, sequence: newest })
+            }
             Some(newest) if said.statement.sequence == newest => {
-                let known = before.len() > 1 || before.iter().any(|other| other.statement == said.statement);
+                let known = before.iter().any(|other| other.statement == said.statement);
                 let both = || Change { identity, said: before.iter().cloned().chain([said]).collect() };
                 Ok((!known).then(both))
             }

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use mimiq_directory::sync_folder_of;
+
 /// Puts these bytes in place of a file. They are on disk when it returns.
 ///
 /// # Errors
@@ -15,8 +17,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&new, path)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
+    sync_folder_of(path)
 }
 
 /// A file's bytes; none if it is not there.

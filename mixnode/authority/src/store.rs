@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use mimiq_directory::{Descriptor, Hex32};
+use mimiq_directory::{Descriptor, Hex32, make_folder};
 
 use crate::{Signed, durable};
 
@@ -51,7 +51,7 @@ impl Store {
     /// If it cannot be made, or is in use.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let descriptors = folder.join("descriptors");
-        fs::create_dir_all(&descriptors).map_err(at(&descriptors))?;
+        make_folder(&descriptors).map_err(at(&descriptors))?;
         let path = folder.join("lock");
         let lock = File::create(&path).map_err(at(&path))?;
         match lock.try_lock() {

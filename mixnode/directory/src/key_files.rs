@@ -1,15 +1,15 @@
 //! A node's keys in a folder, so that a restart keeps them: one file of 32 bytes for each epoch.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use mimiq_sphinx::SecretKey;
 use rand::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::{KeyRing, Schedule};
+use crate::{KeyRing, Schedule, make_folder, sync_folder_of};
 
 /// A key that is not completely written.
 const UNFINISHED: &str = "new";
@@ -57,7 +57,7 @@ impl KeyFiles {
     /// # Errors
     /// If a file cannot be read, written or removed, or is no key. Other files than keys are left alone.
     pub fn open(folder: &Path, schedule: Schedule, now: u64, rng: &mut impl CryptoRng) -> Result<Self, KeyFileError> {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(at(folder))?;
+        make_folder(folder).map_err(at(folder))?;
         let mut files = Self { folder: folder.to_owned(), schedule, ring: KeyRing::default(), found: Vec::new() };
         for entry in fs::read_dir(folder).map_err(at(folder))? {
             let path = entry.map_err(at(folder))?.path();
@@ -145,7 +145,7 @@ impl KeyFiles {
             file.sync_all()?;
             fs::rename(&new, &path)?;
             // Before anybody hears of the key: else a crash could lose it while packets for it are on their way.
-            File::open(&self.folder)?.sync_all()
+            sync_folder_of(&path)
         };
         write().map_err(at(&path))
     }
@@ -154,7 +154,7 @@ impl KeyFiles {
         let path = self.path(epoch);
         let remove = || match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => File::open(&self.folder)?.sync_all(),
+            _ => sync_folder_of(&path),
         };
         remove().map_err(at(&path))
     }

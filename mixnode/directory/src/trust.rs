@@ -7,7 +7,7 @@ use ring::digest::{SHA256, digest};
 use crate::check::{self, Inconsistent};
 use crate::{Directory, Envelope, Hex32, State};
 
-/// The most signatures that are looked at.
+/// The most signatures that are looked at, and so the most authorities.
 const MOST_SIGNATURES: usize = 64;
 
 /// The authorities, and how many of them must have signed.
@@ -28,6 +28,9 @@ pub enum TrustError {
         /// How many there are.
         authorities: usize,
     },
+    /// A state with the signatures of all of them would be refused.
+    #[error("authorities: {0} are more than {MOST_SIGNATURES}")]
+    TooMany(usize),
     /// An authority is counted once.
     #[error("authorities: {0} twice")]
     Twice(Hex32),
@@ -107,10 +110,13 @@ impl Trust {
     /// So many of these must sign.
     ///
     /// # Errors
-    /// If the threshold is zero or more than there are, or one is named twice.
+    /// If the threshold is zero or more than there are, one is named twice, or there are more than 64.
     pub fn new(authorities: Vec<Hex32>, threshold: usize) -> Result<Self, TrustError> {
         if threshold == 0 || threshold > authorities.len() {
             return Err(TrustError::Threshold { threshold, authorities: authorities.len() });
+        }
+        if authorities.len() > MOST_SIGNATURES {
+            return Err(TrustError::TooMany(authorities.len()));
         }
         let mut known = HashSet::new();
         match authorities.iter().find(|authority| !known.insert(**authority)) {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
-use mimiq_directory::{Hex32, SigningKey};
+use mimiq_directory::{Hex32, SigningKey, make_folder};
 use mimiq_sphinx::SecretKey;
 use zeroize::Zeroizing;
 
@@ -21,7 +21,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Identity> {
 
 /// The secret of a node's links, in its folder, which is made the first time.
 pub(crate) fn link(folder: &Path) -> anyhow::Result<(Zeroizing<[u8; 32]>, Hex32)> {
-    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    make_folder(folder).with_context(|| folder.display().to_string())?;
     let path = folder.join("link.key");
     if !path.exists() {
         SigningKey::create(&path, &mut rand::rng())?;

@@ -1,6 +1,6 @@
 //! A mix or a provider, put together.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use mimiq_authority::Follower;
 use mimiq_directory::{Descriptor, Directory, KeyOf, Node as Entry, Statement};
 use mimiq_node::{Delivery, Node, Settings};
 use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::config::NodeConfig;
 use crate::follow::follow;
@@ -54,6 +55,14 @@ pub async fn run(config: NodeConfig, stop: impl Future<Output = ()>) -> anyhow::
     let delivery = store.clone().map(|store| -> Delivery {
         Box::new(move |recipient, id, payload| store.deliver(AccountId(recipient), id, payload).is_ok())
     });
+    let socket = match &config.provider {
+        Some(provider) => {
+            let own = ("provider.address", provider.address);
+            let (field, address) = provider.listen.map_or(own, |listen| ("provider.listen", listen));
+            Some(UdpSocket::bind(address).with_context(|| format!("{field}: {address}"))?)
+        }
+        None => None,
+    };
     let node = Node::start(settings, delivery, following.directory.clone())?;
     tracing::info!(address = %config.address, listen = %node.local_addr(), identity = %entry.identity, "ready");
 
@@ -66,35 +75,44 @@ pub async fn run(config: NodeConfig, stop: impl Future<Output = ()>) -> anyhow::
         node.published(),
         following.directory.clone(),
     ));
-    let serving = match (&config.provider, store) {
-        (Some(provider), Some(store)) => {
-            let clients = Clients {
-                listen: provider.listen.unwrap_or(provider.address),
-                access: provider.access.clone(),
-                seed: identity.seed.clone(),
-                store,
-                packets: Box::new(node.from_clients()),
-            };
-            Some(tokio::spawn(clients.serve(following.directory.clone(), following.follower.clone(), stopped)))
-        }
-        _ => None,
-    };
+    let mut serving = JoinSet::new();
+    if let (Some(provider), Some(store), Some(socket)) = (&config.provider, store, socket) {
+        let clients = Clients {
+            socket,
+            access: provider.access.clone(),
+            seed: identity.seed.clone(),
+            store,
+            packets: Box::new(node.from_clients()),
+        };
+        serving.spawn(clients.serve(following.directory.clone(), following.follower.clone(), stopped));
+    }
     let mut queue = tokio::time::interval(QUEUE);
     let gauge = metrics::gauge!("mimiq_mix_queue_packets");
     tokio::pin!(stop);
-    loop {
+    let failed = loop {
         tokio::select! {
-            () = &mut stop => break,
+            () = &mut stop => break None,
+            // Whoever is in the network and serves nobody is missed by clients alone.
+            Some(ended) = serving.join_next() => break Some(why(ended)),
             _ = queue.tick() => gauge.set(node.queued() as f64),
         }
-    }
+    };
     tracing::info!("stopping");
     describing.abort();
     stopping.send_replace(true);
-    if let Some(serving) = serving {
-        serving.await.context("clients")??;
-    }
-    node.stop().await.context("keys and replay logs")
+    while serving.join_next().await.is_some() {}
+    node.stop().await.context("keys and replay logs")?;
+    failed.map_or(Ok(()), Err)
+}
+
+/// Why clients are not served any more.
+fn why(ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::Error {
+    let error = match ended {
+        Ok(Ok(())) => anyhow::anyhow!("the socket is gone"),
+        Ok(Err(error)) => error,
+        Err(error) => error.into(),
+    };
+    error.context("clients")
 }
 
 fn identity_of(identity: &Identity) -> anyhow::Result<mimiq_directory::SigningKey> {
@@ -147,7 +165,7 @@ type HandOff = Box<dyn Fn(&[u8]) -> bool + Send + Sync>;
 
 /// A provider's clients.
 struct Clients {
-    listen: SocketAddr,
+    socket: UdpSocket,
     access: AccessConfig,
     seed: zeroize::Zeroizing<[u8; 32]>,
     store: Arc<Store>,
@@ -167,23 +185,19 @@ impl Clients {
             _ = stopped.changed() => return Ok(()),
         };
         let Some(first) = first else { return Ok(()) };
-        let (state, published) = watch::channel(published(&first, &follower));
-        let socket = UdpSocket::bind(self.listen).with_context(|| format!("access: {}", self.listen))?;
-        let (shape, packets) = (Shape::of(&first)?, self.packets);
-        let access = Access::start(
-            &self.access,
-            shape,
-            socket,
-            &self.seed,
-            self.store,
-            move |packet| packets(packet),
-            published,
-        )?;
-        tracing::info!(listen = %self.listen, "clients are served");
+        let (state, published) = watch::channel(published(&first, &follower, Shape::of(&first)?));
+        let packets = self.packets;
+        let access =
+            Access::start(&self.access, self.socket, &self.seed, self.store, move |packet| packets(packet), published)?;
+        tracing::info!(listen = %access.local_addr()?, "clients are served");
         let passing = tokio::spawn(async move {
             while directory.changed().await.is_ok() {
                 if let Some(directory) = &*directory.borrow_and_update() {
-                    state.send_replace(self::published(directory, &follower));
+                    let shape = Shape::of(directory).unwrap_or_else(|error| {
+                        tracing::error!(%error, "the network's state does not fit: answers to clients stay as they are");
+                        state.borrow().shape
+                    });
+                    state.send_replace(self::published(directory, &follower, shape));
                 }
             }
         });
@@ -197,6 +211,6 @@ impl Clients {
     }
 }
 
-fn published(directory: &Directory, follower: &Follower) -> Published {
-    Published { serial: directory.seen().serial, envelope: follower.envelope().unwrap_or_default() }
+fn published(directory: &Directory, follower: &Follower, shape: Shape) -> Published {
+    Published { serial: directory.seen().serial, shape, envelope: follower.envelope().unwrap_or_default() }
 }

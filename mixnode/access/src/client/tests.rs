@@ -44,6 +44,9 @@ async fn a_status_is_understood_or_refused() {
     assert!(matches!(hello_answered_with(&[9]).await, ClientError::Malformed(_)));
     assert!(matches!(hello_answered_with(&[]).await, ClientError::Read(_)));
     assert!(matches!(hello_answered_with(&[2]).await, ClientError::Refused(Refusal::Blocked)));
+    assert!(matches!(hello_answered_with(&[0]).await, ClientError::Read(_)));
+    assert!(matches!(hello_answered_with(&[0, 0, 0, 0, 0]).await, ClientError::Malformed(_)));
+    assert!(matches!(hello_answered_with(&[0, 255, 0, 0, 0]).await, ClientError::Malformed(_)));
 }
 
 #[tokio::test]
@@ -51,9 +54,9 @@ async fn no_answer_makes_a_client_panic_or_wait_for_gigabytes() {
     let ((connection, accepted), _endpoints) = pair().await;
     let serve = async {
         let (mut pulls, _requests) = accepted.accept_bi().await.unwrap();
-        pulls.write_all(&[0]).await.unwrap();
+        pulls.write_all(&frames::welcome(Ok(shape()))).await.unwrap();
         let (mut state, _request) = accepted.accept_bi().await.unwrap();
-        state.write_all(&u32::MAX.to_be_bytes()).await.unwrap();
+        state.write_all(&(Envelope::MOST_BYTES as u32 + 1).to_be_bytes()).await.unwrap();
         // All slots have the same number.
         pulls.write_all(&vec![1; shape().answer_len()]).await.unwrap();
         accepted.closed().await;

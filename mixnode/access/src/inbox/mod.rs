@@ -8,14 +8,14 @@ mod tables;
 mod tests;
 mod writer;
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use mimiq_directory::Hex32;
+use mimiq_directory::{Hex32, sync_folder_of};
 use redb::Database;
 use redb::backends::FileBackend;
 use tokio::sync::oneshot;
@@ -108,10 +108,8 @@ impl Store {
     /// # Errors
     /// If it is not accessible, in use, or no such file.
     pub fn open(path: &Path, limits: InboxLimits, payload_len: usize) -> Result<Self, redb::Error> {
-        // Whose messages wait is nobody else's business.
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-        let database =
-            Arc::new(Database::builder().set_cache_size(CACHE).create_with_backend(FileBackend::new(file)?)?);
+        let database = if path.try_exists()? { database(&mut OpenOptions::new(), path)? } else { create(path)? };
+        let database = Arc::new(database);
         let (commands, queue) = sync_channel(QUEUE);
         let writer = Writer::new(database.clone(), limits)?;
         let thread = std::thread::Builder::new().name("inboxes".to_owned()).spawn(move || writer.run(&queue))?;
@@ -139,7 +137,7 @@ impl Store {
     /// # Errors
     /// If the file cannot be read.
     pub fn pull(&self, account: AccountId, after: u64, count: usize) -> Result<Vec<Message>, redb::Error> {
-        let (messages, done) = tables::pull(&self.database, account, after, count)?;
+        let (messages, done) = tables::pull(&self.database, account, after, count, self.payload_len)?;
         if let Some(after) = done {
             // If there is no room for it, the next pull says so again.
             let _ = self.commands.try_send(Command::Acknowledge { account, after });
@@ -166,4 +164,21 @@ impl Store {
     pub fn is_registered(&self, account: AccountId) -> Result<bool, redb::Error> {
         tables::is_registered(&self.database, account)
     }
+}
+
+/// Makes the file: under another name first, as one that a crash has left half made would never open.
+fn create(path: &Path) -> Result<Database, redb::Error> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    // Whose messages wait is nobody else's business.
+    let database = database(OpenOptions::new().create(true).truncate(true).mode(0o600), Path::new(&new))?;
+    fs::rename(&new, path)?;
+    // Before an account is acknowledged.
+    sync_folder_of(path)?;
+    Ok(database)
+}
+
+fn database(options: &mut OpenOptions, path: &Path) -> Result<Database, redb::Error> {
+    let file = options.read(true).write(true).open(path)?;
+    Ok(Database::builder().set_cache_size(CACHE).create_with_backend(FileBackend::new(file)?)?)
 }

@@ -130,23 +130,33 @@ pub(super) fn is_registered(database: &Database, account: AccountId) -> Result<b
     Ok(database.begin_read()?.open_table(ACCOUNTS)?.get(account.0)?.is_some())
 }
 
-/// An account's first messages behind `after`, and whether there are some up to it. To acknowledge what was never there acknowledges nothing:
-/// the store was lost, say, and numbers begin again.
+/// An account's first messages behind `after`, and up to which number there are some that can be deleted. To acknowledge what was never there
+/// acknowledges nothing: the store was lost, say, and numbers begin again. Messages of another size were stored for another network: nobody can
+/// read them, and they must not keep their places.
 pub(super) fn pull(
     database: &Database,
     account: AccountId,
     after: u64,
     count: usize,
+    payload_len: usize,
 ) -> Result<(Vec<Message>, Option<u64>), redb::Error> {
     let transaction = database.begin_read()?;
     let last = transaction.open_table(ACCOUNTS)?.get(account.0)?.map_or(0, |row| row.value().0);
     let after = if after > last { 0 } else { after };
     let table = transaction.open_table(MESSAGES)?;
-    let done = table.range((account.0, 0)..=(account.0, after))?.next().transpose()?.map(|_| after);
-    let messages = table.range((account.0, after + 1)..=(account.0, u64::MAX))?.take(count).map(|row| {
+    let mut done = table.range((account.0, 0)..=(account.0, after))?.next().transpose()?.map(|_| after);
+    let mut messages = Vec::new();
+    for row in table.range((account.0, after + 1)..=(account.0, u64::MAX))? {
+        if messages.len() == count {
+            break;
+        }
         let (key, value) = row?;
-        let (_, id, payload) = value.value();
-        Ok(Message { seq: key.value().1, id, payload: payload.to_vec() })
-    });
-    Ok((messages.collect::<Result<_, redb::StorageError>>()?, done))
+        let (seq, (_, id, payload)) = (key.value().1, value.value());
+        if payload.len() == payload_len {
+            messages.push(Message { seq, id, payload: payload.to_vec() });
+        } else if messages.is_empty() {
+            done = Some(seq);
+        }
+    }
+    Ok((messages, done))
 }

@@ -26,7 +26,7 @@ fn message(recipient: AccountId, number: u8) -> Command {
 }
 
 fn numbers(database: &Database, account: AccountId) -> Vec<(u64, u8)> {
-    let (messages, _) = tables::pull(database, account, 0, 100).unwrap();
+    let (messages, _) = tables::pull(database, account, 0, 100, 4).unwrap();
     messages.iter().map(|message| (message.seq, message.payload[0])).collect()
 }
 
@@ -140,7 +140,7 @@ proptest! {
                 }
             } else {
                 let after = queue.first().map_or(*last, |first: &(u64, u8)| first.0 - 1) + amount;
-                let (behind, done) = tables::pull(&database, account, after, 2).unwrap();
+                let (behind, done) = tables::pull(&database, account, after, 2, 4).unwrap();
                 let after = if after > *last { 0 } else { after };
                 let expected = queue.iter().filter(|(seq, _)| *seq > after).take(2);
                 prop_assert!(behind.iter().map(|message| message.seq).eq(expected.map(|(seq, _)| *seq)));

@@ -10,7 +10,7 @@ use crate::setup::{Metrics, Provider, config, soon};
 const HELLO: usize = 34;
 
 fn hello() -> Vec<u8> {
-    [&[1, 1][..], &[0; 32]].concat()
+    [&[1, 2][..], &[0; 32]].concat()
 }
 
 /// Sends bytes on a new stream, ends it, and reads what comes.
@@ -81,7 +81,7 @@ async fn another_version_is_told_so() {
     let provider = Provider::start(&config(), dir.path());
     let connection = provider.connect(1).await;
     let (mut send, mut receive) = connection.open_bi().await.unwrap();
-    send.write_all(&[&[1, 2][..], &[0; 32]].concat()).await.unwrap();
+    send.write_all(&[&[1, 1][..], &[0; 32]].concat()).await.unwrap();
     assert_eq!(soon(receive.read_to_end(10)).await.unwrap(), [Refusal::Version as u8]);
     assert_eq!(metrics.get("mimiq_provider_connections_refused_total{reason=\"version\"}"), 1);
     // Its place is for others, although it does not close.

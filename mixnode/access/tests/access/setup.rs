@@ -20,12 +20,17 @@ use tokio::task::JoinHandle;
 
 pub(crate) const SLOTS: u32 = 5;
 const PROVIDER: [u8; 32] = [77; 32];
-const SOON: Duration = Duration::from_secs(10);
+/// Enough for everything here on a machine that is busy.
+const SOON: Duration = Duration::from_secs(60);
 
 pub(crate) fn shape() -> Shape {
-    let (mu, lambda_p, lambda_l, lambda_d, lambda_m) = (1.0, 1.0, 1.0, 1.0, 1.0);
     // Slow: in these tests it is the burst that counts.
-    let rates = Rates { mu, lambda_p, lambda_l, lambda_d, lambda_m, pull: 0.001, messages_per_pull: SLOTS };
+    shape_with(0.001, SLOTS)
+}
+
+pub(crate) fn shape_with(pull: f64, messages_per_pull: u32) -> Shape {
+    let (mu, lambda_p, lambda_l, lambda_d, lambda_m) = (1.0, 1.0, 1.0, 1.0, 1.0);
+    let rates = Rates { mu, lambda_p, lambda_l, lambda_d, lambda_m, pull, messages_per_pull };
     Shape::new(Geometry::default(), &rates).unwrap()
 }
 
@@ -87,10 +92,10 @@ impl Provider {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let (sender, packets) = mpsc::unbounded_channel();
         let overloaded = Arc::new(AtomicBool::new(false));
-        let (state, published) = watch::channel(Published { serial: 0, envelope: Arc::from([]) });
+        let (state, published) = watch::channel(Published { serial: 0, shape: shape(), envelope: Arc::from([]) });
         let full = overloaded.clone();
         let take = move |packet: &[u8]| !full.load(Ordering::Relaxed) && sender.send(packet.to_vec()).is_ok();
-        let access = Access::start(config, shape(), socket, &PROVIDER, store.clone(), take, published).unwrap();
+        let access = Access::start(config, socket, &PROVIDER, store.clone(), take, published).unwrap();
         let address = access.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(access.run(async {

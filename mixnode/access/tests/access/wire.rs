@@ -78,11 +78,21 @@ async fn observe(messages: u8) -> [usize; 2] {
     [true, false].map(|down| seen.iter().filter(|(from, _)| *from == down).map(|(_, size)| size).sum())
 }
 
+/// The least of some runs: on a busy machine QUIC takes packets for lost that are late, and sends them again.
+async fn least(messages: u8) -> [usize; 2] {
+    let mut least = [usize::MAX; 2];
+    for _ in 0..3 {
+        let [down, up] = observe(messages).await;
+        least = [least[0].min(down), least[1].min(up)];
+    }
+    least
+}
+
 /// Acknowledgements and probes of the path's MTU go where QUIC's timers put them, so that sizes of single datagrams differ between any two runs. What
 /// messages would add is more: less than half a slot for each pull is no message.
 #[tokio::test]
 async fn pulls_look_alike_from_outside() {
-    let (empty, full) = (observe(0).await, observe(PULLS * SLOTS as u8).await);
+    let (empty, full) = (least(0).await, least(PULLS * SLOTS as u8).await);
     let slots = usize::from(PULLS) * shape().answer_len() / SLOTS as usize;
     assert!(empty[0] > slots * SLOTS as usize, "{empty:?}");
     assert!(empty[0].abs_diff(full[0]) < slots / 2, "{empty:?}, {full:?}");
@@ -97,10 +107,10 @@ async fn answers_have_one_size() {
         let provider = provider(messages, dir.path()).await;
         let connection = provider.connect(1).await;
         let (mut send, mut receive) = connection.open_bi().await.unwrap();
-        send.write_all(&[&[1, 1][..], &[0; 32]].concat()).await.unwrap();
-        let mut status = [9];
-        soon(receive.read_exact(&mut status)).await.unwrap();
-        assert_eq!(status, [0]);
+        send.write_all(&[&[1, 2][..], &[0; 32]].concat()).await.unwrap();
+        let mut welcome = [9; 5];
+        soon(receive.read_exact(&mut welcome)).await.unwrap();
+        assert_eq!(welcome, [0, 0, 0, 0, SLOTS as u8]);
         for number in 0..u64::from(PULLS) {
             send.write_all(&(number * u64::from(SLOTS)).to_be_bytes()).await.unwrap();
             soon(receive.read_exact(&mut vec![0; shape().answer_len()])).await.unwrap();

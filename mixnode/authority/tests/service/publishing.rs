@@ -71,7 +71,8 @@ fn of_each_node_the_newest_is_kept_and_proof_of_lies() {
     assert_eq!(consider(&first).unwrap(), Some(((1, None), 1)));
     assert_eq!(consider(&first).unwrap(), None, "known");
     assert_eq!(consider(&statement(1, 5, 10..13)).unwrap(), Some(((2, Some(5)), 2)));
-    assert_eq!(consider(&statement(1, 5, 10..14)).unwrap(), None, "two are enough");
+    let third = consider(&statement(1, 5, 10..14)).unwrap_err().to_string();
+    assert_eq!(third, format!("sequence: two different descriptors of {} have 5", identity(1)), "two are enough");
     assert_eq!(consider(&first).unwrap(), None, "known");
     let old = consider(&statement(1, 4, 10..12)).unwrap_err().to_string();
     assert_eq!(old, format!("sequence: 4 of {} is older than 5", identity(1)));

@@ -49,7 +49,8 @@ async fn descriptors_are_taken_or_refused_with_field_and_value() {
     let old = format!("sequence: 4 of {} is older than 5\n", identity(1));
     assert_eq!(post(address, &says(1, 4, 2)).await, (409, old));
     let lies = format!("sequence: two different descriptors of {} have 5\n", identity(1));
-    assert_eq!(post(address, &says(1, 5, 3)).await, (409, lies));
+    assert_eq!(post(address, &says(1, 5, 3)).await, (409, lies.clone()));
+    assert_eq!(post(address, &says(1, 5, 4)).await, (409, lies), "a third is not kept");
     let stranger = format!("identity: {} is not admitted\n", identity(9));
     assert_eq!(post(address, &says(9, 1, 2)).await, (403, stranger));
     let mut elsewhere = statement(2, 1, epoch..epoch + 2);

@@ -7,6 +7,23 @@ use mimiq_directory::{KeyFileError, SigningKey};
 
 use crate::setup::rng;
 
+/// As if the machine had crashed while it was written.
+#[test]
+fn a_key_is_there_completely_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, unfinished) = (folder.path().join("link.key"), folder.path().join("link.key.new"));
+    // It cannot be written.
+    fs::create_dir(&unfinished).unwrap();
+    assert!(matches!(SigningKey::create(&path, &mut rng(1)), Err(KeyFileError::Io { .. })));
+    assert!(!path.exists());
+    fs::remove_dir(&unfinished).unwrap();
+    fs::write(&unfinished, b"half a key").unwrap();
+    let made = SigningKey::create(&path, &mut rng(1)).unwrap().public_key();
+    assert_eq!(SigningKey::read(&path).unwrap().public_key(), made);
+    assert!(SigningKey::create(&path, &mut rng(2)).is_err());
+    assert!(!unfinished.exists());
+}
+
 #[test]
 fn a_key_is_made_once_and_read_by_its_owner_only() {
     let folder = tempfile::tempdir().unwrap();

@@ -95,6 +95,12 @@ fn trust_must_make_sense() {
     }
     assert_eq!(Trust::new(vec![hex(1), hex(1)], 1), Err(TrustError::Twice(hex(1))));
     assert!(Trust::new(keys, 2).is_ok());
+    // All of the most that there can be may have signed.
+    let keys: Vec<_> = (1..=65).map(|number| authority(number).public_key()).collect();
+    assert_eq!(Trust::new(keys.clone(), 2), Err(TrustError::TooMany(65)));
+    let all: Vec<u8> = (1..=64).collect();
+    let trust = Trust::new(keys[..64].to_vec(), 64).unwrap();
+    assert!(trust.open(&bytes(&signed(&state(), &all)), NETWORK, NOW, None).is_ok());
 }
 
 #[test]

@@ -64,6 +64,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if arguments.clients == 0 || arguments.clients > 100_000 {
         bail!("--clients: {} is not from 1 to 100000", arguments.clients);
     }
+    // A year: as good as without.
+    if let Some(seconds) = arguments.seconds.filter(|seconds| !(0.0..=31_622_400.0).contains(seconds)) {
+        bail!("--seconds: {seconds} is not from 0 to 31622400");
+    }
     let config = ClientConfig::load(&arguments.config)?;
     if let Some(address) = arguments.metrics {
         telemetry::serve(address).with_context(|| format!("metrics: {address}"))?;
@@ -111,10 +115,15 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     tracing::info!(clients = arguments.clients, providers = providers.len(), "started");
     let stop = mimiq_daemon::stop_signal()?;
-    let end = arguments.seconds.map_or(Duration::MAX / 4, Duration::from_secs_f64);
+    let end = async {
+        match arguments.seconds {
+            Some(seconds) => tokio::time::sleep(Duration::from_secs_f64(seconds)).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         () = stop => {}
-        () = tokio::time::sleep(end.min(Duration::from_secs(1 << 30))) => {}
+        () = end => {}
     }
     stopping.send_replace(true);
     let mut all = Tally::default();

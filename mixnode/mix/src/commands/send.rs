@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use mimiq_client::{Event, Folder};
@@ -9,6 +10,9 @@ use mimiq_messages::{Address, Event as Outcome};
 
 use super::started::Started;
 use crate::config::ClientConfig;
+
+/// How long what is left may take at the end.
+const LAST: Duration = Duration::from_secs(10);
 
 /// What to send.
 #[derive(Debug, clap::Args)]
@@ -74,7 +78,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             Event::Attack(report) => super::receive::warn(&report),
         }
     }
-    started.client.handle().settle().await?;
+    // For ever, if a message has come, as that is not taken here.
+    if let Ok(settled) = tokio::time::timeout(LAST, started.client.handle().settle()).await {
+        settled?;
+    }
     started.client.stop().await;
     Ok(())
 }

@@ -109,6 +109,21 @@ fn of_a_client() {
 }
 
 #[test]
+fn of_a_load() {
+    for (argument, values, range) in [
+        ("messages", &["-1", "NaN"][..], "0 to 1000"),
+        ("clients", &["0", "100001"], "1 to 100000"),
+        ("seconds", &["-1", "NaN", "inf", "31622401"], "0 to 31622400"),
+    ] {
+        for value in values {
+            // Before it looks for the file.
+            let (done, said) = run(&["load", "--config", "/nowhere/file.yaml", &format!("--{argument}={value}")]);
+            assert!(!done && said.contains(&format!("--{argument}: {value} is not from {range}")), "{said}");
+        }
+    }
+}
+
+#[test]
 fn of_no_file() {
     for kind in ["node", "client", "authority"] {
         let (valid, said) = run(&[kind, "config", "check", "/nowhere/file.yaml"]);

@@ -3,6 +3,7 @@
 
 mod messages;
 mod nodes;
+mod providers;
 
 use std::path::Path;
 use std::time::Duration;

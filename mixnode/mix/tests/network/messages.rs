@@ -9,19 +9,26 @@ use mimiq_mix_testbed::{Network, Plan, Process, output};
 
 use crate::{PATIENCE, binary};
 
-fn address(network: &Network, config: &Path) -> String {
-    output(network.command().args(["client", "address", "--config"]).arg(config)).unwrap()
+/// `mimiq-mix`, killed if it takes too long: what is waited for may have been lost, and then never comes.
+fn bounded() -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["--signal=KILL", &(2 * PATIENCE.as_secs()).to_string()]).arg(binary());
+    command
+}
+
+fn address(config: &Path) -> String {
+    output(bounded().args(["client", "address", "--config"]).arg(config)).unwrap()
 }
 
 /// Prints the next messages as JSON, one in a line.
-fn receive(network: &Network, config: &Path, count: usize) -> Vec<String> {
-    let mut command = network.command();
+fn receive(config: &Path, count: usize) -> Vec<String> {
+    let mut command = bounded();
     command.args(["client", "receive", "--json", "--count", &count.to_string(), "--config"]).arg(config);
     output(&mut command).unwrap().lines().map(str::to_owned).collect()
 }
 
-fn send(network: &Network, config: &Path, to: &str, text: &str, more: &[&str]) -> anyhow::Result<String> {
-    output(network.command().args(["client", "send", "--to", to, "--config"]).arg(config).args(more).arg(text))
+fn send(config: &Path, to: &str, text: &str, more: &[&str]) -> anyhow::Result<String> {
+    output(bounded().args(["client", "send", "--to", to, "--config"]).arg(config).args(more).arg(text))
 }
 
 /// A chat at a terminal: lines in, lines out.
@@ -73,42 +80,58 @@ impl Chat {
 /// A message to someone who is offline waits at the provider, which is killed meanwhile; and a long one takes many packets.
 #[test]
 fn messages_wait_for_their_recipient_and_outlive_the_provider() {
-    let mut network = Network::start(binary(), Plan::default()).unwrap();
+    // Without loops of clients: what is stored is the message.
+    let [lambda_p, _, lambda_d] = Plan::default().lambda;
+    let plan = Plan { lambda: [lambda_p, 1e-6, lambda_d], ..Plan::default() };
+    let mut network = Network::start(binary(), plan).unwrap();
     network.wait_until_ready().unwrap();
     let (alice, bob) = (network.client("alice", "p1").unwrap(), network.client("bob", "p2").unwrap());
-    let to_bob = address(&network, &bob);
+    let to_bob = address(&bob);
 
-    // Who has never been there has no account. Loops of its own may have come to it since.
+    // Who has never been there has no account.
     let stored = "mimiq_provider_messages_total";
     let hello = Chat::start(&network, &bob, None);
     hello.sees("* waiting");
     hello.ends();
 
     let before = network.metrics("p2").unwrap().value(stored);
-    assert_eq!(send(&network, &alice, &to_bob, "while you were out", &["--unreliable"]).unwrap(), "sent");
+    assert_eq!(send(&alice, &to_bob, "while you were out", &["--unreliable"]).unwrap(), "sent");
     network
         .wait("the message is stored", || network.metrics("p2").is_ok_and(|metrics| metrics.value(stored) > before))
         .unwrap();
     network.process("p2").unwrap().kill().unwrap();
     network.restart("p2").unwrap();
-    let from_alice = format!("{{\"from\":\"{}\",\"text\":\"while you were out\"}}", address(&network, &alice));
-    assert_eq!(receive(&network, &bob, 1), [from_alice]);
+    let from_alice = format!("{{\"from\":\"{}\",\"text\":\"while you were out\"}}", address(&alice));
+    assert_eq!(receive(&bob, 1), [from_alice]);
 
     // Bob is online: the message is acknowledged. It is longer than a packet.
     let long = "long ".repeat(2000);
     let got = std::thread::scope(|scope| {
-        let got = scope.spawn(|| receive(&network, &bob, 1));
-        assert_eq!(send(&network, &alice, &to_bob, &long, &[]).unwrap(), "delivered");
+        let got = scope.spawn(|| receive(&bob, 1));
+        assert_eq!(send(&alice, &to_bob, &long, &[]).unwrap(), "delivered");
         got.join().unwrap()
     });
     assert!(got[0].contains(&long) && got.len() == 1);
 
     // What was taken does not come again.
     std::thread::scope(|scope| {
-        let got = scope.spawn(|| receive(&network, &bob, 1));
-        assert_eq!(send(&network, &alice, &to_bob, "last", &[]).unwrap(), "delivered");
+        let got = scope.spawn(|| receive(&bob, 1));
+        assert_eq!(send(&alice, &to_bob, "last", &[]).unwrap(), "delivered");
         assert!(got.join().unwrap()[0].contains("\"last\""));
     });
+
+    // Who sends ends, although a message waits for her; and it stays.
+    let before = network.metrics("p1").unwrap().value(stored);
+    assert_eq!(send(&bob, &address(&alice), "for later", &["--unreliable"]).unwrap(), "sent");
+    network
+        .wait("the message is stored", || network.metrics("p1").is_ok_and(|metrics| metrics.value(stored) > before))
+        .unwrap();
+    std::thread::scope(|scope| {
+        let got = scope.spawn(|| receive(&bob, 1));
+        assert_eq!(send(&alice, &to_bob, "in between", &[]).unwrap(), "delivered");
+        assert!(got.join().unwrap()[0].contains("\"in between\""));
+    });
+    assert!(receive(&alice, 1)[0].contains("\"for later\""));
 }
 
 #[test]
@@ -146,14 +169,14 @@ fn who_cannot_be_reached_is_named() {
     network.wait_until_ready().unwrap();
     let alice = network.client("alice", "p1").unwrap();
     let nobody = network.client("nobody", "elsewhere").unwrap();
-    let refused = send(&network, &alice, "not-an-address", "hello", &[]).unwrap_err().to_string();
+    let refused = send(&alice, "not-an-address", "hello", &[]).unwrap_err().to_string();
     assert!(refused.contains("not-an-address"), "{refused}");
-    let to_nobody = address(&network, &nobody);
-    let refused = send(&network, &alice, &to_nobody, "hello", &[]).unwrap_err().to_string();
+    let to_nobody = address(&nobody);
+    let refused = send(&alice, &to_nobody, "hello", &[]).unwrap_err().to_string();
     assert!(refused.contains("provider \"elsewhere\" is not in the network"), "{refused}");
-    let mut command = Command::new("timeout");
-    command.args(["--signal=TERM", "5"]).arg(binary()).args(["client", "receive", "--config"]).arg(&nobody);
-    let said = command.output().unwrap();
-    let said = String::from_utf8_lossy(&said.stderr).into_owned();
-    assert!(said.contains("no provider \"elsewhere\" in the network"), "{said}");
+    let mut command = network.command();
+    command.args(["client", "receive", "--config"]).arg(&nobody).stdout(Stdio::null());
+    let process = Process::start(&mut command, &nobody.with_extension("log")).unwrap();
+    let named = || process.log().contains("no provider \"elsewhere\" in the network");
+    network.wait("it is named", named).unwrap();
 }
