@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use crate::account::Token;
 use crate::codes;
-use crate::frames::{self, Malformed, Refusal};
+use crate::frames::{self, Malformed, Pull, Refusal};
 use crate::inbox::Message;
 use crate::shape::Shape;
 
@@ -99,15 +99,15 @@ impl Client {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Asks for the first messages behind `after`, and says that all up to it have arrived and may be deleted. An empty answer may also mean that the
+    /// Asks for messages, and says which have arrived and may be deleted. An empty answer may also mean that the
     /// provider found this too fast. One pull at a time: others wait.
     ///
     /// # Errors
     /// If the connection fails, the provider does not follow the protocol, or an earlier call was given up.
-    pub async fn pull(&self, after: u64) -> Result<Vec<Message>, ClientError> {
+    pub async fn pull(&self, pull: Pull) -> Result<Vec<Message>, ClientError> {
         let mut pulls = self.pulls.lock().await;
         let (mut send, mut receive) = pulls.take().ok_or(ClientError::Broken)?;
-        send.write_all(&after.to_be_bytes()).await?;
+        send.write_all(&pull.encode()).await?;
         let mut answer = vec![0; self.shape.answer_len()];
         receive.read_exact(&mut answer).await?;
         let messages = frames::parse_answer(&self.shape, &answer)?;

@@ -7,7 +7,7 @@ use quinn::{Connection, ReadExactError, RecvStream, SendStream};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::admission::hello;
-use crate::frames::{self, Malformed};
+use crate::frames::{self, Malformed, Pull};
 use crate::inbox::Store;
 use crate::places::{SharedPace, lock};
 use crate::server::Shared;
@@ -112,8 +112,8 @@ async fn pulls(
     mut receive: RecvStream,
 ) -> End {
     loop {
-        let mut after = [0; 8];
-        match read(&mut receive, &mut after, "pull").await {
+        let mut request = [0; Pull::LEN];
+        match read(&mut receive, &mut request, "pull").await {
             Ok(Some(())) => {}
             // The client has pulled for the last time.
             Ok(None) => return End::Closed,
@@ -122,8 +122,8 @@ async fn pulls(
         let due = Instant::now() + ANSWER_AFTER;
         let mut messages = Vec::new();
         if may_pull(shared, pace) {
-            let (after, slots) = (u64::from_be_bytes(after), shape.messages_per_pull());
-            match read_store(shared, move |store| store.pull(account, after, slots)).await {
+            let (pull, slots) = (Pull::parse(request), shape.messages_per_pull());
+            match read_store(shared, move |store| store.pull(account, pull, slots)).await {
                 Some(found) => {
                     metrics::counter!("mimiq_provider_pulls_total").increment(1);
                     messages = found;

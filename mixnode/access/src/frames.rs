@@ -5,8 +5,8 @@
 //!
 //! | stream | client | provider |
 //! |---|---|---|
-//! | pulls | version 1, token 32 (or zeros) | status 1; if it is 0, `messages_per_pull` 4 |
-//! | | for each pull: acknowledged number 8 | `messages_per_pull` slots: number 8, name 16, payload |
+//! | pulls | version 2, token 32 (or zeros) | status 1; if it is 0, `messages_per_pull` 4 |
+//! | | for each pull: number up to which all may be deleted 8, number behind which messages are wanted 8 | `messages_per_pull` slots: number 8, name 16, payload |
 //! | state | serial that it has 8 | length 4, envelope; length 0 if it is not newer |
 //!
 //! `messages_per_pull` is that of the state which the provider has when the connection begins: it may change in a network that runs, and the client may
@@ -81,6 +81,34 @@ pub(crate) fn parse_hello(hello: &[u8; HELLO]) -> Result<Result<Option<Token>, R
         (PULLS, VERSION) => Ok(Ok(Token::from_bytes(token))),
         (PULLS, _) => Ok(Err(Refusal::Version)),
         _ => Err(Malformed("hello")),
+    }
+}
+
+/// What a client asks of its inbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pull {
+    /// All messages up to this number have arrived, and may be deleted.
+    pub done: u64,
+    /// Those behind this number are wanted. It is greater while the client has messages that nobody has taken from it yet: newer ones do not wait for that.
+    pub seen: u64,
+}
+
+impl Pull {
+    pub(crate) const LEN: usize = 16;
+
+    /// All up to this number have arrived.
+    #[must_use]
+    pub fn after(number: u64) -> Self {
+        Self { done: number, seen: number }
+    }
+
+    pub(crate) fn encode(self) -> [u8; Self::LEN] {
+        (u128::from(self.done) << 64 | u128::from(self.seen)).to_be_bytes()
+    }
+
+    pub(crate) fn parse(bytes: [u8; Self::LEN]) -> Self {
+        let both = u128::from_be_bytes(bytes);
+        Self { done: (both >> 64) as u64, seen: both as u64 }
     }
 }
 
@@ -167,6 +195,13 @@ mod tests {
             messages_per_pull: 3,
         };
         Shape::new(Geometry::new(5, 100).unwrap(), &rates).unwrap()
+    }
+
+    #[test]
+    fn pulls_arrive() {
+        let pull = Pull { done: 3, seen: u64::MAX - 1 };
+        assert_eq!(Pull::parse(pull.encode()), pull);
+        assert_eq!(pull.encode()[..9], [0, 0, 0, 0, 0, 0, 0, 3, 255]);
     }
 
     #[test]

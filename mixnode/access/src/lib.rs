@@ -24,7 +24,7 @@ mod tls;
 pub use account::{AccountId, Token};
 pub use client::{Client, ClientError};
 pub use config::{AccessConfig, ConfigError, InboxLimits, Limits, Registration};
-pub use frames::{Malformed, Refusal};
+pub use frames::{Malformed, Pull, Refusal};
 pub use inbox::{DeliverError, Message, Registered, Store, Unavailable};
 pub use quic::client_quic;
 pub use server::{Access, Published, StartError};

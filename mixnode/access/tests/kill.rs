@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use mimiq_access::{AccountId, InboxLimits, Message, Store};
+use mimiq_access::{AccountId, InboxLimits, Message, Pull, Store};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -21,7 +21,7 @@ fn open(file: &Path) -> Store {
 }
 
 fn all(store: &Store, account: AccountId) -> Vec<Message> {
-    store.pull(account, 0, 2_000).unwrap()
+    store.pull(account, Pull::after(0), 2_000).unwrap()
 }
 
 /// Its payload and name follow from its number.
@@ -54,7 +54,7 @@ fn child(file: &Path) {
                 // From now on they may be gone, and once they are not seen any more they are.
                 let acknowledged = first.seq + 20;
                 println!("acknowledged {acknowledged}");
-                store.pull(account, acknowledged, 0).unwrap();
+                store.pull(account, Pull::after(acknowledged), 0).unwrap();
             }
             _ => {}
         }

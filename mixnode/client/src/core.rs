@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
+use mimiq_access::Pull;
 use mimiq_directory::Routes;
 use mimiq_loops::{Config, ConfigError, Ledger, Report};
 use mimiq_messages::{
@@ -268,10 +269,11 @@ impl Core {
         }
     }
 
-    /// Up to which place the inbox may be emptied.
+    /// What to ask of the inbox: it may be emptied up to the first message that the user has not taken, but what comes behind that is wanted.
     #[must_use]
-    pub fn done(&self) -> u64 {
-        self.untaken.values().map(|(place, _)| place - 1).min().unwrap_or(self.seen)
+    pub fn wanted(&self) -> Pull {
+        let done = self.untaken.values().map(|(place, _)| place - 1).min().unwrap_or(self.seen);
+        Pull { done, seen: self.seen }
     }
 
     /// What it has received, but for what the user has not taken.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use metrics::counter;
-use mimiq_access::{Client as Provider, ClientError, Message, Shape};
+use mimiq_access::{Client as Provider, ClientError, Message, Shape, codes};
 use mimiq_directory::Routes;
 use mimiq_messages::{Address, MessageId};
 use rand::Rng as _;
@@ -270,7 +270,14 @@ impl Session {
                     self.core.received(now, seconds, message.seq, message.id, &mut message.payload);
                 }
             }
-            Happened::Pulled(Err(error)) => tracing::debug!(%error, "a pull failed"),
+            Happened::Pulled(Err(error)) => {
+                // The next answer could not be told from this one's rest.
+                tracing::warn!(%error, "a pull failed: the provider is connected to again");
+                if let State::Connected { provider, .. } = &self.state {
+                    provider.connection().close(codes::STOPPED.into(), b"");
+                }
+                self.again(Reached::NotYet);
+            }
         }
     }
 
@@ -296,9 +303,9 @@ impl Session {
             return;
         }
         self.pulling = Some(self.core.is_idle());
-        let (report, generation, done) = (self.report.clone(), self.generation, self.core.done());
+        let (report, generation, wanted) = (self.report.clone(), self.generation, self.core.wanted());
         tokio::spawn(async move {
-            let pulled = provider.pull(done).await;
+            let pulled = provider.pull(wanted).await;
             let _ = report.send((generation, Happened::Pulled(pulled))).await;
         });
     }

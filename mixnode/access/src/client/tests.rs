@@ -64,8 +64,8 @@ async fn no_answer_makes_a_client_panic_or_wait_for_gigabytes() {
     let ask = async {
         let client = Client::hello(connection, shape(), None).await.unwrap();
         assert!(matches!(client.state(0).await, Err(ClientError::Malformed(_))));
-        assert!(matches!(client.pull(0).await, Err(ClientError::Malformed(_))));
-        assert!(matches!(client.pull(0).await, Err(ClientError::Broken)));
+        assert!(matches!(client.pull(Pull::after(0)).await, Err(ClientError::Malformed(_))));
+        assert!(matches!(client.pull(Pull::after(0)).await, Err(ClientError::Broken)));
         client.connection().close(codes::STOPPED.into(), b"");
     };
     tokio::join!(serve, ask);

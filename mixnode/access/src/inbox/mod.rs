@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 
 use crate::AccountId;
 use crate::config::InboxLimits;
+use crate::frames::Pull;
 use writer::{Command, Writer};
 
 /// Commands that wait for the writer: some megabytes of messages.
@@ -131,13 +132,13 @@ impl Store {
         })
     }
 
-    /// The first messages behind `after`, in their order. What is not behind it has arrived, and is deleted soon. Reads the disk, but never
+    /// The first messages behind `seen`, in their order. Those up to `done` have arrived, and are deleted soon. Reads the disk, but never
     /// waits for the writer.
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub fn pull(&self, account: AccountId, after: u64, count: usize) -> Result<Vec<Message>, redb::Error> {
-        let (messages, done) = tables::pull(&self.database, account, after, count, self.payload_len)?;
+    pub fn pull(&self, account: AccountId, pull: Pull, count: usize) -> Result<Vec<Message>, redb::Error> {
+        let (messages, done) = tables::pull(&self.database, account, pull, count, self.payload_len)?;
         if let Some(after) = done {
             // If there is no room for it, the next pull says so again.
             let _ = self.commands.try_send(Command::Acknowledge { account, after });

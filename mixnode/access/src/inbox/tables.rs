@@ -5,6 +5,7 @@ use redb::{Database, ReadableDatabase as _, ReadableTable as _, Table, TableDefi
 use super::{Message, Registered};
 use crate::AccountId;
 use crate::config::InboxLimits;
+use crate::frames::Pull;
 
 type Id = [u8; 16];
 /// Account, and sequence number of a message.
@@ -130,23 +131,24 @@ pub(super) fn is_registered(database: &Database, account: AccountId) -> Result<b
     Ok(database.begin_read()?.open_table(ACCOUNTS)?.get(account.0)?.is_some())
 }
 
-/// An account's first messages behind `after`, and up to which number there are some that can be deleted. To acknowledge what was never there
-/// acknowledges nothing: the store was lost, say, and numbers begin again. Messages of another size were stored for another network: nobody can
+/// An account's first messages behind `seen`, and up to which number there are some that can be deleted: `done` at most. What was never there cannot be
+/// done or seen: the store was lost, say, and numbers begin again. Messages of another size were stored for another network: nobody can
 /// read them, and they must not keep their places.
 pub(super) fn pull(
     database: &Database,
     account: AccountId,
-    after: u64,
+    Pull { done, seen }: Pull,
     count: usize,
     payload_len: usize,
 ) -> Result<(Vec<Message>, Option<u64>), redb::Error> {
     let transaction = database.begin_read()?;
     let last = transaction.open_table(ACCOUNTS)?.get(account.0)?.map_or(0, |row| row.value().0);
-    let after = if after > last { 0 } else { after };
+    let known = |number: u64| if number > last { 0 } else { number };
+    let (done, seen) = (known(done), known(seen).max(known(done)));
     let table = transaction.open_table(MESSAGES)?;
-    let mut done = table.range((account.0, 0)..=(account.0, after))?.next().transpose()?.map(|_| after);
+    let mut deletable = table.range((account.0, 0)..=(account.0, done))?.next().transpose()?.map(|_| done);
     let mut messages = Vec::new();
-    for row in table.range((account.0, after + 1)..=(account.0, u64::MAX))? {
+    for row in table.range((account.0, seen + 1)..=(account.0, u64::MAX))? {
         if messages.len() == count {
             break;
         }
@@ -154,9 +156,9 @@ pub(super) fn pull(
         let (seq, (_, id, payload)) = (key.value().1, value.value());
         if payload.len() == payload_len {
             messages.push(Message { seq, id, payload: payload.to_vec() });
-        } else if messages.is_empty() {
-            done = Some(seq);
+        } else if messages.is_empty() && seen == done {
+            deletable = Some(seq);
         }
     }
-    Ok((messages, done))
+    Ok((messages, deletable))
 }

@@ -26,7 +26,7 @@ fn message(recipient: AccountId, number: u8) -> Command {
 }
 
 fn numbers(database: &Database, account: AccountId) -> Vec<(u64, u8)> {
-    let (messages, _) = tables::pull(database, account, 0, 100, 4).unwrap();
+    let (messages, _) = tables::pull(database, account, Pull::after(0), 100, 4).unwrap();
     messages.iter().map(|message| (message.seq, message.payload[0])).collect()
 }
 
@@ -112,12 +112,12 @@ async fn readers_do_not_wait_and_nobody_waits_for_the_disk() {
     };
     assert_eq!(refused, Err(Unavailable));
     assert!(store.is_registered(account).unwrap());
-    assert_eq!(store.pull(account, 0, 10).unwrap(), []);
+    assert_eq!(store.pull(account, Pull::after(0), 10).unwrap(), []);
     other.abort().unwrap();
     // What was handed in is written before the store is gone.
     drop(store);
     let store = Store::open(&path, LIMITS, 4).unwrap();
-    assert_eq!(store.pull(account, 0, 10).unwrap().len(), 3);
+    assert_eq!(store.pull(account, Pull::after(0), 10).unwrap().len(), 3);
 }
 
 proptest! {
@@ -140,7 +140,7 @@ proptest! {
                 }
             } else {
                 let after = queue.first().map_or(*last, |first: &(u64, u8)| first.0 - 1) + amount;
-                let (behind, done) = tables::pull(&database, account, after, 2, 4).unwrap();
+                let (behind, done) = tables::pull(&database, account, Pull::after(after), 2, 4).unwrap();
                 let after = if after > *last { 0 } else { after };
                 let expected = queue.iter().filter(|(seq, _)| *seq > after).take(2);
                 prop_assert!(behind.iter().map(|message| message.seq).eq(expected.map(|(seq, _)| *seq)));

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use mimiq_access::{InboxLimits, Store};
+use mimiq_access::{InboxLimits, Pull, Store};
 
 use crate::setup::{account, config, eventually, open, payload, public};
 
@@ -39,13 +39,13 @@ async fn what_nobody_can_read_keeps_no_place() {
     drop(store);
 
     let store = open(9);
-    assert_eq!(store.pull(account(1), 0, count).unwrap(), []);
+    assert_eq!(store.pull(account(1), Pull::after(0), count).unwrap(), []);
     // There is room once they are deleted.
     eventually("a message is stored", || {
         store.deliver(account(1), id, &[2; 9]).unwrap();
-        !store.pull(account(1), 0, count).unwrap().is_empty()
+        !store.pull(account(1), Pull::after(0), count).unwrap().is_empty()
     })
     .await;
-    let messages = store.pull(account(1), 0, count).unwrap();
+    let messages = store.pull(account(1), Pull::after(0), count).unwrap();
     assert!(messages[0].seq > 3 && messages[0].payload == [2; 9]);
 }

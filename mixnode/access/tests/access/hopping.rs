@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, UdpSocket};
 
-use mimiq_access::{Client, codes};
+use mimiq_access::{Client, Pull, codes};
 use quinn::ConnectionError;
 
 use crate::setup::{Metrics, Provider, config, connect, endpoint, eventually, numbers, shape, soon};
@@ -20,7 +20,7 @@ async fn everything_goes_on_from_another_address() {
         assert_ne!(endpoint.local_addr().unwrap(), before);
         client.send_packet(&vec![number; 1136]).unwrap();
         assert_eq!(soon(provider.packets.recv()).await.unwrap(), [number; 1136]);
-        let messages = soon(client.pull(u64::from(number) - 1)).await.unwrap();
+        let messages = soon(client.pull(Pull::after(u64::from(number) - 1))).await.unwrap();
         assert_eq!(numbers(&messages), [number]);
         assert_eq!(soon(client.state(0)).await.unwrap(), None);
     }
@@ -38,9 +38,9 @@ async fn a_newer_connection_replaces_the_older() {
     let newer = provider.client(1).await;
     let ConnectionError::ApplicationClosed(close) = soon(older.connection().closed()).await else { panic!() };
     assert_eq!(close.error_code, codes::REPLACED.into());
-    assert!(soon(older.pull(0)).await.is_err());
-    assert!(soon(newer.pull(0)).await.is_ok());
-    assert!(soon(other.pull(0)).await.is_ok());
+    assert!(soon(older.pull(Pull::after(0))).await.is_err());
+    assert!(soon(newer.pull(Pull::after(0))).await.is_ok());
+    assert!(soon(other.pull(Pull::after(0))).await.is_ok());
     assert_eq!(metrics.get("mimiq_provider_connections_replaced_total"), 1);
     assert_eq!(metrics.get("mimiq_provider_clients"), 2);
     newer.connection().close(0u8.into(), b"");

@@ -1,6 +1,6 @@
 //! Whatever a client sends, it is counted, and the provider goes on.
 
-use mimiq_access::{Refusal, codes};
+use mimiq_access::{Pull, Refusal, codes};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use quinn::{Connection, ConnectionError};
@@ -69,7 +69,7 @@ async fn every_truncation_ends_the_connection_and_is_counted() {
     send(&connection, &[2; HELLO]).await;
     assert_eq!(closed_with(&connection).await, codes::MALFORMED);
     assert_eq!(malformed(&metrics, "hello"), HELLO as u64 + 1);
-    assert!(soon(provider.client(1).await.pull(0)).await.is_ok());
+    assert!(soon(provider.client(1).await.pull(Pull::after(0))).await.is_ok());
     provider.stop().await;
 }
 
@@ -117,6 +117,6 @@ async fn any_bytes_are_put_up_with() {
     // Its bursts may be used up, but not those of others.
     let client = provider.client(2).await;
     provider.deliver(2, 1..=1).await;
-    assert_eq!(soon(client.pull(0)).await.unwrap().len(), 1);
+    assert_eq!(soon(client.pull(Pull::after(0))).await.unwrap().len(), 1);
     std::sync::Arc::into_inner(provider).unwrap().stop().await;
 }

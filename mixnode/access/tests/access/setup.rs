@@ -128,7 +128,7 @@ impl Provider {
 
     /// The numbers in the payloads of all messages in an inbox.
     pub(crate) fn inbox(&self, seed: u8) -> Vec<u8> {
-        numbers(&self.store.pull(account(seed), 0, 1000).unwrap())
+        numbers(&self.store.pull(account(seed), Pull::after(0), 1000).unwrap())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The network's state comes on the same connection.
 
-use mimiq_access::Published;
+use mimiq_access::{Published, Pull};
 
 use crate::setup::{Metrics, Provider, SLOTS, config, numbers, shape, shape_with, soon};
 
@@ -22,7 +22,7 @@ async fn a_newer_state_is_sent_and_no_other() {
     assert_eq!(soon(client.state(0)).await.unwrap(), None);
     let sent = |what: &str| metrics.get(&format!("mimiq_provider_states_total{{sent=\"{what}\"}}"));
     assert_eq!((sent("state"), sent("not_newer"), sent("rate_limited")), (2, 2, 1));
-    assert_eq!(soon(client.pull(0)).await.unwrap(), []);
+    assert_eq!(soon(client.pull(Pull::after(0))).await.unwrap(), []);
     provider.stop().await;
 }
 
@@ -38,8 +38,8 @@ async fn other_rates_are_followed() {
     provider.client(2).await;
     provider.deliver(1, 1..=9).await;
     provider.deliver(2, 1..=9).await;
-    assert_eq!(soon(before.pull(0)).await.unwrap().len(), SLOTS as usize);
-    assert_eq!(soon(before.pull(0)).await.unwrap(), [], "too fast");
+    assert_eq!(soon(before.pull(Pull::after(0))).await.unwrap().len(), SLOTS as usize);
+    assert_eq!(soon(before.pull(Pull::after(0))).await.unwrap(), [], "too fast");
     let change = |messages| {
         let shape = shape_with(1e6, messages);
         provider.state.send_modify(|state| state.shape = shape);
@@ -48,9 +48,13 @@ async fn other_rates_are_followed() {
         change(messages);
         let client = provider.client(2).await;
         for _ in 0..3 {
-            assert_eq!(soon(client.pull(0)).await.unwrap().len(), messages as usize);
+            assert_eq!(soon(client.pull(Pull::after(0))).await.unwrap().len(), messages as usize);
         }
-        assert_eq!(numbers(&soon(before.pull(0)).await.unwrap()), [1, 2, 3, 4, 5], "as often as the newest state says");
+        assert_eq!(
+            numbers(&soon(before.pull(Pull::after(0))).await.unwrap()),
+            [1, 2, 3, 4, 5],
+            "as often as the newest state says"
+        );
     }
     provider.stop().await;
 }

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use mimiq_access::Client;
+use mimiq_access::{Client, Pull};
 use tokio::net::UdpSocket;
 
 use crate::setup::{Provider, SLOTS, config, connect, numbers, shape, soon};
@@ -67,7 +67,7 @@ async fn observe(messages: u8) -> [usize; 2] {
     relay.seen.lock().unwrap().clear();
     let mut after = 0;
     for number in 1..=PULLS {
-        let pulled = soon(client.pull(after)).await.unwrap();
+        let pulled = soon(client.pull(Pull::after(after))).await.unwrap();
         let full = number * SLOTS as u8 <= messages;
         assert_eq!(numbers(&pulled).len(), if full { SLOTS as usize } else { 0 });
         after = pulled.last().map_or(after, |last| last.seq);

@@ -209,9 +209,9 @@ impl Network {
 
     fn pull(&mut self, now: u64, person: &mut Person) {
         let inbox = self.inboxes.get_mut(person.address.account()).unwrap();
-        let done = person.core.done();
-        inbox.retain(|(place, ..)| *place > done);
-        for (place, id, payload) in inbox.iter().take(8) {
+        let wanted = person.core.wanted();
+        inbox.retain(|(place, ..)| *place > wanted.done);
+        for (place, id, payload) in inbox.iter().filter(|(place, ..)| *place > wanted.seen).take(8) {
             person.core.received(now, NOW + now / SECOND, *place, *id, &mut payload.clone());
         }
     }
