@@ -123,12 +123,17 @@ impl Client {
         self.connected.clone()
     }
 
-    /// Ends it.
-    pub async fn stop(self) {
-        drop(self.events);
-        drop(self.handle);
+    /// Ends it, and waits until it has: then its folder is free.
+    pub async fn stop(mut self) {
         self.task.abort();
-        let _ = self.task.await;
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Client {
+    /// Also if there are [`Handle`]s still.
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 
@@ -161,5 +166,34 @@ impl Handle {
         let (answer, answered) = oneshot::channel();
         self.0.send(Command::Settle { answer }).await.map_err(|_| Stopped)?;
         answered.await.map_err(|_| Stopped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mimiq_messages::Snapshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_has_a_handle_does_not_keep_it_running() {
+        let keys = Keys::generate(&mut rand::rng());
+        let address = keys.address("p1").unwrap();
+        let outbox = OutboxConfig { first_timeout: 1, most_attempts: 1, most_messages: 2 };
+        let settings = Settings {
+            keys,
+            address: address.clone(),
+            token: None,
+            link: Link::plain().unwrap(),
+            folder: None,
+            outbox,
+            states: None,
+        };
+        let (_state, routes) = watch::channel(None);
+        let client = Client::start(settings, Snapshot::default(), mimiq_sphinx::Geometry::default(), routes).unwrap();
+        let handle = client.handle();
+        assert!(handle.submit(address.clone(), b"one".to_vec(), true).await.is_ok());
+        drop(client);
+        assert_eq!(handle.submit(address, b"two".to_vec(), true).await, Err(NotSubmitted::Stopped(Stopped)));
     }
 }

@@ -65,7 +65,8 @@ impl Scale {
             window: 4.0,
             settle: 0.5,
             away: 1.0,
-            attack: 10.0,
+            // It ends when all have noticed, which takes a busy machine longer.
+            attack: 60.0,
             after: 1.0,
             sample: 0.25,
             ..full

@@ -132,7 +132,7 @@ fn what_is_another_s_is_refused() {
 }
 
 #[test]
-fn a_batch_that_cannot_be_written_is_not_remembered() {
+fn a_log_that_cannot_be_made_is_refused() {
     // /dev/full refuses every write, also that of a header.
     let error = ReplayGuard::open(Path::new("/dev/full"), 3, BOOT, MOST).err().unwrap();
     assert!(error.to_string().starts_with("replay log: "), "{error}");

@@ -99,29 +99,42 @@ impl Epochs {
         self.cut().at(now)
     }
 
-    /// Whether keys have to be made or destroyed.
+    /// Whether keys have to be made or destroyed, or the log of one that is to be accepted could not be opened yet.
     pub(crate) fn is_due(&self, now: u64) -> bool {
         let (ring, schedule) = (self.files.ring(), self.files.schedule());
-        !ring.missing(schedule, now).is_empty() || ring.epochs().any(|epoch| schedule.is_over(epoch, now))
+        !ring.missing(schedule, now).is_empty()
+            || ring.epochs().any(|epoch| schedule.is_over(epoch, now))
+            || ring.accepted(schedule, now).any(|(number, _)| !self.is_open(number))
     }
 
     /// Makes keys that are needed, destroys those that are over, with their tags: to be called at the start of each epoch and the end of each grace.
+    ///
+    /// # Errors
+    /// If a file cannot be read, written or removed. What can be done is done nevertheless: an epoch whose log cannot be opened is not accepted, and
+    /// keeps no other one from ending.
     pub(crate) fn advance(&mut self, now: u64, rng: &mut impl CryptoRng) -> Result<(), EpochError> {
         let advanced = self.files.advance(now, rng);
         let schedule = *self.files.schedule();
         let numbers: Vec<u64> = self.files.ring().accepted(&schedule, now).map(|(number, _)| number).collect();
         self.open.retain(|epoch| numbers.contains(&epoch.number));
+        let mut opened = Ok(());
         for number in &numbers {
-            if !self.open.iter().any(|epoch| epoch.number == *number)
-                && let Some(epoch) = self.open_epoch(*number, now, rng)?
-            {
-                self.open.push(Arc::new(epoch));
+            if !self.is_open(*number) {
+                match self.open_epoch(*number, now, rng) {
+                    Ok(epoch) => self.open.extend(epoch.map(Arc::new)),
+                    Err(error) => opened = Err(error),
+                }
             }
         }
         self.open.sort_by_key(|epoch| epoch.number);
         self.accepted.set(self.open.clone());
         self.forget(&numbers)?;
-        Ok(advanced?)
+        advanced?;
+        opened
+    }
+
+    fn is_open(&self, number: u64) -> bool {
+        self.open.iter().any(|epoch| epoch.number == number)
     }
 
     /// Closes the logs, when nobody unwraps any more: they are then known to be whole after a restart of the machine as well.
@@ -148,8 +161,9 @@ impl Epochs {
         if let Some(why) = why {
             tracing::warn!(epoch = number, why, "the key of an epoch is replaced");
             drop(guard);
-            self.files.renew(number, rng)?;
+            // In this order: if the log stays, the next attempt must not draw yet another key; and a key without its log is replaced, too.
             remove(&path)?;
+            self.files.renew(number, rng)?;
             guard = ReplayGuard::open(&path, number, self.boot, self.most_tags)?.0;
         }
         let schedule = *self.files.schedule();
@@ -194,4 +208,37 @@ fn boot() -> Result<[u8; 16], EpochError> {
         path: path.to_owned(),
         error: io::Error::new(io::ErrorKind::InvalidData, error),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    /// Something is in the place of an epoch's log: neither does the node go on with a key that is over, nor without the epoch once there is room.
+    #[test]
+    fn a_log_that_cannot_be_opened_is_tried_again_and_holds_up_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let schedule = Schedule::new(mimiq_directory::Epochs { genesis: 0, length: 100 }, 10).unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut epochs = Epochs::open(folder.path(), schedule, Geometry::default(), 100, 150, &mut rng).unwrap();
+        let accepted = epochs.accepted();
+        let accepted = || accepted.now().iter().map(|epoch| epoch.number).collect::<Vec<_>>();
+        assert_eq!(accepted(), [1, 2]);
+        let in_place = folder.path().join("epoch-3.tags");
+        fs::create_dir(&in_place).unwrap();
+        for now in [210, 211] {
+            assert!(epochs.is_due(now));
+            assert!(epochs.advance(now, &mut rng).is_err());
+            assert_eq!(accepted(), [2]);
+            assert!(!folder.path().join("epoch-1.tags").exists());
+        }
+        fs::remove_dir(&in_place).unwrap();
+        assert!(epochs.is_due(212));
+        epochs.advance(212, &mut rng).unwrap();
+        assert_eq!(accepted(), [2, 3]);
+        assert!(!epochs.is_due(212));
+    }
 }

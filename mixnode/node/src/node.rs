@@ -157,9 +157,9 @@ impl Node {
         threads.push(spawn("intake", Priority::Intake, move || receiver.run(udp(socket)?, &end))?);
         let clients = if is_provider {
             let (sender, packets) = mpsc::sync_channel(CLIENTS_PACKETS);
-            let intake = intake();
+            let (intake, counters) = (intake(), counters.clone());
             threads.push(spawn("clients", Priority::Intake, move || {
-                from_clients(&packets, intake, &geometry);
+                from_clients(&packets, intake, &geometry, &counters);
                 Ok(())
             })?);
             Some(sender)
@@ -250,14 +250,18 @@ impl Node {
     }
 }
 
-fn from_clients(packets: &mpsc::Receiver<(Vec<u8>, u64)>, mut intake: Intake, geometry: &Geometry) {
+fn from_clients(
+    packets: &mpsc::Receiver<(Vec<u8>, u64)>,
+    mut intake: Intake,
+    geometry: &Geometry,
+    counters: &Counters,
+) {
     let mut batch = intake::batch(geometry);
-    while let Ok((packet, arrived)) = packets.recv() {
-        batch.push(&packet, arrived);
-        while batch.len() < BATCH
-            && let Ok((packet, arrived)) = packets.try_recv()
-        {
-            batch.push(&packet, arrived);
+    while let Ok(first) = packets.recv() {
+        let mut next = Some(first);
+        while let Some((packet, arrived)) = next {
+            counters.dropped("length", u64::from(!batch.push(&packet, arrived)));
+            next = if batch.len() < BATCH { packets.try_recv().ok() } else { None };
         }
         intake.process(&mut batch);
     }

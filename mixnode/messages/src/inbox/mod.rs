@@ -1,11 +1,13 @@
 //! Messages put together again, each shown once. Pure: times are seconds since 1970, for what is remembered outlives the process.
 //!
-//! What is complete is acknowledged as complete, and again with each later copy of a fragment, for the first acknowledgement may be lost. A client that
+//! What is complete is acknowledged as complete, and again with each later copy of a fragment, for the first acknowledgement may be lost: but each reply
+//! block is answered once, and a copy that its sender has sent again has another. A client that
 //! crashes must not have acknowledged what it has not stored: it keeps the message, with [`Received`], before it answers. Incomplete
 //! messages need not be stored, nor are they safe from being pushed out by others: their acknowledgements promise nothing, and the sender starts again.
 //!
 //! Names are remembered for [`InboxConfig::remember_for`]. A copy that comes later is shown again, also one that the provider kept for so long.
 
+mod answered;
 mod config;
 mod incomplete;
 mod remembered;
@@ -16,6 +18,7 @@ pub use remembered::Received;
 pub use snapshot::{Snapshot, SnapshotError};
 
 use crate::{Acknowledgement, Fragment};
+use answered::Answered;
 use incomplete::{Added, Incomplete};
 use remembered::Remembered;
 
@@ -24,7 +27,7 @@ use remembered::Remembered;
 pub struct Accepted {
     /// Whether it was new, and the message if it was the last one.
     pub outcome: Outcome,
-    /// What to reply with, if the fragment has a reply block; after a complete message is stored.
+    /// What to reply with, if the fragment has a reply block that was not answered yet; after a complete message is stored.
     pub acknowledgement: Option<Acknowledgement>,
 }
 
@@ -59,6 +62,7 @@ pub enum Refused {
 pub struct Inbox {
     incomplete: Incomplete,
     remembered: Remembered,
+    answered: Answered,
 }
 
 impl Inbox {
@@ -68,7 +72,11 @@ impl Inbox {
     /// If a bound is so small that messages never arrive.
     pub fn new(config: InboxConfig) -> Result<Self, InboxError> {
         config.check()?;
-        Ok(Self { incomplete: Incomplete::new(config), remembered: Remembered::new(&config) })
+        Ok(Self {
+            incomplete: Incomplete::new(config),
+            remembered: Remembered::new(&config),
+            answered: Answered::default(),
+        })
     }
 
     /// Takes a fragment of a sender who was authenticated.
@@ -91,7 +99,8 @@ impl Inbox {
                 }
             }
         };
-        let acknowledgement = fragment.block.map(|_| Acknowledgement { piece, complete });
+        let block = fragment.block.filter(|block| self.answered.is_first(block));
+        let acknowledgement = block.map(|_| Acknowledgement { piece, complete });
         Ok(Accepted { outcome, acknowledgement })
     }
 

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use rand::Rng as _;
 use rand_chacha::ChaCha20Rng;
 
-use crate::setup::{SECOND, address, body, inbox, outbox, rng};
+use crate::setup::{SECOND, address, block, body, inbox, outbox, rng};
 
 const SENDER: [u8; 32] = [1; 32];
 
@@ -42,6 +42,8 @@ struct World {
     /// By when they arrive.
     under_way: BTreeMap<u64, Packet>,
     received: Vec<(MessageId, Vec<u8>)>,
+    /// How many reply blocks were made: none is used twice.
+    blocks: usize,
 }
 
 impl World {
@@ -56,6 +58,7 @@ impl World {
             tick: 0,
             under_way: BTreeMap::new(),
             received: vec![],
+            blocks: 0,
         }
     }
 
@@ -95,7 +98,8 @@ impl World {
         let mut events = vec![];
         loop {
             while let Some(due) = self.outbox.next(self.now) {
-                let block = [9; 283];
+                self.blocks += 1;
+                let block = block(self.blocks);
                 let block = due.wants_block.then_some(&block[..]);
                 let fragment = Fragment { piece: due.piece, count: due.count, block, bytes: due.bytes };
                 self.queue.push_back((due.piece, fragment.encode()));

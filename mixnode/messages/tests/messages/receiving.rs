@@ -6,7 +6,7 @@ use mimiq_messages::{
 use proptest::prelude::*;
 use rand::seq::SliceRandom as _;
 
-use crate::setup::{body, fragment, inbox, rng};
+use crate::setup::{block, body, fragment, inbox, rng};
 
 const SENDER: [u8; 32] = [1; 32];
 
@@ -21,8 +21,9 @@ proptest! {
         let mut inbox = inbox(InboxConfig::default());
         let mut seen = vec![];
         let mut messages = vec![];
-        for index in order {
-            let accepted = inbox.accept(0, &SENDER, &fragment(1, index, count, chunks[usize::from(index)])).unwrap();
+        for (copy, index) in order.into_iter().enumerate() {
+            let fragment = fragment(1, index, count, chunks[usize::from(index)]);
+            let accepted = inbox.accept(0, &SENDER, &Fragment { block: Some(&block(copy)), ..fragment }).unwrap();
             let known = seen.contains(&index);
             seen.push(index);
             prop_assert_eq!(accepted.outcome == Outcome::Duplicate, known);
@@ -74,11 +75,27 @@ fn a_restarted_client_shows_no_message_twice() {
     assert_eq!(again.outcome, Outcome::Duplicate);
     assert!(again.acknowledgement.unwrap().complete, "the first may be lost");
     // What was incomplete is lost, and no acknowledgement says otherwise.
-    let rest = after.accept(1002, &SENDER, &fragment(2, 1, 2, b"half")).unwrap();
+    let second = block(1);
+    let rest = Fragment { block: Some(&second), ..fragment(2, 1, 2, b"half") };
+    let rest = after.accept(1002, &SENDER, &rest).unwrap();
     assert_eq!(rest.outcome, Outcome::Incomplete);
     assert!(!rest.acknowledgement.unwrap().complete);
     let first = after.accept(1003, &SENDER, &fragment(2, 0, 2, b"half")).unwrap();
     assert_eq!(first.outcome, Outcome::Complete(b"halfhalf".to_vec()));
+}
+
+/// A provider that hands out a payload again hears nothing of it; a sender who sends a fragment again does, as it comes with another block.
+#[test]
+fn a_reply_block_is_answered_once() {
+    let mut inbox = inbox(InboxConfig::default());
+    let mut answer = |index, number| {
+        let block = block(number);
+        let fragment = Fragment { block: Some(&block), ..fragment(1, index, 2, b"x") };
+        inbox.accept(0, &SENDER, &fragment).unwrap().acknowledgement.map(|acknowledgement| acknowledgement.complete)
+    };
+    assert_eq!([answer(0, 0), answer(0, 0), answer(0, 1)], [Some(false), None, Some(false)]);
+    assert_eq!([answer(1, 2), answer(1, 2), answer(0, 1)], [Some(true), None, None]);
+    assert_eq!([answer(0, 3), answer(1, 4)], [Some(true); 2]);
 }
 
 #[test]

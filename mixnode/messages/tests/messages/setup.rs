@@ -33,7 +33,14 @@ pub(crate) fn body(length: usize) -> Vec<u8> {
     (0..length).map(|at| (at * 7 % 251) as u8).collect()
 }
 
-/// A fragment that wants an acknowledgement.
+/// A reply block that only those of the same number equal.
+pub(crate) fn block(number: usize) -> [u8; 283] {
+    let mut block = [9; 283];
+    block[..8].copy_from_slice(&number.to_be_bytes());
+    block
+}
+
+/// A fragment that wants an acknowledgement, all with the same block.
 pub(crate) fn fragment(message: u8, index: u16, count: u16, bytes: &[u8]) -> Fragment<'_> {
     let piece = Piece { message: MessageId([message; 16]), index };
     Fragment { piece, count, block: Some(&[0; 283]), bytes }

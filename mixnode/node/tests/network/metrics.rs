@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
+/// For what happens at once, but on a machine that has other things to do.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
 static HANDLE: LazyLock<PrometheusHandle> = LazyLock::new(|| PrometheusBuilder::new().install_recorder().unwrap());
 
 /// Must be called before the first node starts.
@@ -30,5 +33,5 @@ pub(crate) async fn reaches(what: impl Fn() -> f64, least: f64) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), reached).await.unwrap();
+    tokio::time::timeout(PATIENCE, reached).await.unwrap();
 }

@@ -8,7 +8,8 @@ use crate::setup::{Network, next, now, rates};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_when_keys_change() {
-    let epochs = Epochs { genesis: now() - 10, length: 2 };
+    // Long enough for a machine that stands still for a moment: a packet must not be on its way for longer, nor a state be published later.
+    let epochs = Epochs { genesis: now() - 10, length: 4 };
     let mut network = Network::start(epochs, rates(50.0, 1.0));
     let send = network.nodes[3].node.from_clients();
     let first = epochs.at(now()).unwrap();
@@ -22,7 +23,7 @@ async fn nothing_is_lost_when_keys_change() {
         }
     }
     let mut number = 1u64;
-    while epochs.at(now()).unwrap() < first + 4 {
+    while epochs.at(now()).unwrap() < first + 3 {
         let epoch = epochs.at(now()).unwrap();
         if keys[0].epoch != epoch && (0..5).all(|number| keys_of(&network, number)[0].epoch == epoch) {
             let new = keys_of(&network, 0);

@@ -123,7 +123,7 @@ impl Network {
 
 /// The next message that a provider puts into an inbox.
 pub(crate) async fn next(delivered: &mut mpsc::UnboundedReceiver<Delivered>) -> Delivered {
-    tokio::time::timeout(Duration::from_secs(20), delivered.recv()).await.unwrap().unwrap()
+    tokio::time::timeout(crate::metrics::PATIENCE, delivered.recv()).await.unwrap().unwrap()
 }
 
 fn start(number: usize, folder: &Path, epochs: Epochs, state: watch::Receiver<Option<Arc<Directory>>>) -> Running {
