@@ -103,7 +103,7 @@ impl Core {
             outbox: Outbox::new(outbox, &geometry)?,
             inbox,
             traffic: None,
-            ledger: ledger(1.0)?,
+            ledger: Ledger::new(Config { slack: slack(1.0), ..Config::default() })?,
             alarmed: false,
             payload: None,
             cover: Cover::default(),
@@ -136,16 +136,14 @@ impl Core {
         self.outbox.submit(to, body, reliable, rng)
     }
 
-    /// The provider is reached: clocks start anew, and so does the counting of loops, as those on their way could not be asked for meanwhile.
+    /// The provider is reached: clocks start anew. Loops on their way do not count, as they could not be asked for meanwhile; what earlier ones said does,
+    /// or whoever cuts the connection could end an alarm.
     pub fn connected(&mut self, now: u64, routes: &Routes, rng: &mut impl Rng) {
         let rates = &routes.directory().state().rates;
         // The provider may have lost its inboxes, and count anew. What comes twice is told by its name.
         self.seen = 0;
         self.traffic = Traffic::new(rates, now, rng);
-        // A checked state's rates fit.
-        if let Ok(ledger) = ledger(rates.pull) {
-            self.ledger = ledger;
-        }
+        self.ledger.begin_again(slack(rates.pull));
     }
 
     /// The provider is not reached any more: nothing is sent.
@@ -198,6 +196,12 @@ impl Core {
 
     /// Builds what is sent next, so that it is there when the clocks ask for it. To be called after something was submitted or received.
     pub fn prepare(&mut self, now: u64, routes: &Routes, rng: &mut (impl CryptoRng + Rng)) {
+        // A packet's epoch can be read by whoever holds it: one of another than all cover traffic has would be known for a message.
+        if let Some(old) = self.payload.take_if(|ready| ready.epoch != routes.epoch())
+            && let What::Piece(piece, _) = old.what
+        {
+            self.outbox.give_back(piece);
+        }
         if self.payload.is_none() {
             self.payload = self.acknowledgement(routes);
         }
@@ -272,7 +276,8 @@ impl Core {
     /// What to ask of the inbox: it may be emptied up to the first message that the user has not taken, but what comes behind that is wanted.
     #[must_use]
     pub fn wanted(&self) -> Pull {
-        let done = self.untaken.values().map(|(place, _)| place - 1).min().unwrap_or(self.seen);
+        // After the provider lost its inboxes, old places say nothing of new messages.
+        let done = self.untaken.values().map(|(place, _)| place - 1).fold(self.seen, u64::min);
         Pull { done, seen: self.seen }
     }
 
@@ -292,7 +297,7 @@ impl Core {
     /// Whether nothing waits for being sent.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.payload.is_none() && self.acknowledgements.is_empty() && self.untaken.is_empty()
+        self.payload.is_none() && self.acknowledgements.is_empty()
     }
 
     /// What its loops say of the network.
@@ -330,6 +335,10 @@ impl Core {
             // The first hop must be the own provider: packets go nowhere else, and another one would show that this is a reply.
             let provider = routes.directory().provider(self.address.provider()).map(mimiq_directory::Node::id);
             match reply(&geometry, &block, &acknowledgement.payload(&geometry), &mut packet) {
+                // The sender tries again, with a block of this epoch.
+                Ok(_) if packet.get(1) != Some(&routes.epoch_byte()) => {
+                    tracing::debug!("a reply block of another epoch")
+                }
                 Ok(first) if Some(first) == provider => {
                     return Some(Ready { packet, epoch: routes.epoch(), what: What::Acknowledgement });
                 }
@@ -369,10 +378,8 @@ impl Core {
 }
 
 /// Loops come back with a pull: one that just missed it waits for the next, and the provider takes a moment to store it.
-fn ledger(pull: f64) -> Result<Ledger, ConfigError> {
-    let default = Config::default();
-    let slack = default.slack + Duration::try_from_secs_f64(2.0 / pull).unwrap_or(Duration::from_secs(3600));
-    Ledger::new(Config { slack, ..default })
+fn slack(pull: f64) -> Duration {
+    Config::default().slack + Duration::try_from_secs_f64(2.0 / pull).unwrap_or(Duration::from_secs(3600))
 }
 
 /// A body, if it begins with an address at which its sender can be reached.

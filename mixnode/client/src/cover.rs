@@ -1,6 +1,5 @@
 //! Cover traffic that is ready to be sent.
 
-use mimiq_directory::Routes;
 use rand::{CryptoRng, Rng};
 
 use crate::packets::{PacketError, Ready, Sender};
@@ -18,10 +17,11 @@ pub(crate) struct Cover {
 }
 
 impl Cover {
-    /// Builds what is missing, with keys that nodes still take.
+    /// Builds what is missing, with this epoch's keys.
     pub(crate) fn fill(&mut self, sender: &Sender<'_>, rng: &mut (impl CryptoRng + Rng)) {
+        // Nodes take the epoch before for a while, but whoever holds a packet can read its epoch: all that leave must have the same.
         for supply in [&mut self.drops, &mut self.loops] {
-            supply.retain(|ready| is_valid(ready, sender.routes));
+            supply.retain(|ready| ready.epoch == sender.routes.epoch());
         }
         build(&mut self.drops, || sender.drops(TOGETHER, rng));
         build(&mut self.loops, || sender.loops(TOGETHER, rng));
@@ -34,11 +34,6 @@ impl Cover {
             Stream::Loop => self.loops.pop(),
         }
     }
-}
-
-/// Nodes take the keys of the epoch before, not older ones.
-fn is_valid(ready: &Ready, routes: &Routes) -> bool {
-    (routes.epoch().saturating_sub(1)..=routes.epoch()).contains(&ready.epoch)
 }
 
 fn build(supply: &mut Vec<Ready>, build: impl FnOnce() -> Result<Vec<Ready>, PacketError>) {

@@ -1,12 +1,12 @@
 //! What a client keeps: its keys, and what it has received.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use mimiq_access::AccountId;
-use mimiq_directory::SigningKey;
+use mimiq_directory::{SigningKey, make_folder};
 use mimiq_messages::{Address, AddressError, Identity, Snapshot, SnapshotError};
 use rand::{CryptoRng, Rng as _};
 use zeroize::Zeroizing;
@@ -88,7 +88,7 @@ impl Folder {
     /// # Errors
     /// If it cannot be made, or another process has it.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at(path))?;
+        make_folder(path).map_err(at(path))?;
         let file = path.join("lock");
         let lock =
             OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&file).map_err(at(&file))?;

@@ -1,5 +1,6 @@
 //! The loop around [`Core`]: connects, sends when its clocks say so, pulls, and connects again.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,16 +10,18 @@ use mimiq_directory::Routes;
 use mimiq_messages::{Address, MessageId};
 use rand::Rng as _;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::client::{NotSubmitted, Reached, Settings};
 use crate::core::{Core, Event};
-use crate::folder::FolderError;
+use crate::folder::{Folder, FolderError};
 use crate::link::{LinkError, Linked};
 
 /// Between attempts to connect: at first, and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// For a connection to be made and the client to be admitted.
+const LONGEST_CONNECT: Duration = Duration::from_secs(30);
 /// The provider is asked for a newer state of the network in every epoch so often, but not more often than that.
 const STATES_PER_EPOCH: u64 = 10;
 const MOST_OFTEN: Duration = Duration::from_secs(1);
@@ -34,6 +37,16 @@ pub(crate) enum Command {
     Settle { answer: oneshot::Sender<()> },
 }
 
+/// Who is told that a message counts as received.
+type Taken = oneshot::Sender<Result<(), FolderError>>;
+
+/// That a message was taken is being stored.
+struct Keeping {
+    id: MessageId,
+    answer: Taken,
+    kept: oneshot::Receiver<Result<(), FolderError>>,
+}
+
 /// What tasks of a connection report.
 enum Happened {
     Connected(Result<(Linked, Provider), Failure>),
@@ -45,6 +58,8 @@ enum Happened {
 enum Failure {
     #[error("no provider {0:?} in the network")]
     NoProvider(String),
+    #[error("it does not answer")]
+    Slow,
     #[error("the network: {0}")]
     Shape(mimiq_access::ConfigError),
     #[error(transparent)]
@@ -77,13 +92,17 @@ pub(crate) struct Session {
     /// While a pull is under way: whether nothing waited for being sent when it began.
     pulling: Option<bool>,
     settling: Vec<oneshot::Sender<()>>,
+    folder: Option<Arc<Folder>>,
+    /// Messages that were taken: those of which it has still to be stored, and the one of which it is.
+    taking: VecDeque<(MessageId, Taken)>,
+    keeping: Option<Keeping>,
     start: Instant,
 }
 
 impl Session {
     pub(crate) fn new(
         core: Core,
-        settings: Settings,
+        mut settings: Settings,
         routes: watch::Receiver<Option<Arc<Routes>>>,
         commands: mpsc::Receiver<Command>,
         events: mpsc::Sender<Event>,
@@ -91,6 +110,7 @@ impl Session {
     ) -> Self {
         let start = Instant::now();
         let (report, happened) = mpsc::channel(16);
+        let folder = settings.folder.take().map(Arc::new);
         Self {
             core,
             settings,
@@ -106,6 +126,9 @@ impl Session {
             wake: start,
             pulling: None,
             settling: Vec::new(),
+            folder,
+            taking: VecDeque::new(),
+            keeping: None,
             start,
         }
     }
@@ -129,6 +152,7 @@ impl Session {
                     self.happened(happened, routes.as_deref());
                 },
                 changed = self.routes.changed() => if changed.is_err() { return },
+                kept = stored(&mut self.keeping) => self.kept(kept),
                 // Whoever did not look at events may have done so now.
                 _ = room.reserve(), if room.capacity() == 0 => {}
             }
@@ -175,15 +199,43 @@ impl Session {
                 let _ = answer.send(self.submit(to, &text, reliable, routes));
             }
             Command::Taken { id, answer } => {
-                let folder = self.settings.folder.as_ref();
-                let kept = folder.map_or(Ok(()), |folder| folder.keep(&self.core.snapshot(Some(id))));
-                if kept.is_ok() {
-                    self.core.taken(id);
-                }
-                let _ = answer.send(kept);
+                self.taking.push_back((id, answer));
+                self.keep();
             }
             Command::Settle { answer } => self.settling.push(answer),
         }
+    }
+
+    /// Stores that the first message that waits for it was taken. What that takes must not make packets late: one could tell from them that a
+    /// message has come.
+    fn keep(&mut self) {
+        if self.keeping.is_some() {
+            return;
+        }
+        while let Some((id, answer)) = self.taking.pop_front() {
+            let Some(folder) = self.folder.clone() else {
+                self.core.taken(id);
+                let _ = answer.send(Ok(()));
+                continue;
+            };
+            let snapshot = self.core.snapshot(Some(id));
+            let (done, kept) = oneshot::channel();
+            tokio::task::spawn_blocking(move || done.send(folder.keep(&snapshot)));
+            self.keeping = Some(Keeping { id, answer, kept });
+            return;
+        }
+    }
+
+    /// It is stored, or cannot be.
+    fn kept(&mut self, kept: Result<Result<(), FolderError>, oneshot::error::RecvError>) {
+        // The other error is that of a runtime that ends.
+        if let (Some(Keeping { id, answer, .. }), Ok(kept)) = (self.keeping.take(), kept) {
+            if kept.is_ok() {
+                self.core.taken(id);
+            }
+            let _ = answer.send(kept);
+        }
+        self.keep();
     }
 
     fn submit(
@@ -216,7 +268,8 @@ impl Session {
                 let provider = Provider::hello(linked.connection.clone(), shape, token.as_ref()).await?;
                 Ok((linked, provider))
             };
-            let _ = report.send((generation, Happened::Connected(connect.await))).await;
+            let connected = timeout(LONGEST_CONNECT, connect).await.unwrap_or(Err(Failure::Slow));
+            let _ = report.send((generation, Happened::Connected(connected))).await;
         });
     }
 
@@ -273,9 +326,7 @@ impl Session {
             Happened::Pulled(Err(error)) => {
                 // The next answer could not be told from this one's rest.
                 tracing::warn!(%error, "a pull failed: the provider is connected to again");
-                if let State::Connected { provider, .. } = &self.state {
-                    provider.connection().close(codes::STOPPED.into(), b"");
-                }
+                self.close();
                 self.again(Reached::NotYet);
             }
         }
@@ -310,6 +361,12 @@ impl Session {
         });
     }
 
+    fn close(&self) {
+        if let State::Connected { provider, .. } = &self.state {
+            provider.connection().close(codes::STOPPED.into(), b"");
+        }
+    }
+
     fn again(&mut self, reached: Reached) {
         self.core.disconnected();
         self.connected.send_replace(reached);
@@ -327,6 +384,21 @@ impl Session {
     fn at(&self, nanos: u64) -> Instant {
         let from = self.start.elapsed();
         Instant::now() + Duration::from_nanos(nanos).saturating_sub(from).min(FAR)
+    }
+}
+
+impl Drop for Session {
+    /// Tasks of the connection would keep it alive.
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// When a snapshot is stored, if one is being stored.
+async fn stored(keeping: &mut Option<Keeping>) -> Result<Result<(), FolderError>, oneshot::error::RecvError> {
+    match keeping {
+        Some(keeping) => (&mut keeping.kept).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -350,7 +422,7 @@ async fn ask(
                 }
             }
             Ok(None) => {}
-            Err(error) => return tracing::debug!(%error, "the provider gives no state"),
+            Err(error) => tracing::debug!(%error, "the provider gives no state"),
         }
     }
 }

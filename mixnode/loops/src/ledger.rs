@@ -178,6 +178,13 @@ impl Ledger {
         self.due = std::mem::take(&mut self.due).into_iter().map(later).collect();
     }
 
+    /// Loops on their way do not count any more, as nobody could have received them; later ones have a new slack. What earlier ones have said stays.
+    pub fn begin_again(&mut self, slack: Duration) {
+        self.away.clear();
+        self.due.clear();
+        self.config.slack = slack;
+    }
+
     /// When the next loop is given up, unless it comes back.
     #[must_use]
     pub fn next(&self) -> Option<Duration> {

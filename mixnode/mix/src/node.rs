@@ -94,7 +94,12 @@ pub async fn run(config: NodeConfig, stop: impl Future<Output = ()>) -> anyhow::
             () = &mut stop => break None,
             // Whoever is in the network and serves nobody is missed by clients alone.
             Some(ended) = serving.join_next() => break Some(why(ended)),
-            _ = queue.tick() => gauge.set(node.queued() as f64),
+            _ = queue.tick() => {
+                gauge.set(node.queued() as f64);
+                if !node.is_running() {
+                    break Some(anyhow::anyhow!("packets are not relayed any more"));
+                }
+            }
         }
     };
     tracing::info!("stopping");

@@ -204,6 +204,12 @@ impl Node {
         self.published.clone()
     }
 
+    /// Whether all of its threads do their work: one that cannot has said why, and the node is of no use any more.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.threads.iter().all(|thread| !thread.is_finished())
+    }
+
     /// How many packets wait.
     #[must_use]
     pub fn queued(&self) -> usize {

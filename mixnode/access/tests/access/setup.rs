@@ -9,7 +9,7 @@ use std::time::Duration;
 use metrics::LocalRecorderGuard;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use mimiq_access::{
-    Access, AccessConfig, AccountId, Client, InboxLimits, Limits, Message, Published, Registration, Shape, Store,
+    Access, AccessConfig, AccountId, Client, InboxLimits, Limits, Message, Published, Pull, Registration, Shape, Store,
     client_quic, client_tls,
 };
 use mimiq_directory::{Hex32, Rates, SigningKey};

@@ -112,7 +112,8 @@ async fn answers_have_one_size() {
         soon(receive.read_exact(&mut welcome)).await.unwrap();
         assert_eq!(welcome, [0, 0, 0, 0, SLOTS as u8]);
         for number in 0..u64::from(PULLS) {
-            send.write_all(&(number * u64::from(SLOTS)).to_be_bytes()).await.unwrap();
+            let after = (number * u64::from(SLOTS)).to_be_bytes();
+            send.write_all(&[after, after].concat()).await.unwrap();
             soon(receive.read_exact(&mut vec![0; shape().answer_len()])).await.unwrap();
         }
         // Nothing behind the last answer.

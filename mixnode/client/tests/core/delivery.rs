@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use mimiq_access::Pull;
 use mimiq_messages::Event as Outcome;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
@@ -74,4 +75,30 @@ fn nothing_is_acknowledged_before_it_is_taken() {
     assert_eq!(bob.messages.len(), 2);
     assert_eq!(bob.messages[0], bob.messages[1]);
     assert_eq!(alice.outcomes, [Outcome::Delivered(id)]);
+}
+
+/// Messages that the user does not look at stay in the inbox; newer ones, acknowledgements and loops come nevertheless.
+#[test]
+fn what_is_not_taken_holds_up_nothing() {
+    let mut network = Network::new(9, rates());
+    let (mut alice, mut bob) = (network.person("p3"), network.person("p4"));
+    connect(&mut network, &mut [&mut alice, &mut bob]);
+    let rng = &mut ChaCha8Rng::seed_from_u64(9);
+    let mut expected: Vec<Vec<u8>> = (0..20u8).map(|number| vec![number; 3]).collect();
+    for text in &expected {
+        submit(&mut alice, &bob, text, rng);
+    }
+    network.run(&mut [&mut alice, &mut bob], 0, 200 * SECOND, false);
+    let mut texts: Vec<Vec<u8>> = bob.messages.iter().map(|message| message.text.clone()).collect();
+    texts.sort();
+    expected.sort();
+    assert_eq!(texts, expected);
+    assert_eq!((alice.attacks, bob.attacks), (0, 0));
+    let Pull { done, seen } = bob.core.wanted();
+    assert!(done < seen, "{done} {seen}");
+    // After a crash all of them are there still.
+    network.crash(&mut bob, 200 * SECOND);
+    network.run(&mut [&mut alice, &mut bob], 200 * SECOND, 400 * SECOND, true);
+    assert_eq!(bob.messages.len(), 40);
+    assert_eq!(delivered(&alice).len(), 20);
 }

@@ -53,6 +53,29 @@ fn loops_of_who_stood_still_get_more_time() {
     assert_eq!(ledger.returned(id(5), Duration::from_millis(10_501)), Outcome::Late);
 }
 
+/// Who cuts a client's connection cannot end an alarm with it, nor cause one.
+#[test]
+fn to_begin_again_forgets_what_is_away_and_nothing_else() {
+    let mut ledger = Ledger::new(Config::default()).unwrap();
+    let mut now = Duration::ZERO;
+    for number in 0..11 {
+        ledger.sent(id(number), &PATH, now, Duration::ZERO);
+        now += SECOND;
+        ledger.advance(now);
+    }
+    assert!(ledger.is_alarmed());
+    (100..200).for_each(|number| ledger.sent(id(number), &PATH, now, Duration::ZERO));
+    ledger.begin_again(2 * SECOND);
+    assert_eq!(ledger.next(), None);
+    ledger.advance(now + 100 * SECOND);
+    assert_eq!(ledger.returned(id(100), now), Outcome::Unknown);
+    let report = ledger.report();
+    assert_eq!(report.failed, 11);
+    assert!(matches!(report.state, State::Attacked { .. }), "{report:?}");
+    ledger.sent(id(300), &PATH, now, SECOND);
+    assert_eq!(ledger.next(), Some(now + 3 * SECOND));
+}
+
 /// No loop at all that came back is never taken for health.
 #[test]
 fn silence_is_an_attack_and_ends() {

@@ -115,6 +115,17 @@ impl Outbox {
         Some(Due { to: &message.to, piece, count, bytes, wants_block: message.reliable })
     }
 
+    /// A fragment that was handed out could not be sent: it is the next again.
+    pub fn give_back(&mut self, piece: Piece) {
+        if let Some(part) = self.messages.get_mut(&piece.message).and_then(|message| message.part(piece.index))
+            && part.state == State::Taken
+        {
+            part.state = State::Due;
+            part.attempts -= 1;
+            self.due.push_front(piece);
+        }
+    }
+
     /// A fragment that was handed out has been sent now.
     pub fn sent(&mut self, now: u64, piece: Piece, rng: &mut impl Rng) {
         let Some(message) = self.messages.get_mut(&piece.message) else { return };

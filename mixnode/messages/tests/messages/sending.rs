@@ -54,6 +54,20 @@ fn what_is_not_reliable_is_sent_once() {
 }
 
 #[test]
+fn what_could_not_be_sent_is_the_next_again() {
+    let mut outbox = outbox();
+    outbox.submit(address(1), body(1000), false, &mut rng(1)).unwrap();
+    let first = outbox.next(0).unwrap().piece;
+    outbox.give_back(first);
+    outbox.give_back(first);
+    let pieces = take(&mut outbox, 0);
+    assert_eq!((pieces.len(), pieces[0]), (2, first));
+    outbox.sent(1, first, &mut rng(1));
+    outbox.give_back(first);
+    assert_eq!(outbox.next(u64::MAX), None, "it was sent");
+}
+
+#[test]
 fn the_wait_doubles_from_when_it_was_sent() {
     let (mut outbox, mut rng) = (outbox(), rng(2));
     let id = outbox.submit(address(1), body(1), true, &mut rng).unwrap();
