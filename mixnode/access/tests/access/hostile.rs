@@ -45,9 +45,9 @@ async fn every_truncation_ends_the_connection_and_is_counted() {
         assert_eq!(closed_with(&connection).await, codes::MALFORMED);
         assert_eq!(malformed(&metrics, "hello"), length as u64 + 1);
     }
-    for length in 1..8 {
+    for length in 1..16 {
         let connection = provider.connect(1).await;
-        send(&connection, &[hello(), vec![0; 8], vec![0; length]].concat()).await;
+        send(&connection, &[hello(), vec![0; 16], vec![0; length]].concat()).await;
         assert_eq!(closed_with(&connection).await, codes::MALFORMED);
         assert_eq!(malformed(&metrics, "pull"), length as u64);
     }
