@@ -50,6 +50,21 @@ fn limits_hold_and_numbers_grow() {
     assert_eq!(numbers(&database, ALICE), [(6, 8)]);
 }
 
+/// Messages of another network's size are deleted, but not those before them that the client may still ask for.
+#[test]
+fn what_may_be_wanted_again_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut writer, database) = writer(&dir.path().join("inboxes"));
+    let strange = Command::Deliver { recipient: ALICE, id: [3; 16], payload: Box::new([3; 5]) };
+    let batch = vec![register(ALICE, None).0, message(ALICE, 1), message(ALICE, 2), strange];
+    writer.write(batch, false, 1000).unwrap();
+    let pull = |done, seen| tables::pull(&database, ALICE, Pull { done, seen }, 10, 4).unwrap();
+    assert_eq!(pull(0, 2), (vec![], None));
+    assert_eq!(pull(1, 2), (vec![], Some(1)));
+    assert_eq!(pull(2, 2), (vec![], Some(3)));
+    assert_eq!(pull(0, 1).0.len(), 1);
+}
+
 #[test]
 fn old_messages_go_and_accounts_stay() {
     let dir = tempfile::tempdir().unwrap();
