@@ -85,7 +85,7 @@ pub(crate) fn parse_hello(hello: &[u8; HELLO]) -> Result<Result<Option<Token>, R
 }
 
 /// What a client asks of its inbox.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pull {
     /// All messages up to this number have arrived, and may be deleted.
     pub done: u64,

@@ -160,9 +160,9 @@ impl Core {
         if self.traffic.is_some() { traffic.min(given_up).min(outbox) } else { outbox }
     }
 
-    /// Whoever calls [`Self::fire`] is that much later than [`Self::next`] said: what comes back late is nobody else's fault.
-    pub fn stood_still(&mut self, length: Duration) {
-        self.ledger.stood_still(length);
+    /// Whoever calls [`Self::fire`] is that much later than [`Self::next`] said. Whether that is so late that loops may come back late for it.
+    pub fn woken(&mut self, late: Duration) -> bool {
+        self.ledger.woken(late)
     }
 
     /// Sends what the clocks ask for now, and says whether a pull is due.

@@ -25,8 +25,6 @@ const LONGEST_CONNECT: Duration = Duration::from_secs(30);
 /// The provider is asked for a newer state of the network in every epoch so often, but not more often than that.
 const STATES_PER_EPOCH: u64 = 10;
 const MOST_OFTEN: Duration = Duration::from_secs(1);
-/// Who looks that much too late had no processor: loops that come back late are not the network's fault then.
-const STANDSTILL: Duration = Duration::from_millis(50);
 /// The runtime's clock cannot say more.
 const FAR: Duration = Duration::from_secs(3600);
 
@@ -277,8 +275,7 @@ impl Session {
     fn woke(&mut self) {
         let now = Instant::now();
         let late = now.saturating_duration_since(self.wake);
-        if late > STANDSTILL {
-            self.core.stood_still(late);
+        if self.core.woken(late) {
             counter!("mimiq_client_standstills_total").increment(1);
         }
         self.wake = self.wake.max(now);

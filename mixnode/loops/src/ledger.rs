@@ -69,6 +69,8 @@ pub struct Report {
 
 /// Loops that are remembered after they were given up, and outcomes that count for blame. Old ones go.
 const MEMORY: usize = 4096;
+/// Who is woken that much too late had no processor.
+const STANDSTILL: Duration = Duration::from_millis(50);
 /// What a loop gets at most on top of its time, while its sender stands still: whoever keeps a sender busy may not hide from it for longer.
 const MOST_PATIENCE: Duration = Duration::from_secs(5);
 /// Loops on their way at a time: more are given up at once, the oldest first.
@@ -168,14 +170,18 @@ impl Ledger {
         }
     }
 
-    /// The sender itself stood still for so long: its machine was paused, or had too much to do. Loops on their way get that much more time, but
-    /// not more than five seconds each.
-    pub fn stood_still(&mut self, length: Duration) {
+    /// The sender was woken so much later than it wanted. From 50 ms on it stood still: its machine was paused, or had too much to do. Then loops on their way
+    /// get that much more time, but not more than five seconds each. Says whether it did.
+    pub fn woken(&mut self, late: Duration) -> bool {
+        if late < STANDSTILL {
+            return false;
+        }
         let later = |Reverse((due, id)): Reverse<(Duration, [u8; 16])>| {
             let latest = self.away.get(&id).map_or(due, |away| away.latest);
-            Reverse((due.saturating_add(length).min(latest), id))
+            Reverse((due.saturating_add(late).min(latest), id))
         };
         self.due = std::mem::take(&mut self.due).into_iter().map(later).collect();
+        true
     }
 
     /// Loops on their way do not count any more, as nobody could have received them; later ones have a new slack. What earlier ones have said stays.

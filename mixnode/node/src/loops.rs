@@ -20,8 +20,6 @@ use crate::departure::LoopBack;
 
 /// Loops are made that much ahead of when they leave, so that making them makes none late.
 const AHEAD: Duration = Duration::from_millis(20);
-/// Who looks that much too late had no processor: loops that come back late are not the network's fault then.
-const STANDSTILL: Duration = Duration::from_millis(50);
 /// After a pause of the machine, at most so many are sent for the time that was missed.
 const MOST_AT_ONCE: u32 = 4;
 
@@ -92,8 +90,7 @@ impl Loops {
             }
             let now = self.delays.clock().now();
             let late = Duration::from_nanos(now.saturating_sub(wake));
-            if late > STANDSTILL {
-                self.ledger.stood_still(late);
+            if self.ledger.woken(late) {
                 gauges.standstills.increment(1);
             }
             if let Some((id, at)) = back {

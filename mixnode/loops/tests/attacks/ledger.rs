@@ -39,7 +39,9 @@ fn loops_of_who_stood_still_get_more_time() {
     for number in 1..=3 {
         ledger.sent(id(number), &PATH, Duration::ZERO, SECOND);
     }
-    ledger.stood_still(2 * SECOND);
+    assert!(!ledger.woken(Duration::from_millis(49)));
+    assert_eq!(ledger.next(), Some(Duration::from_millis(1500)));
+    assert!(ledger.woken(2 * SECOND));
     assert_eq!(ledger.next(), Some(Duration::from_millis(3500)));
     assert_eq!(ledger.returned(id(1), Duration::from_millis(3500)), Outcome::InTime);
     // Sent afterwards: it has lost nothing.
@@ -48,7 +50,7 @@ fn loops_of_who_stood_still_get_more_time() {
     assert_eq!(ledger.returned(id(2), Duration::from_millis(3501)), Outcome::Late);
     // Who is kept busy all the time waits no longer than five seconds more.
     ledger.sent(id(5), &PATH, 4 * SECOND, SECOND);
-    (0..100).for_each(|_| ledger.stood_still(SECOND));
+    assert!((0..100).all(|_| ledger.woken(SECOND)));
     assert_eq!(ledger.next(), Some(Duration::from_millis(10_500)));
     assert_eq!(ledger.returned(id(5), Duration::from_millis(10_501)), Outcome::Late);
 }
