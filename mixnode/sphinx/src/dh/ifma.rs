@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::{
     __m512i, _mm512_add_epi64, _mm512_and_si512, _mm512_loadu_si512, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64,
-    _mm512_set1_epi64, _mm512_slli_epi64, _mm512_srli_epi64, _mm512_storeu_si512, _mm512_sub_epi64,
+    _mm512_set1_epi64, _mm512_srai_epi64, _mm512_srli_epi64, _mm512_storeu_si512, _mm512_sub_epi64,
     _mm512_ternarylogic_epi64,
 };
 
@@ -17,21 +17,22 @@ impl Ifma {
     pub(crate) fn detect() -> Option<Self> {
         let all = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512ifma");
+            && is_x86_feature_detected!("avx512ifma")
+            && is_x86_feature_detected!("bmi2");
         all.then_some(Self(()))
     }
 
     /// The products of all pairs, in constant time. Scalars are below 2^255 and taken as they are.
     pub(crate) fn multiply(self, pairs: &[Pair; LANES]) -> [[u8; 32]; LANES] {
         #[allow(unsafe_code)] // SIMD: the one call that the features of the CPU decide
-        // SAFETY: the CPU has all three features.
+        // SAFETY: the CPU has all of these features.
         unsafe {
             multiply_with_ifma(pairs)
         }
     }
 }
 
-#[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
+#[target_feature(enable = "avx512f,avx512dq,avx512ifma,bmi2")]
 fn multiply_with_ifma(pairs: &[Pair; LANES]) -> [[u8; 32]; LANES] {
     ladder::multiply::<Vector>(pairs)
 }
@@ -88,9 +89,14 @@ impl Lanes for Vector {
     }
 
     #[inline(always)]
-    fn shift_left<const BITS: u32>(self) -> Self {
+    fn highest(self) -> Self {
         // SAFETY: see the type.
-        Self(unsafe { _mm512_slli_epi64::<BITS>(self.0) })
+        Self(unsafe { _mm512_srai_epi64::<63>(self.0) })
+    }
+
+    #[inline(always)]
+    fn shift_left_once(self) -> Self {
+        self.add(self)
     }
 
     #[inline(always)]

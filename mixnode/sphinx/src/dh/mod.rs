@@ -7,6 +7,8 @@ mod ifma;
 #[path = "none.rs"]
 mod ifma;
 #[cfg(any(test, target_arch = "x86_64"))]
+mod inverse;
+#[cfg(any(test, target_arch = "x86_64"))]
 mod ladder;
 mod single;
 #[cfg(test)]

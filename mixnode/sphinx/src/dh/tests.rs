@@ -4,6 +4,7 @@ use curve25519_dalek::montgomery::MontgomeryPoint;
 use curve25519_dalek::scalar::Scalar;
 use proptest::prelude::*;
 
+use super::inverse::{Number, inverses};
 use super::ladder::{self, Field, Lanes, Wide};
 use super::{Ifma, LANES, Pair, Secret, clamp, is_canonical, multiply, single};
 use crate::SecretKey;
@@ -31,6 +32,11 @@ impl Plain {
 }
 
 const LOW: u128 = (1 << 52) - 1;
+/// The most that a limb which is subtracted may be.
+const MANY: u64 = (1 << 56) - 512;
+/// The most that a fifth limb may be.
+const TOP: u64 = (1 << 47) + (1 << 12);
+const ALTERNATING: [u64; LANES] = [0, u64::MAX, 1 << 63, u64::MAX >> 1, 1, 3 << 62, 1 << 62, 5 << 60];
 
 fn product(a: u64, b: u64) -> u128 {
     u128::from(a & LOW as u64) * u128::from(b & LOW as u64)
@@ -60,28 +66,20 @@ impl Lanes for Plain {
         let own = self.with(mask, |a, mask| a & !mask);
         own.with(other.and(mask), |a, b| a | b)
     }
-    fn shift_left<const BITS: u32>(self) -> Self {
-        self.with(self, |a, _| {
-            assert_eq!(a << BITS >> BITS, a);
-            a << BITS
-        })
+    fn highest(self) -> Self {
+        self.with(self, |a, _| (a >> 63).wrapping_neg())
+    }
+    fn shift_left_once(self) -> Self {
+        self.with(self, |a, _| a << 1)
     }
     fn shift_right<const BITS: u32>(self) -> Self {
         self.with(self, |a, _| a >> BITS)
     }
     fn add_low(self, a: Self, b: Self) -> Self {
-        self.factors(a, b).add(a.with(b, |a, b| (product(a, b) & LOW) as u64))
+        self.add(a.with(b, |a, b| (product(a, b) & LOW) as u64))
     }
     fn add_high(self, a: Self, b: Self) -> Self {
-        self.factors(a, b).add(a.with(b, |a, b| (product(a, b) >> 52) as u64))
-    }
-}
-
-impl Plain {
-    /// The instruction ignores higher bits: that there are none is the ladder's to see to.
-    fn factors(self, a: Self, b: Self) -> Self {
-        a.0.into_iter().chain(b.0).for_each(|factor| assert!(factor < 1 << 52));
-        self
+        self.add(a.with(b, |a, b| (product(a, b) >> 52) as u64))
     }
 }
 
@@ -164,19 +162,64 @@ fn vectors_of_the_rfc() {
 /// The bounds that the ladder's types promise, at their largest: a plain lane fails on what does not fit.
 #[test]
 fn the_largest_limbs_fit() {
-    let below = |limbs: [Plain; 5], bound: u64| assert!(limbs.iter().all(|limb| limb.0[0] <= bound));
-    let carried = (1 << 51) + (1 << 16);
-    let (zero, largest) = (Field([Plain([0; LANES]); 5]), Field([Plain([carried; LANES]); 5]));
-    let product = largest.mul(largest);
-    below(product.0, (1 << 60) - 1);
-    assert_eq!(product.carry().store(), largest.square().carry().store());
-    let wide = Wide([Plain([(1 << 60) - 1; LANES]); 5]);
-    let none = Wide([Plain([0; LANES]); 5]);
-    for sum in [wide.add(wide), wide.sub(none), none.sub(wide), wide.carry(), largest.sub(zero), zero.sub(largest)] {
-        below(sum.0, carried);
+    let all = |limbs: [u64; 5]| limbs.map(|limb| Plain([limb; LANES]));
+    let fits = |field: Field<Plain>| {
+        assert!(field.0[4].0[0] <= TOP);
+        field
+    };
+    let largest = Field(all([LOW as u64, LOW as u64, LOW as u64, LOW as u64, TOP]));
+    let (wide, none) = (Wide(all([(1 << 56) - 1; 5])), Wide(all([0; 5])));
+    for product in [largest.mul(largest), largest.square()] {
+        assert!(product.0.iter().all(|limb| limb.0[0] <= MANY));
     }
-    below(largest.add_small(largest, (1 << 17) - 1).0, carried);
-    assert_eq!(wide.sub(wide).store(), [[0; 32]; LANES]);
+    let raised = [largest.mul_raised(largest), largest.square_raised(), wide.raised()];
+    for raised in raised {
+        assert!(raised.0.iter().all(|limb| limb.0[0] < 1 << 62));
+        for sum in [raised.carry(), raised.add(raised), raised.add_small(largest, (1 << 17) - 1), raised.sub(none)] {
+            fits(sum);
+        }
+    }
+    let product = largest.mul(largest);
+    assert_eq!(largest.square().carry().store(), fits(product.carry()).store());
+    assert_eq!(raised[0].carry().store(), product.carry().store());
+    assert_eq!(raised[1].carry().store(), product.carry().store());
+    assert_eq!(fits(none.raised().sub(product)).store(), fits(none.raised().sub(largest.square())).store());
+    assert_eq!(fits(raised[0].sub(product)).store(), [[0; 32]; LANES]);
+}
+
+/// In a build with overflow checks; the largest limb that a carry leaves has 2^51 + 2^10 at most.
+#[test]
+fn the_largest_limbs_of_an_inversion_fit() {
+    let largest = Number([(1 << 51) + (1 << 10); 5]);
+    let (product, square) = (largest.times(largest), largest.squared());
+    for limb in product.0.into_iter().chain(square.0) {
+        assert!(limb <= (1 << 51) + (1 << 10));
+    }
+    assert_eq!(product.write(), square.write());
+    assert_eq!(canonical(product), canonical(product.times(Number([1, 0, 0, 0, 0]))));
+}
+
+/// Numbers and their inverses are one together, for all lanes whatever is in the others.
+#[test]
+fn inverses_of_zeros_are_zeros_and_disturb_no_others() {
+    let (mut numbers, one) = ([[0; 32]; LANES], canonical(Number([1, 0, 0, 0, 0])));
+    for zeros in 0..=u8::MAX {
+        for (lane, number) in numbers.iter_mut().enumerate() {
+            *number = [0; 32];
+            if zeros >> lane & 1 == 0 {
+                *number = [zeros ^ lane as u8; 32];
+                (number[0], number[31]) = (lane as u8 + 1, zeros & 0x7f);
+            }
+        }
+        for (number, inverse) in numbers.iter().zip(inverses(&numbers)) {
+            let product = canonical(Number::read(number).times(Number::read(&inverse)));
+            assert_eq!(product, if *number == [0; 32] { [0; 32] } else { one });
+        }
+    }
+}
+
+fn canonical(number: Number) -> [u8; 32] {
+    Field::<Plain>::load([&number.write(); LANES]).store()[0]
 }
 
 /// 0, 1, the points of order 8, p − 1, p, p + 1, and the largest encodings.
@@ -244,8 +287,9 @@ fn compare<L: Lanes>(x: [u64; LANES], y: [u64; LANES], z: [u64; LANES]) -> Resul
             x.add(large).sub(y),
             x.and(y),
             x.select(y, z),
-            x.shift_left::<4>(),
-            x.shift_right::<51>(),
+            x.add(large).shift_right::<52>(),
+            x.add(large).shift_left_once(),
+            L::load(&ALTERNATING).highest(),
             x.add_low(y, z),
             x.add_high(y, z),
         ]
