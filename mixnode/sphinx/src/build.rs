@@ -6,7 +6,7 @@ use rand::CryptoRng;
 
 use crate::dh::LANES;
 use crate::schedule::Schedule;
-use crate::{Geometry, NodeId, NodeKey, header};
+use crate::{Geometry, NodeId, NodeKey, header, lioness};
 
 /// One hop of a path.
 #[derive(Clone, Copy, Debug)]
@@ -108,7 +108,7 @@ pub fn build(
     let (head, body) = packet.split_at_mut(geometry.header_len());
     let schedules = header::build(geometry, epoch, path, destination, rng, head)?;
     body.copy_from_slice(payload);
-    encrypt(&schedules, body);
+    encrypt(&[schedules], &mut [body]);
     Ok(())
 }
 
@@ -138,10 +138,8 @@ pub fn build_batch(
             bodies.push(body);
         }
         let schedules = header::build_group(geometry, orders, rng, &mut heads)?;
-        for ((order, schedules), body) in orders.iter().zip(&schedules).zip(bodies) {
-            body.copy_from_slice(order.payload);
-            encrypt(schedules, body);
-        }
+        orders.iter().zip(&mut bodies).for_each(|(order, body)| body.copy_from_slice(order.payload));
+        encrypt(&schedules, &mut bodies);
     }
     Ok(())
 }
@@ -156,8 +154,12 @@ fn fits(geometry: &Geometry, payload: &[u8], packet: &[u8]) -> Result<(), BuildE
     Ok(())
 }
 
-fn encrypt(schedules: &[Schedule], body: &mut [u8]) {
-    for schedule in schedules.iter().rev() {
-        schedule.payload.encrypt(body);
+/// The payloads, for the last hop first.
+fn encrypt(schedules: &[Vec<Schedule>], bodies: &mut [&mut [u8]]) {
+    for hop in (0..schedules.iter().map(Vec::len).max().unwrap_or_default()).rev() {
+        let with_body = schedules.iter().zip(&mut *bodies);
+        let mut blocks: Vec<(&lioness::Keys, &mut [u8])> =
+            with_body.filter_map(|(hops, body)| Some((&hops.get(hop)?.payload, &mut **body))).collect();
+        lioness::encrypt(&mut blocks);
     }
 }

@@ -19,6 +19,7 @@ mod build;
 mod dh;
 mod exponent;
 mod geometry;
+mod hash;
 mod header;
 mod keys;
 mod lioness;

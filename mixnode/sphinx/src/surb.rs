@@ -6,7 +6,7 @@ use rand::CryptoRng;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::schedule::{Schedule, reply_keys};
-use crate::{BuildError, Destination, Geometry, Hop, NodeId, header};
+use crate::{BuildError, Destination, Geometry, Hop, NodeId, header, lioness};
 
 /// What the maker of a reply block keeps, to read the reply.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -72,7 +72,7 @@ pub fn reply(geometry: &Geometry, block: &[u8], payload: &[u8], packet: &mut [u8
     let (to, body) = packet.split_at_mut(geometry.header_len());
     to.copy_from_slice(head);
     body.copy_from_slice(payload);
-    reply_keys(&crate::wire::array(key)).encrypt(body);
+    lioness::encrypt(&mut [(&reply_keys(&crate::wire::array(key)), body)]);
     Ok(crate::wire::array(first))
 }
 
@@ -81,9 +81,9 @@ impl ReplyKeys {
     pub fn open(&self, payload: &mut [u8]) {
         // Every hop took off a layer that nobody had put on.
         for hop in self.hops.iter().rev() {
-            hop.payload.encrypt(payload);
+            lioness::encrypt(&mut [(&hop.payload, &mut *payload)]);
         }
-        reply_keys(&self.secret).decrypt(payload);
+        lioness::decrypt(&mut [(&reply_keys(&self.secret), payload)]);
     }
 }
 

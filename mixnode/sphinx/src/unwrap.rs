@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::dh::{self, BASE, Pair};
 use crate::schedule::Schedule;
 use crate::wire::{ALPHA, BETA, BLOCK, Block, DELIVER, DROP, GAMMA, LOOP, MOST_STREAM, RELAY, VERSION, array};
-use crate::{Geometry, NodeId, SecretKey};
+use crate::{Geometry, NodeId, SecretKey, lioness};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroize as _;
 
@@ -94,7 +94,6 @@ enum Stage {
     Pending,
     Refused(Malformed),
     Derived(Box<Schedule>),
-    Done(Unwrapped),
 }
 
 impl Unwrapper {
@@ -158,13 +157,22 @@ impl Unwrapper {
         let blinded = dh::multiply(&pairs, used);
         secrets.zeroize();
         pairs.zeroize();
-        for ((packet, stage), alpha) in packets.iter_mut().zip(stages).zip(&blinded) {
-            results.push(match self.finish(packet, stage, alpha) {
-                Stage::Done(done) => Ok(done),
-                Stage::Refused(refusal) => Err(refusal),
-                Stage::Pending | Stage::Derived(_) => Err(Malformed::Code),
+        let mut payloads = Vec::with_capacity(packets.len());
+        for ((packet, stage), alpha) in packets.iter_mut().zip(&stages).zip(&blinded) {
+            results.push(match stage {
+                Stage::Derived(schedule) => {
+                    let (head, body) = packet.split_at_mut(self.geometry.header_len());
+                    let done = self.advance(head, schedule, alpha);
+                    if done.is_ok() {
+                        payloads.push((&schedule.payload, body));
+                    }
+                    done
+                }
+                Stage::Refused(refusal) => Err(*refusal),
+                Stage::Pending => Err(Malformed::Code),
             });
         }
+        lioness::decrypt(&mut payloads);
     }
 
     /// α, if the packet may be one.
@@ -179,14 +187,13 @@ impl Unwrapper {
         if dh::is_canonical(&alpha) { Ok(alpha) } else { Err(Malformed::NotCanonical) }
     }
 
-    fn finish(&self, packet: &mut [u8], stage: Stage, alpha: &[u8; 32]) -> Stage {
-        let Stage::Derived(schedule) = stage else { return stage };
+    /// Makes the header that of the next hop, if there is one.
+    fn advance(&self, head: &mut [u8], schedule: &Schedule, alpha: &[u8; 32]) -> Result<Unwrapped, Malformed> {
         let length = self.geometry.beta_len();
-        let (head, body) = packet.split_at_mut(self.geometry.header_len());
         let mut beta = [0; MOST_STREAM];
         beta[..length].copy_from_slice(&head[BETA..]);
         schedule.apply(&mut beta[..length + BLOCK]);
-        let Some((block, rest)) = beta.split_first_chunk::<BLOCK>() else { return Stage::Refused(Malformed::Code) };
+        let Some((block, rest)) = beta.split_first_chunk::<BLOCK>() else { return Err(Malformed::Code) };
         let Block { flag, delay, address, name } = Block::read(block);
         let action = match flag {
             RELAY => {
@@ -198,10 +205,9 @@ impl Unwrapper {
             DELIVER => Action::Deliver { recipient: address, id: name },
             DROP => Action::Drop,
             LOOP => Action::Loop { id: name },
-            _ => return Stage::Refused(Malformed::Flag(flag)),
+            _ => return Err(Malformed::Flag(flag)),
         };
-        schedule.payload.decrypt(body);
-        Stage::Done(Unwrapped { tag: schedule.tag, delay: Duration::from_micros(delay.into()), action })
+        Ok(Unwrapped { tag: schedule.tag, delay: Duration::from_micros(delay.into()), action })
     }
 }
 
