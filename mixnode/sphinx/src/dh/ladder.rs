@@ -99,11 +99,11 @@ impl<L: Lanes> Wide<L> {
         let (mut sum, factor) = (self.0, L::splat(factor));
         let above = L::splat(0).add_high(other.0[4], factor);
         sum[0] = sum[0].add_low(above, L::splat(608));
-        for i in 0..5 {
-            sum[i] = sum[i].add_low(other.0[i], factor);
-            if i > 0 {
-                sum[i] = sum[i].add_high(other.0[i - 1], factor);
-            }
+        for (sum, limb) in sum.iter_mut().zip(other.0) {
+            *sum = sum.add_low(limb, factor);
+        }
+        for (sum, below) in sum[1..].iter_mut().zip(other.0) {
+            *sum = sum.add_high(below, factor);
         }
         Self(sum).carry()
     }
