@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mimiq_mixing::Verdict;
 use mimiq_mixing::udp::BATCH;
-use mimiq_sphinx::{Action, Geometry, Malformed, Unwrapped};
+use mimiq_sphinx::{Action, Geometry, Malformed, Unwrapped, Unwrapper};
 
 use crate::counters::Counters;
 use crate::delays::{Delays, Task};
@@ -63,7 +63,11 @@ pub struct Intake {
     log_failed: bool,
 }
 
-/// What became of a packet of a batch, by its place there.
+/// Packets that are unwrapped before the first of them is put into the queue, two rounds of the lanes: a short delay may end while others are
+/// unwrapped. All of them share one write to the replay log.
+const GROUP: usize = 2 * Unwrapper::LANES;
+
+/// What is to be done with a packet of a group and when, by its place there.
 type Admitted = (usize, u64, Task);
 
 impl Intake {
@@ -84,7 +88,6 @@ impl Intake {
         let used = batch.arrived.len();
         let mut packets: Vec<Option<&mut [u8]>> =
             batch.packets.chunks_exact_mut(batch.size).take(used).map(Some).collect();
-        let mut admitted: Vec<Admitted> = Vec::with_capacity(used);
         for epoch in accepted.iter().rev() {
             // The low byte says which: two accepted epochs are never 256 apart.
             let of_epoch = |packet: &&mut Option<&mut [u8]>| {
@@ -92,19 +95,15 @@ impl Intake {
             };
             let places: Vec<usize> =
                 (0..used).filter(|place| packets.get_mut(*place).as_ref().is_some_and(of_epoch)).collect();
-            let mut group: Vec<&mut [u8]> = places.iter().filter_map(|place| packets[*place].take()).collect();
-            if !group.is_empty() {
-                self.unwrap(epoch, &mut group, &places, &batch.arrived, &mut admitted);
+            for places in places.chunks(GROUP) {
+                let mut group: Vec<&mut [u8]> = places.iter().filter_map(|place| packets[*place].take()).collect();
+                let admitted = self.unwrap(epoch, &mut group, places, &batch.arrived);
+                let full = self.delays.push(admitted.iter().map(|(at, due, task)| (*due, *task, &*group[*at])));
+                self.counters.dropped("queue_full", full);
             }
         }
         let strangers = packets.iter().filter(|packet| packet.is_some()).count();
         self.counters.dropped("epoch", strangers as u64);
-        if !admitted.is_empty() {
-            let size = batch.size;
-            let packet = |place: usize| &batch.packets[place * size..(place + 1) * size];
-            let full = self.delays.push(admitted.iter().map(|(place, due, task)| (*due, *task, packet(*place))));
-            self.counters.dropped("queue_full", full);
-        }
         batch.arrived.clear();
     }
 
@@ -114,8 +113,7 @@ impl Intake {
         group: &mut [&mut [u8]],
         places: &[usize],
         arrived: &[u64],
-        admitted: &mut Vec<Admitted>,
-    ) {
+    ) -> Vec<Admitted> {
         self.results.clear();
         self.tags.clear();
         self.verdicts.clear();
@@ -133,8 +131,9 @@ impl Intake {
             self.counters.dropped("replay_log", self.tags.len() as u64);
         }
         self.log_failed = written.is_err();
+        let mut admitted = Vec::with_capacity(group.len());
         let mut verdicts = self.verdicts.iter();
-        for (result, place) in self.results.iter().zip(places) {
+        for (at, (result, place)) in self.results.iter().zip(places).enumerate() {
             let unwrapped = match result {
                 Ok(unwrapped) => unwrapped,
                 Err(malformed) => {
@@ -160,8 +159,9 @@ impl Intake {
             }
             let delay = u64::try_from(unwrapped.delay.as_nanos()).unwrap_or(u64::MAX);
             // From its arrival: what unwrapping took is part of the delay.
-            admitted.push((*place, arrived[*place].saturating_add(delay), task(unwrapped.action)));
+            admitted.push((at, arrived[*place].saturating_add(delay), task(unwrapped.action)));
         }
+        admitted
     }
 }
 
