@@ -86,10 +86,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             },
         }
     }
-    if tokio::time::timeout(LAST, handle.settle()).await.is_err() {
-        tracing::warn!("acknowledgements are still to be sent");
+    tracing::info!(at_most = ?LAST, "ending, when what is left has been sent; a signal ends it at once");
+    if !started.end(LAST).await? {
+        tracing::warn!("messages or acknowledgements may still be to be sent");
     }
-    started.client.stop().await;
     Ok(())
 }
 

@@ -53,10 +53,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
     }
     // Acknowledgements leave when the clock says so.
-    if tokio::time::timeout(LAST, handle.settle()).await.is_err() {
-        tracing::warn!("acknowledgements are still to be sent: messages will be sent to this client again");
+    tracing::info!(at_most = ?LAST, "ending, when what is left has been sent; another signal ends it at once");
+    if !started.end(LAST).await? {
+        tracing::warn!("acknowledgements may still be to be sent: messages may be sent to this client again");
     }
-    started.client.stop().await;
     Ok(())
 }
 

@@ -79,9 +79,6 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
     }
     // For ever, if a message has come, as that is not taken here.
-    if let Ok(settled) = tokio::time::timeout(LAST, started.client.handle().settle()).await {
-        settled?;
-    }
-    started.client.stop().await;
+    started.end(LAST).await?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! A client as the commands have it: from its file to being connected.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use mimiq_agent::sdk::Agent;
@@ -52,5 +53,21 @@ impl Started {
         }
         tracing::info!("connected");
         Ok(Self { client, address, _following: following })
+    }
+
+    /// Ends the client once nothing is left to be sent, acknowledgements included, and the provider knows what it may delete; earlier if that takes longer,
+    /// or at a signal. Whether all of it was done.
+    pub(super) async fn end(self, longest: Duration) -> anyhow::Result<bool> {
+        let now = mimiq_daemon::stop_signal()?;
+        let settled = tokio::select! {
+            settled = self.client.handle().settle() => settled.is_ok(),
+            () = tokio::time::sleep(longest) => false,
+            () = now => {
+                tracing::info!("a signal: nothing is waited for");
+                false
+            }
+        };
+        self.client.stop().await;
+        Ok(settled)
     }
 }

@@ -180,3 +180,21 @@ fn who_cannot_be_reached_is_named() {
     let named = || process.log().contains("no provider \"elsewhere\" in the network");
     network.wait("it is named", named).unwrap();
 }
+
+/// The provider is gone, so that nothing can be settled.
+#[test]
+fn a_second_signal_ends_a_client_that_waits_for_its_last_packets() {
+    let mut network = Network::start(binary(), Plan::default()).unwrap();
+    network.wait_until_ready().unwrap();
+    let bob = network.client("bob", "p2").unwrap();
+    let mut command = network.command();
+    command.args(["client", "receive", "--config"]).arg(&bob).stdout(Stdio::null());
+    let mut process = Process::start(&mut command, &bob.with_extension("log")).unwrap();
+    network.wait("it is connected", || process.log().contains(" connected")).unwrap();
+    assert!(network.process("p2").unwrap().terminate().unwrap().success());
+    network.wait("it has seen that", || process.log().contains("is lost")).unwrap();
+    output(Command::new("kill").args(["-TERM", &process.child().id().to_string()])).unwrap();
+    network.wait("it waits", || process.log().contains("another signal ends it at once")).unwrap();
+    assert!(process.terminate().unwrap().success());
+    assert!(process.log().contains("a signal: nothing is waited for"), "{}", process.log());
+}
