@@ -151,6 +151,7 @@ impl Ledger {
         if let Some(Away { path, .. }) = self.away.remove(&id) {
             self.counts[IN_TIME] += 1;
             self.observe(path, Fate::InTime, now);
+            self.forget_returned();
             return Outcome::InTime;
         }
         let Some(at) = self.given_up.iter().position(|(other, _)| *other == id) else { return Outcome::Unknown };
@@ -168,6 +169,7 @@ impl Ledger {
         while self.due.peek().is_some_and(|Reverse((due, _))| *due < now) {
             self.give_up(now);
         }
+        self.forget_returned();
     }
 
     /// The sender was woken so much later than it wanted. From 50 ms on it stood still: its machine was paused, or had too much to do. Then loops on their way
@@ -246,6 +248,13 @@ impl Ledger {
     fn place(&self, number: u64) -> Option<usize> {
         let first = self.observed - self.outcomes.len() as u64;
         number.checked_sub(first).and_then(|place| usize::try_from(place).ok()).filter(|at| *at < self.outcomes.len())
+    }
+
+    /// Those that are back are not waited for: nobody is woken for them.
+    fn forget_returned(&mut self) {
+        while self.due.peek().is_some_and(|Reverse((_, id))| !self.away.contains_key(id)) {
+            self.due.pop();
+        }
     }
 
     /// The loop that is due next has not come back, if it has not.

@@ -32,6 +32,26 @@ fn a_loop_is_in_time_late_or_unknown() {
     assert_eq!(ledger.next(), None);
 }
 
+/// Whoever sleeps until then is not woken for loops that are back.
+#[test]
+fn nobody_waits_for_what_is_back() {
+    let mut ledger = Ledger::new(Config::default()).unwrap();
+    for (number, delay) in [(1, 1), (2, 2), (3, 3), (4, 4)] {
+        ledger.sent(id(number), &PATH, Duration::ZERO, delay * SECOND);
+    }
+    // Not the first, so that nothing changes.
+    ledger.returned(id(3), SECOND);
+    assert_eq!(ledger.next(), Some(Duration::from_millis(1500)));
+    ledger.returned(id(1), SECOND);
+    assert_eq!(ledger.next(), Some(Duration::from_millis(2500)));
+    // Given up: behind it is one that is back.
+    ledger.advance(Duration::from_millis(2501));
+    assert_eq!(ledger.next(), Some(Duration::from_millis(4500)));
+    ledger.returned(id(4), 3 * SECOND);
+    assert_eq!(ledger.next(), None);
+    assert_eq!(ledger.report().failed, 1);
+}
+
 /// What its own machine did is not blamed on the network, but no loop is waited for much longer.
 #[test]
 fn loops_of_who_stood_still_get_more_time() {
