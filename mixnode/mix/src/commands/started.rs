@@ -58,9 +58,9 @@ impl Started {
     /// Ends the client once nothing is left to be sent, acknowledgements included, and the provider knows what it may delete; earlier if that takes longer,
     /// or at a signal. Whether all of it was done.
     pub(super) async fn end(self, longest: Duration) -> anyhow::Result<bool> {
-        let now = mimiq_daemon::stop_signal()?;
+        let (now, handle) = (mimiq_daemon::stop_signal()?, self.client.handle());
         let settled = tokio::select! {
-            settled = self.client.handle().settle() => settled.is_ok(),
+            settled = handle.settle() => settled.is_ok(),
             () = tokio::time::sleep(longest) => false,
             () = now => {
                 tracing::info!("a signal: nothing is waited for");
