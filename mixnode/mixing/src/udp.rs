@@ -18,6 +18,8 @@ use nix::time::{ClockId, clock_gettime};
 
 /// Datagrams in one system call, at most.
 pub const BATCH: usize = 64;
+/// Most batches have no more: addresses for 64 are 8 KB to be filled.
+const FEW: usize = 4;
 
 /// A datagram that came.
 #[derive(Debug, PartialEq, Eq)]
@@ -111,12 +113,20 @@ impl Udp {
     ///
     /// # Errors
     /// If the kernel refuses. That none has come is no error.
-    pub fn receive(&mut self, mut each: impl FnMut(Received<'_>)) -> io::Result<usize> {
+    pub fn receive(&mut self, each: impl FnMut(Received<'_>)) -> io::Result<usize> {
+        self.receive_up_to(BATCH, each)
+    }
+
+    /// The same with at most so many; the others stay with the kernel.
+    ///
+    /// # Errors
+    /// If the kernel refuses. That none has come is no error.
+    pub fn receive_up_to(&mut self, most: usize, mut each: impl FnMut(Received<'_>)) -> io::Result<usize> {
         let mut metas = [Meta::default(); BATCH];
         let mut chunks = self.buffers.chunks_exact_mut(self.size + 1);
         let mut slices: [_; BATCH] = array::from_fn(|_| [IoSliceMut::new(chunks.next().unwrap_or_default())]);
-        let flags = MsgFlags::MSG_DONTWAIT;
-        let received = match recvmmsg(self.socket.as_raw_fd(), &mut self.incoming, &mut slices, flags, None) {
+        let (slices, flags) = (&mut slices[..most.min(BATCH)], MsgFlags::MSG_DONTWAIT);
+        let received = match recvmmsg(self.socket.as_raw_fd(), &mut self.incoming, slices, flags, None) {
             Ok(messages) => messages.zip(&mut metas).map(|(message, place)| *place = meta(&message)).count(),
             Err(Errno::EAGAIN | Errno::EINTR) => 0,
             Err(error) => return Err(error.into()),
@@ -142,15 +152,10 @@ impl Udp {
         let mut sent = Sent::default();
         let mut left = datagrams;
         while !left.is_empty() {
-            let batch = &left[..left.len().min(BATCH)];
-            let addresses: [_; BATCH] = array::from_fn(|i| batch.get(i).map(|(to, _)| SockaddrStorage::from(*to)));
-            let slices: [_; BATCH] =
-                array::from_fn(|i| [IoSlice::new(batch.get(i).map_or(&[], |(_, datagram)| datagram.as_ref()))]);
-            let flags = MsgFlags::MSG_DONTWAIT;
-            let slices = slices[..batch.len()].iter();
-            match sendmmsg(self.socket.as_raw_fd(), &mut self.outgoing, slices, addresses, [], flags) {
-                Ok(messages) => {
-                    let count = messages.count();
+            let taken =
+                if left.len() <= FEW { self.hand_over::<FEW, D>(left) } else { self.hand_over::<BATCH, D>(left) };
+            match taken {
+                Ok(count) => {
                     sent.sent += count;
                     left = &left[count..];
                 }
@@ -167,6 +172,16 @@ impl Udp {
             }
         }
         sent
+    }
+
+    /// The first of them, at most `N`: how many the kernel took.
+    fn hand_over<const N: usize, D: AsRef<[u8]>>(&mut self, datagrams: &[(SocketAddr, D)]) -> nix::Result<usize> {
+        let batch = &datagrams[..datagrams.len().min(N)];
+        let addresses: [_; N] = array::from_fn(|i| batch.get(i).map(|(to, _)| SockaddrStorage::from(*to)));
+        let slices: [_; N] =
+            array::from_fn(|i| [IoSlice::new(batch.get(i).map_or(&[], |(_, datagram)| datagram.as_ref()))]);
+        let (slices, flags) = (slices[..batch.len()].iter(), MsgFlags::MSG_DONTWAIT);
+        Ok(sendmmsg(self.socket.as_raw_fd(), &mut self.outgoing, slices, addresses, [], flags)?.count())
     }
 }
 

@@ -4,14 +4,17 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use mimiq_mixing::Verdict;
-use mimiq_mixing::udp::BATCH;
 use mimiq_sphinx::{Action, Geometry, Malformed, Unwrapped, Unwrapper};
 
 use crate::counters::Counters;
 use crate::delays::{Delays, Task};
 use crate::epochs::{Accepted, Epoch};
 
-/// Up to 64 packets, each with when it came.
+/// Packets of a batch, at most: as many as are unwrapped at once. In a larger one the first would wait for the others, which may take longer than its
+/// delay.
+const BATCH: usize = Unwrapper::LANES;
+
+/// Up to eight packets, each with when it came.
 pub struct Batch {
     size: usize,
     packets: Box<[u8]>,
@@ -44,6 +47,12 @@ impl Batch {
         self.arrived.len()
     }
 
+    /// How many more it takes.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        BATCH - self.len()
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -63,11 +72,7 @@ pub struct Intake {
     log_failed: bool,
 }
 
-/// Packets that are unwrapped before the first of them is put into the queue, two rounds of the lanes: a short delay may end while others are
-/// unwrapped. All of them share one write to the replay log.
-const GROUP: usize = 2 * Unwrapper::LANES;
-
-/// What is to be done with a packet of a group and when, by its place there.
+/// What became of a packet of a batch, by its place there.
 type Admitted = (usize, u64, Task);
 
 impl Intake {
@@ -88,6 +93,7 @@ impl Intake {
         let used = batch.arrived.len();
         let mut packets: Vec<Option<&mut [u8]>> =
             batch.packets.chunks_exact_mut(batch.size).take(used).map(Some).collect();
+        let mut admitted: Vec<Admitted> = Vec::with_capacity(used);
         for epoch in accepted.iter().rev() {
             // The low byte says which: two accepted epochs are never 256 apart.
             let of_epoch = |packet: &&mut Option<&mut [u8]>| {
@@ -95,15 +101,19 @@ impl Intake {
             };
             let places: Vec<usize> =
                 (0..used).filter(|place| packets.get_mut(*place).as_ref().is_some_and(of_epoch)).collect();
-            for places in places.chunks(GROUP) {
-                let mut group: Vec<&mut [u8]> = places.iter().filter_map(|place| packets[*place].take()).collect();
-                let admitted = self.unwrap(epoch, &mut group, places, &batch.arrived);
-                let full = self.delays.push(admitted.iter().map(|(at, due, task)| (*due, *task, &*group[*at])));
-                self.counters.dropped("queue_full", full);
+            let mut group: Vec<&mut [u8]> = places.iter().filter_map(|place| packets[*place].take()).collect();
+            if !group.is_empty() {
+                self.unwrap(epoch, &mut group, &places, &batch.arrived, &mut admitted);
             }
         }
         let strangers = packets.iter().filter(|packet| packet.is_some()).count();
         self.counters.dropped("epoch", strangers as u64);
+        if !admitted.is_empty() {
+            let size = batch.size;
+            let packet = |place: usize| &batch.packets[place * size..(place + 1) * size];
+            let full = self.delays.push(admitted.iter().map(|(place, due, task)| (*due, *task, packet(*place))));
+            self.counters.dropped("queue_full", full);
+        }
         batch.arrived.clear();
     }
 
@@ -113,7 +123,8 @@ impl Intake {
         group: &mut [&mut [u8]],
         places: &[usize],
         arrived: &[u64],
-    ) -> Vec<Admitted> {
+        admitted: &mut Vec<Admitted>,
+    ) {
         self.results.clear();
         self.tags.clear();
         self.verdicts.clear();
@@ -131,9 +142,8 @@ impl Intake {
             self.counters.dropped("replay_log", self.tags.len() as u64);
         }
         self.log_failed = written.is_err();
-        let mut admitted = Vec::with_capacity(group.len());
         let mut verdicts = self.verdicts.iter();
-        for (at, (result, place)) in self.results.iter().zip(places).enumerate() {
+        for (result, place) in self.results.iter().zip(places) {
             let unwrapped = match result {
                 Ok(unwrapped) => unwrapped,
                 Err(malformed) => {
@@ -159,9 +169,8 @@ impl Intake {
             }
             let delay = u64::try_from(unwrapped.delay.as_nanos()).unwrap_or(u64::MAX);
             // From its arrival: what unwrapping took is part of the delay.
-            admitted.push((at, arrived[*place].saturating_add(delay), task(unwrapped.action)));
+            admitted.push((*place, arrived[*place].saturating_add(delay), task(unwrapped.action)));
         }
-        admitted
     }
 }
 

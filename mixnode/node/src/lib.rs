@@ -20,6 +20,7 @@ mod neighbours;
 mod node;
 mod priority;
 mod receiver;
+mod rounds;
 mod telemetry;
 mod update;
 

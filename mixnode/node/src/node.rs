@@ -13,7 +13,7 @@ use std::time::Duration;
 use mimiq_directory::{Directory, KeyOf, Routes, Schedule, ScheduleError};
 use mimiq_mixing::Aqm;
 use mimiq_mixing::link::{Incoming, OVERHEAD};
-use mimiq_mixing::udp::{BATCH, Udp};
+use mimiq_mixing::udp::Udp;
 use mimiq_sphinx::{Geometry, NodeId};
 use tokio::sync::{mpsc as events, watch};
 use zeroize::Zeroizing;
@@ -25,6 +25,7 @@ use crate::intake::{self, Intake};
 use crate::loops::Loops;
 use crate::priority::Priority;
 use crate::receiver::Receiver;
+use crate::rounds::Rounds;
 use crate::update::{Made, Update, seconds};
 use crate::{Clock, Delays};
 
@@ -262,12 +263,13 @@ fn from_clients(
     geometry: &Geometry,
     counters: &Counters,
 ) {
-    let mut batch = intake::batch(geometry);
+    let (mut batch, mut rounds) = (intake::batch(geometry), Rounds::default());
     while let Ok(first) = packets.recv() {
+        rounds.begin();
         let mut next = Some(first);
         while let Some((packet, arrived)) = next {
             counters.dropped("length", u64::from(!batch.push(&packet, arrived)));
-            next = if batch.len() < BATCH { packets.try_recv().ok() } else { None };
+            next = if batch.room() > 0 { packets.try_recv().ok() } else { None };
         }
         intake.process(&mut batch);
     }
