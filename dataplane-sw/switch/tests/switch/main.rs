@@ -8,5 +8,6 @@ mod config;
 mod counters;
 mod meter;
 mod pipeline_config;
+mod quiet_logs;
 mod server;
 mod tables;
