@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
 
 mod arbitration;
-#[path = "../common/mod.rs"]
 mod common;
 mod config;
 mod counters;
