@@ -14,7 +14,8 @@ demo-loopix:
 	cargo build --release --locked -p mimiq-mix -p mimiq-mix-demo --bins
 	target/release/mimiq-mix-demo
 
-# One profile for everything, so that dependencies are built once.
+# One profile for everything, and examples named wherever tests are not: without, cargo leaves out the features that only tests need,
+# and dependencies are built twice, among them much C.
 test: setup-test lint unit conformance e2e
 
 bench: setup release
@@ -33,12 +34,12 @@ release:
 	cargo build --release --locked --workspace --bins --examples
 
 debug:
-	cargo build --locked --workspace --bins
+	cargo build --locked --workspace --bins --examples
 
 lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --lib --bins --examples
 
 unit: debug
 	MIMIQ_SWITCH=$(CURDIR)/target/debug/mimiq-switch MIMIQ_CONTROLLER=$(CURDIR)/target/debug/mimiq-controller cargo test --locked --workspace

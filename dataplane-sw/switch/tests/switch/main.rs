@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
 
 mod arbitration;
-#[path = "../common/mod.rs"]
 mod common;
 mod config;
 mod counters;
 mod meter;
 mod pipeline_config;
+mod quiet_logs;
 mod server;
 mod tables;

@@ -1,5 +1,4 @@
 //! One entry of every table with every action, and devices to write them to.
-#![allow(dead_code, clippy::unwrap_used)] // each test file uses a part
 
 use std::{
     net::Ipv6Addr,

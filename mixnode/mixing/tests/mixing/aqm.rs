@@ -1,5 +1,4 @@
 //! A mix under load, simulated: packets arrive at random times and wait for the one core that unwraps or drops them.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::VecDeque;
 

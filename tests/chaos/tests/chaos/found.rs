@@ -1,5 +1,4 @@
 //! What the harness found, each as the shortest schedule that shows it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests count as no tests
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
 //! Datagrams over loopback.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;

@@ -1,5 +1,4 @@
 //! A real controller with real switches (P4Runtime over gRPC), all in this process, for the generator to measure.
-#![allow(dead_code, unreachable_pub)] // each test file uses a part
 
 use std::{
     fs,
@@ -30,8 +29,8 @@ use tokio_stream::wrappers::TcpListenerStream;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a test can choose.
-pub struct Choice {
-    pub quota: u32,
+pub(crate) struct Choice {
+    pub(crate) quota: u32,
 }
 
 impl Default for Choice {
@@ -41,23 +40,23 @@ impl Default for Choice {
 }
 
 /// Two client-facing switches, an edge switch, and the controller.
-pub struct Network {
-    pub addresses: [Ipv4Addr; 3],
-    pub switches: Vec<Server>,
-    pub controller: Option<Controller>,
-    pub runtime: Runtime,
+pub(crate) struct Network {
+    pub(crate) addresses: [Ipv4Addr; 3],
+    pub(crate) switches: Vec<Server>,
+    pub(crate) controller: Option<Controller>,
+    pub(crate) runtime: Runtime,
     dir: TempDir,
 }
 
 /// An address of 127.0.0.0/8 that no other test on this machine uses: relays have a fixed port.
-pub fn loopback() -> Ipv4Addr {
+pub(crate) fn loopback() -> Ipv4Addr {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let [a, b] = ((std::process::id() & 0x7fff) as u16).to_be_bytes();
     Ipv4Addr::new(127, a | 0x80, b, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 impl Network {
-    pub fn start(choice: Choice) -> Self {
+    pub(crate) fn start(choice: Choice) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let dir = tempfile::tempdir().unwrap();
         pki::init(&dir.path().join("pki")).unwrap();
@@ -100,12 +99,12 @@ impl Network {
         Self { addresses, switches, controller: Some(controller), runtime, dir }
     }
 
-    pub fn pki(&self) -> PathBuf {
+    pub(crate) fn pki(&self) -> PathBuf {
         self.dir.path().join("pki")
     }
 
     /// Options for a short closed loop over both relays.
-    pub fn options(&self) -> Options {
+    pub(crate) fn options(&self) -> Options {
         let [controller, relays @ ..] = self.addresses;
         let relay = |(n, address): (usize, Ipv4Addr)| Relay { sid: n as u16 + 1, address: IpAddr::V4(address) };
         Options {
@@ -133,7 +132,7 @@ impl Network {
     }
 
     /// Entries of a table in a switch, by the switch's index.
-    pub fn entries(&self, switch: usize, table: &'static str) -> usize {
+    pub(crate) fn entries(&self, switch: usize, table: &'static str) -> usize {
         let count = move |device: &mut Device| {
             let mut occupancy = device.tables().occupancy();
             occupancy.find(|(name, ..)| *name == table).map(|(_, used, _)| used).expect("a table of the switch")
@@ -142,7 +141,7 @@ impl Network {
     }
 
     /// Ends the controller.
-    pub fn stop_controller(&mut self) {
+    pub(crate) fn stop_controller(&mut self) {
         if let Some(controller) = self.controller.take() {
             self.runtime.block_on(controller.stop());
         }
@@ -150,7 +149,7 @@ impl Network {
 }
 
 /// Runs the generator; returns its report and what it said meanwhile.
-pub fn measure(options: &Options) -> (Report, Vec<Progress>) {
+pub(crate) fn measure(options: &Options) -> (Report, Vec<Progress>) {
     let mut said = Vec::new();
     let report = run(options, |progress| said.push(progress)).unwrap();
     (report, said)

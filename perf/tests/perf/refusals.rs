@@ -1,7 +1,4 @@
 //! What cannot be measured is said, whatever comes from the wire.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests count as no tests
-
-mod common;
 
 use std::{
     net::UdpSocket,
@@ -14,7 +11,6 @@ use std::{
     time::Duration,
 };
 
-use common::{Choice, Network, loopback, measure};
 use mimiq_contract::{
     PortId,
     relay::{Direction, RelayHeader},
@@ -23,6 +19,8 @@ use mimiq_contract::{
 use mimiq_controller::pki::{self, Kind};
 use mimiq_perf::{Options, run::run};
 use rand::RngCore as _;
+
+use crate::common::{Choice, Network, loopback, measure};
 
 fn failure(options: &Options) -> String {
     format!("{:#}", run(options, |_| ()).unwrap_err())

@@ -1,12 +1,10 @@
 //! The generator against a real controller with real switches.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests count as no tests
-
-mod common;
 
 use std::time::Duration;
 
-use common::{Choice, Network, measure};
 use mimiq_perf::{report::Second, run::Progress};
+
+use crate::common::{Choice, Network, measure};
 
 /// What all seconds of a report have together.
 fn sum(course: &[Second], of: fn(&Second) -> u64) -> u64 {

@@ -1,5 +1,4 @@
 //! Poisson clocks against the Poisson distribution.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mimiq_mixing::{Fired, PoissonClock, RateError};
 use proptest::prelude::*;

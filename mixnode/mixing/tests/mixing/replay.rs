@@ -1,5 +1,4 @@
 //! Tags outlive the process.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;

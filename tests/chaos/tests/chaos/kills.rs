@@ -1,6 +1,5 @@
 //! Real processes are killed at random moments, at least [`KILLS`] of them. `MIMIQ_CHAOS_KILLS` asks for more,
 //! `MIMIQ_CHAOS_SEED` repeats a run.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests count as no tests
 
 use std::env;
 

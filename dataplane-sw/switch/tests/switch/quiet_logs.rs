@@ -1,20 +1,18 @@
 //! quiet-logs: no client address or MAC in logs above DEBUG, whatever a controller writes. (Packets leave no logs at all: the
 //! pipeline has none.)
-#![allow(clippy::unwrap_used)] // helpers of tests
-
-mod common;
 
 use std::{
     process::{Command, Stdio},
     time::Duration,
 };
 
-use common::{DEVICE, contract, samples, set_config, update, write};
 use p4runtime::v1::{
     MasterArbitrationUpdate, PacketOut, StreamMessageRequest, TableEntry, Uint128, p4_runtime_client::P4RuntimeClient,
     set_forwarding_pipeline_config_request::Action, stream_message_request, update::Type,
 };
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+
+use crate::common::{DEVICE, contract, samples, set_config, update, write};
 
 fn message(update: stream_message_request::Update) -> StreamMessageRequest {
     StreamMessageRequest { update: Some(update) }

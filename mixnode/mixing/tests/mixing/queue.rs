@@ -1,5 +1,4 @@
 //! The queue beside a sorted list.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mimiq_mixing::{Full, Queue};
 use proptest::prelude::*;

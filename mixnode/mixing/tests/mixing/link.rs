@@ -1,5 +1,4 @@
 //! Links: what is sealed is opened once, and nothing else is.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use aws_lc_rs::agreement::{PrivateKey, X25519};
 use mimiq_mixing::link::{Ends, Incoming, LinkError, OVERHEAD, Opened, Outgoing};

@@ -1,5 +1,4 @@
 //! The controller comes back with many leases; how long that takes is printed, for a debug build is no measure.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests count as no tests
 
 use mimiq_chaos::harness::{programs::Programs, restart::Loaded, say};
 

@@ -1,6 +1,5 @@
 //! The controller's wall clock is stepped while it runs and while it is dead; libfaketime does it, from Debian's package
 //! `faketime`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests count as no tests
 
 use std::{
     env, fs,
