@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mimiq_mixing::link::{LinkError, Outgoing};
-use mimiq_mixing::udp::{Udp, wait_exactly};
+use mimiq_mixing::udp::Udp;
 use mimiq_sphinx::{Geometry, NodeId, payload};
 use tokio::sync::mpsc::Sender;
 
@@ -31,9 +31,6 @@ pub(crate) struct Departure {
 impl Departure {
     /// Until the queue is stopped.
     pub(crate) fn run(self, mut udp: Udp) {
-        if let Err(error) = wait_exactly() {
-            tracing::warn!(%error, "packets may leave up to 50 µs late: the kernel's timers cannot be made exact");
-        }
         let mut due = Vec::new();
         let mut datagrams: Vec<(SocketAddr, Vec<u8>)> = Vec::new();
         while let Some(taken) = self.delays.take(&mut due) {

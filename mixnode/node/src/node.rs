@@ -13,7 +13,7 @@ use std::time::Duration;
 use mimiq_directory::{Directory, KeyOf, Routes, Schedule, ScheduleError};
 use mimiq_mixing::Aqm;
 use mimiq_mixing::link::{Incoming, OVERHEAD};
-use mimiq_mixing::udp::Udp;
+use mimiq_mixing::udp::{Udp, wait_exactly};
 use mimiq_sphinx::{Geometry, NodeId};
 use tokio::sync::{mpsc as events, watch};
 use zeroize::Zeroizing;
@@ -282,6 +282,9 @@ fn spawn(
 ) -> Result<JoinHandle<()>, StartError> {
     let run = move || {
         priority.take();
+        if let Err(error) = wait_exactly() {
+            tracing::warn!(%error, thread = name, "it may be woken up to 50 µs late: the kernel's timers cannot be made exact");
+        }
         if let Err(error) = run() {
             tracing::error!(%error, thread = name, "the node does not work any more");
         }

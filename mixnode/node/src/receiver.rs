@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mimiq_mixing::Aqm;
 use mimiq_mixing::link::Incoming;
-use mimiq_mixing::udp::{Udp, wait_exactly};
+use mimiq_mixing::udp::Udp;
 
 use crate::Clock;
 use crate::counters::Counters;
@@ -32,7 +32,6 @@ pub(crate) struct Receiver {
 impl Receiver {
     /// Until `stop` is set, or the kernel refuses to wait.
     pub(crate) fn run(mut self, mut udp: Udp, stop: &AtomicBool) -> io::Result<()> {
-        wait_exactly()?;
         let (mut too_long, mut rounds) = (0, Rounds::default());
         while !stop.load(Ordering::Relaxed) {
             // What the last round has left does not wait for more.
@@ -53,13 +52,13 @@ impl Receiver {
     /// Takes what has come in full batches. What does not fill the last one is left for the next round, unless there was no other: it takes as long
     /// to unwrap as a full one.
     fn round(&mut self, udp: &mut Udp) -> io::Result<()> {
-        let mut was_full = false;
+        let mut processed = false;
         for _ in 0..MOST {
             let room = self.batch.room();
             let received = self.receive(udp);
-            if !self.batch.is_empty() && (self.batch.room() == 0 || !was_full) {
+            if !self.batch.is_empty() && (self.batch.room() == 0 || !processed) {
                 self.intake.process(&mut self.batch);
-                was_full = true;
+                processed = true;
             }
             if received? < room {
                 break;

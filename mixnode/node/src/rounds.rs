@@ -21,3 +21,17 @@ impl Rounds {
         self.0 = Some(Instant::now());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_are_apart() {
+        let (mut rounds, start) = (Rounds::default(), Instant::now());
+        for _ in 0..10 {
+            rounds.begin();
+        }
+        assert!(start.elapsed() >= 9 * LEAST);
+    }
+}

@@ -45,6 +45,20 @@ fn datagrams_arrive() {
     }
 }
 
+/// What is not wanted yet stays with the kernel, in order.
+#[test]
+fn no_more_are_taken_than_wanted() {
+    let (mut a, mut b) = (udp("127.0.0.1:0", 1 << 20), udp("127.0.0.1:0", 1 << 20));
+    let datagrams: Vec<_> = (0..5).map(|number| (address(&b), [number])).collect();
+    assert_eq!(a.send(&datagrams).sent, 5);
+    assert!(b.wait(LONG).unwrap());
+    let mut arrived = Vec::new();
+    for (most, expected) in [(0, 0), (2, 2), (2, 2), (2, 1), (2, 0)] {
+        assert_eq!(b.receive_up_to(most, |received| arrived.push(received.datagram[0])).unwrap(), expected);
+    }
+    assert_eq!(arrived, [0, 1, 2, 3, 4]);
+}
+
 /// The age grows while a datagram waits in the kernel.
 #[test]
 fn the_age_is_what_it_waited() {
