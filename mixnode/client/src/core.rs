@@ -72,6 +72,8 @@ pub struct Core {
     alarmed: bool,
     /// What is sent next of the user's: built ahead, so that it takes no longer than cover.
     payload: Option<Ready>,
+    /// Whether the last of the user's was an acknowledgement.
+    answered: bool,
     cover: Cover,
     acknowledgements: VecDeque<Answer>,
     replies: Replies,
@@ -106,6 +108,7 @@ impl Core {
             ledger: Ledger::new(Config { slack: slack(1.0), ..Config::default() })?,
             alarmed: false,
             payload: None,
+            answered: false,
             cover: Cover::default(),
             acknowledgements: VecDeque::new(),
             replies: Replies::default(),
@@ -202,23 +205,15 @@ impl Core {
         {
             self.outbox.give_back(piece);
         }
+        self.cover.fill(&Sender { own: &self.address, routes }, rng);
         if self.payload.is_none() {
-            self.payload = self.acknowledgement(routes);
-        }
-        let sender = Sender { own: &self.address, routes };
-        self.cover.fill(&sender, rng);
-        if self.payload.is_none()
-            && let Some(due) = self.outbox.next(now)
-        {
-            let piece = due.piece;
-            match sender.piece(&due, &self.identity, rng) {
-                Ok(ready) => self.payload = Some(ready),
-                Err(error) => {
-                    tracing::warn!(%error, "a message cannot be sent now");
-                    // It is tried again when it would be if it had got lost.
-                    self.outbox.sent(now, piece, rng);
-                }
-            }
+            // In turns: anybody can cause acknowledgements, and they would keep the user's messages back.
+            self.payload = if self.answered {
+                self.piece(now, routes, rng).or_else(|| self.acknowledgement(routes))
+            } else {
+                self.acknowledgement(routes).or_else(|| self.piece(now, routes, rng))
+            };
+            self.answered = self.payload.as_ref().is_some_and(|ready| matches!(ready.what, What::Acknowledgement));
         }
     }
 
@@ -323,6 +318,21 @@ impl Core {
                 if let Some(awaited) = awaited {
                     self.replies.await_one(awaited, piece);
                 }
+            }
+        }
+    }
+
+    /// The packet of the first piece of a message that is due.
+    fn piece(&mut self, now: u64, routes: &Routes, rng: &mut (impl CryptoRng + Rng)) -> Option<Ready> {
+        let due = self.outbox.next(now)?;
+        let piece = due.piece;
+        match (Sender { own: &self.address, routes }).piece(&due, &self.identity, rng) {
+            Ok(ready) => Some(ready),
+            Err(error) => {
+                tracing::warn!(%error, "a message cannot be sent now");
+                // It is tried again when it would be if it had got lost.
+                self.outbox.sent(now, piece, rng);
+                None
             }
         }
     }

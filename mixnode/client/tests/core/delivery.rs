@@ -102,3 +102,25 @@ fn what_is_not_taken_holds_up_nothing() {
     assert_eq!(bob.messages.len(), 40);
     assert_eq!(delivered(&alice).len(), 20);
 }
+
+/// Anybody can make a client send acknowledgements: they and its own messages take turns.
+#[test]
+fn acknowledgements_do_not_hold_up_messages() {
+    let mut network = Network::new(10, rates());
+    let (mut alice, mut bob) = (network.person("p3"), network.person("p4"));
+    connect(&mut network, &mut [&mut alice, &mut bob]);
+    let rng = &mut ChaCha8Rng::seed_from_u64(10);
+    for number in 0..40u8 {
+        submit(&mut alice, &bob, &[number; 3], rng);
+    }
+    network.run(&mut [&mut alice, &mut bob], 0, 100 * SECOND, false);
+    assert_eq!(bob.messages.len(), 40);
+    bob.messages.iter().for_each(|message| bob.core.taken(message.id));
+    submit(&mut bob, &alice, b"and now I", rng);
+    // Alone the acknowledgements take twenty seconds.
+    network.run(&mut [&mut alice, &mut bob], 100 * SECOND, 110 * SECOND, true);
+    assert_eq!(alice.messages.iter().map(|message| &message.text[..]).collect::<Vec<_>>(), [b"and now I"]);
+    assert!(alice.outcomes.len() < 40);
+    network.run(&mut [&mut alice, &mut bob], 110 * SECOND, 300 * SECOND, true);
+    assert_eq!(delivered(&alice).len(), 40);
+}
