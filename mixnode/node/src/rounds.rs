@@ -15,10 +15,14 @@ pub(crate) struct Rounds(Option<Instant>);
 impl Rounds {
     /// Waits until a round may begin: not at all after a pause.
     pub(crate) fn begin(&mut self) {
-        if let Some(last) = self.0 {
-            thread::sleep(LEAST.saturating_sub(last.elapsed()));
+        let mut now = Instant::now();
+        while let Some(left) =
+            self.0.and_then(|last| (last + LEAST).checked_duration_since(now)).filter(|left| !left.is_zero())
+        {
+            thread::park_timeout(left);
+            now = Instant::now();
         }
-        self.0 = Some(Instant::now());
+        self.0 = Some(now);
     }
 }
 
