@@ -32,7 +32,14 @@ fn a_fifth_of_all_packets_is_lost_and_no_message() {
         let rng = &mut ChaCha8Rng::seed_from_u64(seed);
         let texts: Vec<Vec<u8>> = (0..12u8).map(|number| vec![number; usize::from(number) * 150]).collect();
         let ids: HashSet<_> = texts.iter().map(|text| submit(&mut alice, &bob, text, rng).0).collect();
-        network.run(&mut [&mut alice, &mut bob], 0, 500 * SECOND, true);
+        // Whatever is lost is sent again, each time after twice as long.
+        for minutes in (0..100).step_by(2) {
+            let (from, until) = (minutes * 60 * SECOND, (minutes + 2) * 60 * SECOND);
+            network.run(&mut [&mut alice, &mut bob], from, until, true);
+            if delivered(&alice).len() == ids.len() {
+                break;
+            }
+        }
         assert_eq!(delivered(&alice), ids);
         let mut got: Vec<_> = bob.messages.iter().map(|message| message.text.clone()).collect();
         got.sort();
