@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::iter;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -266,12 +267,14 @@ fn from_clients(
     let (mut batch, mut rounds) = (intake::batch(geometry), Rounds::default());
     while let Ok(first) = packets.recv() {
         rounds.begin();
-        let mut next = Some(first);
-        while let Some((packet, arrived)) = next {
-            counters.dropped("length", u64::from(!batch.push(&packet, arrived)));
-            next = if batch.room() > 0 { packets.try_recv().ok() } else { None };
+        // All that wait belong to the round: full batches follow each other.
+        let mut waiting = iter::once(first).chain(packets.try_iter()).peekable();
+        while waiting.peek().is_some() {
+            for (packet, arrived) in waiting.by_ref().take(batch.room()) {
+                counters.dropped("length", u64::from(!batch.push(&packet, arrived)));
+            }
+            intake.process(&mut batch);
         }
-        intake.process(&mut batch);
     }
 }
 
