@@ -3,7 +3,7 @@
 //! Of an inversion each of 254 squarings waits for the one before: here latency counts, and a core's plain multiplier has a third of that of the lanes.
 //! Five limbs of 51 bits. A limb may have a little more: at most 2^51 + 2^10.
 
-use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
+use std::hint::black_box;
 
 use super::LANES;
 use crate::wire::array;
@@ -20,6 +20,13 @@ impl Number {
     pub(super) fn read(bytes: &[u8; 32]) -> Self {
         let word = |at: usize| u64::from_le_bytes(array(&bytes[at..]));
         Self([word(0) & MASK, word(6) >> 3 & MASK, word(12) >> 6 & MASK, word(19) >> 1 & MASK, word(24) >> 12 & MASK])
+    }
+
+    /// 1 for zero in its canonical encoding, 0 for all others, without a branch.
+    #[inline(always)]
+    fn is_zero(self) -> u64 {
+        let any = self.0.into_iter().fold(0, |any, limb| any | limb);
+        black_box(1 ^ (any | any.wrapping_neg()) >> 63)
     }
 
     /// An encoding that need not be the canonical one.
@@ -117,12 +124,10 @@ fn wide(a: u64, b: u64) -> u128 {
 /// The inverses of numbers in their canonical encoding, zero for zero.
 #[inline(always)]
 pub(super) fn inverses(numbers: &[[u8; 32]; LANES]) -> [[u8; 32]; LANES] {
-    let zeros = numbers.each_ref().map(|number| number.ct_eq(&[0; 32]));
     // A zero would make all products zero: one takes its place.
     let mut factors = numbers.each_ref().map(Number::read);
-    for (factor, zero) in factors.iter_mut().zip(zeros) {
-        factor.0[0] |= u64::from(zero.unwrap_u8());
-    }
+    let zeros = factors.map(Number::is_zero);
+    factors.iter_mut().zip(zeros).for_each(|(factor, zero)| factor.0[0] |= zero);
     let mut products = [Number::ONE; LANES];
     let mut all = Number::ONE;
     for (product, factor) in products.iter_mut().zip(factors) {
@@ -132,11 +137,12 @@ pub(super) fn inverses(numbers: &[[u8; 32]; LANES]) -> [[u8; 32]; LANES] {
     let mut rest = all.inverse();
     let mut inverses = [[0; 32]; LANES];
     for at in (0..LANES).rev() {
-        let inverse = rest.times(products[at]).write();
+        let mut inverse = rest.times(products[at]);
         rest = rest.times(factors[at]);
-        for (to, byte) in inverses[at].iter_mut().zip(inverse) {
-            to.conditional_assign(&byte, !zeros[at]);
-        }
+        // All bits of what was no zero, none of what was.
+        let mask = zeros[at].wrapping_sub(1);
+        inverse.0.iter_mut().for_each(|limb| *limb &= mask);
+        inverses[at] = inverse.write();
     }
     inverses
 }
