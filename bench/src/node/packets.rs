@@ -80,7 +80,7 @@ fn fill(
             .collect();
         let order = |path| {
             let destination = Destination::Inbox { recipient: rng.random(), id: rng.random() };
-            Order { epoch: CURRENT as u8, path, destination, payload: &payload }
+            Order { epoch: CURRENT as u8, path, destination, payload: Some(&payload) }
         };
         let orders: Vec<Order<'_>> = paths.iter().map(|path| &path[..]).map(order).collect();
         build_batch(geometry, &orders, rng, packets)?;

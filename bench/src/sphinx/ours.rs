@@ -32,7 +32,7 @@ impl Network {
             self.keys.iter().map(|key| Hop { node: [1; 16], key, delay: Duration::from_millis(10) }).collect();
         let payload = vec![13; PAYLOAD];
         let destination = Destination::Inbox { recipient: [3; 16], id: [4; 16] };
-        let orders = [Order { epoch: 0, path: &path, destination, payload: &payload }; BATCH];
+        let orders = [Order { epoch: 0, path: &path, destination, payload: Some(&payload) }; BATCH];
         let mut packets = vec![vec![0; self.geometry.packet_len()]; BATCH];
         let mut buffers: Vec<&mut [u8]> = packets.iter_mut().map(Vec::as_mut_slice).collect();
         let start = Instant::now();
@@ -44,7 +44,8 @@ impl Network {
     fn one_by_one(&self, orders: &[Order<'_>], packets: &mut [&mut [u8]]) -> Result<(), BuildError> {
         let mut rng = rand::rng();
         orders.iter().zip(packets).try_for_each(|(order, packet)| {
-            build(&self.geometry, order.epoch, order.path, &order.destination, order.payload, &mut rng, packet)
+            let payload = order.payload.unwrap_or_default();
+            build(&self.geometry, order.epoch, order.path, &order.destination, payload, &mut rng, packet)
         })
     }
 

@@ -131,17 +131,14 @@ impl Sender<'_> {
     /// Builds them with random payloads.
     fn cover(&self, planned: Vec<Planned<'_>>, rng: &mut (impl CryptoRng + Rng)) -> Result<Vec<Ready>, PacketError> {
         let geometry = self.routes.directory().geometry();
-        let mut payloads = vec![0; geometry.payload_len() * planned.len()];
-        rng.fill_bytes(&mut payloads);
         let epoch = self.routes.epoch();
         let orders: Vec<Order<'_>> = planned
             .iter()
-            .zip(payloads.chunks_exact(geometry.payload_len()))
-            .map(|(planned, payload)| Order {
+            .map(|planned| Order {
                 epoch: self.routes.epoch_byte(),
                 path: &planned.hops,
                 destination: planned.destination,
-                payload,
+                payload: None,
             })
             .collect();
         let mut packets = vec![vec![0; geometry.packet_len()]; planned.len()];

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use metrics::counter;
-use mimiq_access::{Client as Provider, ClientError, Message, Shape, codes};
+use mimiq_access::{Client as Provider, ClientError, Message, Refusal, Shape, codes};
 use mimiq_directory::Routes;
 use mimiq_messages::{Address, MessageId};
 use rand::Rng as _;
@@ -299,6 +299,8 @@ impl Session {
             Happened::Connected(Err(error)) => {
                 tracing::warn!(%error, again_in = ?self.wait, "the provider cannot be reached");
                 self.again(match error {
+                    // Its disk may be slow for a moment.
+                    Failure::Provider(ClientError::Refused(Refusal::Unavailable)) => Reached::NotYet,
                     Failure::Provider(ClientError::Refused(refusal)) => Reached::Refused(refusal),
                     _ => Reached::NotYet,
                 });

@@ -3,9 +3,9 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{ChildStdin, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use mimiq_mix_testbed::{Network, Process};
 
 /// Someone at a terminal.
@@ -44,9 +44,21 @@ impl Chat {
         writeln!(self.input, "{text}").context("a client does not read")
     }
 
-    /// What it has shown since the last time.
-    pub(crate) fn shown(&self) -> impl Iterator<Item = String> {
-        self.lines.try_iter()
+    /// What it has shown since the last time. An error with its log when it has ended.
+    pub(crate) fn shown(&self) -> anyhow::Result<Vec<String>> {
+        let mut shown = Vec::new();
+        loop {
+            match self.lines.try_recv() {
+                Ok(line) => shown.push(line),
+                Err(TryRecvError::Empty) => return Ok(shown),
+                Err(TryRecvError::Disconnected) => bail!("a client has ended: {}", self.log()),
+            }
+        }
+    }
+
+    /// What it says of itself.
+    pub(crate) fn log(&self) -> String {
+        self.process.log()
     }
 
     /// Ends it at once, as when a battery is empty.

@@ -50,7 +50,8 @@ impl<'a> Conversation<'a> {
                 ready[usize::from(who == "Bob")] |= line.starts_with("* you are");
             }
             Ok(ready == [true; 2])
-        })?;
+        })
+        .with_context(|| both.logs())?;
         Ok(both)
     }
 
@@ -95,9 +96,14 @@ impl<'a> Conversation<'a> {
         Ok(())
     }
 
+    /// What both programs say of themselves.
+    fn logs(&self) -> String {
+        format!("Alice: {}\nBob: {}", self.alice.log(), self.bob.as_ref().map(Chat::log).unwrap_or_default())
+    }
+
     fn shown(&mut self) -> anyhow::Result<Vec<(&'static str, String)>> {
-        let alice = self.alice.shown().map(|line| ("Alice", line));
-        let bob = self.bob.iter().flat_map(Chat::shown).map(|line| ("Bob", line));
+        let alice = self.alice.shown()?.into_iter().map(|line| ("Alice", line));
+        let bob = self.bob.as_ref().map_or(Ok(Vec::new()), Chat::shown)?.into_iter().map(|line| ("Bob", line));
         Ok(alice.chain(bob).collect())
     }
 

@@ -87,8 +87,9 @@ pub struct Order<'a> {
     pub path: &'a [Hop<'a>],
     /// What happens at the last.
     pub destination: Destination,
-    /// As many bytes as the geometry says.
-    pub payload: &'a [u8],
+    /// As many bytes as the geometry says; none for cover traffic, whose payload is random. That of a packet with a random payload is random too, whatever
+    /// keys it is encrypted with, so it is drawn in its place, and not encrypted.
+    pub payload: Option<&'a [u8]>,
 }
 
 /// Builds a packet for a path, for keys of an epoch, into `packet`.
@@ -104,7 +105,7 @@ pub fn build(
     rng: &mut impl CryptoRng,
     packet: &mut [u8],
 ) -> Result<(), BuildError> {
-    fits(geometry, payload, packet)?;
+    fits(geometry, Some(payload), packet)?;
     let (head, body) = packet.split_at_mut(geometry.header_len());
     let schedules = header::build(geometry, epoch, path, destination, rng, head)?;
     body.copy_from_slice(payload);
@@ -112,8 +113,8 @@ pub fn build(
     Ok(())
 }
 
-/// Builds packets, each into the buffer of its number: the same as [`build`] makes of one after the other, in less time if they are
-/// several and the CPU has AVX-512 IFMA. Groups of eight are the fastest.
+/// Builds packets, each into the buffer of its number: those with payloads the same as [`build`] makes of one after the other, in less time if they
+/// are several and the CPU has AVX-512 IFMA. Groups of eight are the fastest.
 ///
 /// # Errors
 /// If there are not as many buffers as orders, or as [`build`] of the first order that does not fit; then no packet is to be sent.
@@ -137,15 +138,22 @@ pub fn build_batch(
             heads.push(head);
             bodies.push(body);
         }
-        let schedules = header::build_group(geometry, orders, rng, &mut heads)?;
-        orders.iter().zip(&mut bodies).for_each(|(order, body)| body.copy_from_slice(order.payload));
+        let mut schedules = header::build_group(geometry, orders, rng, &mut heads)?;
+        for ((order, body), schedules) in orders.iter().zip(&mut bodies).zip(&mut schedules) {
+            if let Some(payload) = order.payload {
+                body.copy_from_slice(payload);
+            } else {
+                rng.fill_bytes(body);
+                schedules.clear();
+            }
+        }
         encrypt(&schedules, &mut bodies);
     }
     Ok(())
 }
 
-fn fits(geometry: &Geometry, payload: &[u8], packet: &[u8]) -> Result<(), BuildError> {
-    if payload.len() != geometry.payload_len() {
+fn fits(geometry: &Geometry, payload: Option<&[u8]>, packet: &[u8]) -> Result<(), BuildError> {
+    if let Some(payload) = payload.filter(|payload| payload.len() != geometry.payload_len()) {
         return Err(BuildError::Payload { length: payload.len(), wanted: geometry.payload_len() });
     }
     if packet.len() != geometry.packet_len() {

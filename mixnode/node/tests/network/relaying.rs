@@ -15,6 +15,28 @@ fn epochs() -> Epochs {
     Epochs { genesis: now() - LONG / 2, length: LONG }
 }
 
+/// Nothing that comes later helps it on: mixes send practically no loops here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lone_packet_arrives() {
+    let mut network = Network::start(epochs(), rates(100.0, 1e-6));
+    let send = network.nodes[3].node.from_clients();
+    network.until_linked(&send).await;
+    for number in 1..=3u8 {
+        let (packet, payload) = network.packet([number; 16], [number; 16]);
+        assert!(send(&packet));
+        // One of those that were sent until something arrived may come late.
+        loop {
+            let (_, id, content) = next(&mut network.nodes[4].delivered).await;
+            if id == [number; 16] {
+                assert_eq!(content, payload);
+                break;
+            }
+        }
+    }
+    drop(send);
+    network.stop().await;
+}
+
 /// All in one: the metrics are the process's.
 #[tokio::test(flavor = "multi_thread")]
 async fn packets_arrive_once_and_whole_and_nothing_else_does() {

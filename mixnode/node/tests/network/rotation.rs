@@ -1,7 +1,5 @@
 //! Key epochs come and go under traffic.
 
-use std::time::Duration;
-
 use mimiq_directory::Epochs;
 
 use crate::setup::{Network, next, now, rates};
@@ -15,13 +13,7 @@ async fn nothing_is_lost_when_keys_change() {
     let first = epochs.at(now()).unwrap();
     let keys_of = |network: &Network, number: usize| network.nodes[number].node.published().borrow().clone();
     let mut keys = keys_of(&network, 0);
-    // Until everything is linked.
-    loop {
-        assert!(send(&network.packet([0; 16], [0; 16]).0));
-        if tokio::time::timeout(Duration::from_millis(200), network.nodes[4].delivered.recv()).await.is_ok() {
-            break;
-        }
-    }
+    network.until_linked(&send).await;
     let mut number = 1u64;
     while epochs.at(now()).unwrap() < first + 3 {
         let epoch = epochs.at(now()).unwrap();

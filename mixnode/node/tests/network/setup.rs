@@ -104,6 +104,16 @@ impl Network {
         (packet, payload)
     }
 
+    /// Sends packets until one arrives: then everything is linked.
+    pub(crate) async fn until_linked(&mut self, send: impl Fn(&[u8]) -> bool) {
+        loop {
+            assert!(send(&self.packet([0; 16], [0; 16]).0));
+            if tokio::time::timeout(Duration::from_millis(200), self.nodes[4].delivered.recv()).await.is_ok() {
+                return;
+            }
+        }
+    }
+
     /// Stops one and starts it again at the same address.
     pub(crate) async fn restart(&mut self, number: usize) {
         let state = self.directory.subscribe();

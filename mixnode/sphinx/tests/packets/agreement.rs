@@ -1,5 +1,6 @@
 //! The fast code agrees with the model, for all shapes of paths and batches.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use mimiq_sphinx::{Action, Destination, Geometry, Malformed, Order, build, build_batch, payload};
@@ -61,12 +62,12 @@ proptest! {
         let hops: Vec<_> = paths.iter().map(Path::hops).collect();
         let payloads: Vec<Vec<u8>> = (0..shapes.len()).map(|at| vec![at as u8; geometry.payload_len()]).collect();
         let orders: Vec<Order<'_>> = shapes.iter().zip(&payloads).map(|(&(hop, destination, epoch), payload)| {
-            Order { epoch, path: &hops[hop - 1], destination, payload }
+            Order { epoch, path: &hops[hop - 1], destination, payload: Some(payload) }
         }).collect();
         let mut alone = vec![vec![0; geometry.packet_len()]; orders.len()];
         let mut rng_alone = rng(seed);
-        for (order, packet) in orders.iter().zip(&mut alone) {
-            let Order { epoch, path, destination, payload } = *order;
+        for ((order, payload), packet) in orders.iter().zip(&payloads).zip(&mut alone) {
+            let Order { epoch, path, destination, .. } = *order;
             build(&geometry, epoch, path, &destination, payload, &mut rng_alone, packet).unwrap();
         }
         let mut together = vec![vec![9; geometry.packet_len()]; orders.len()];
@@ -75,6 +76,36 @@ proptest! {
         build_batch(&geometry, &orders, &mut rng_together, &mut packets).unwrap();
         prop_assert_eq!(together, alone);
         prop_assert_eq!(rng_together, rng_alone, "the same was drawn");
+    }
+
+    /// A packet without a payload takes the same way, and its payload is random at each hop; those beside it have theirs.
+    #[test]
+    fn packets_without_a_payload_have_a_random_one(empty in proptest::collection::vec(any::<bool>(), 1..=17), seed: u64) {
+        let path = Path::new(Geometry::default(), 5, seed);
+        let (geometry, hops, sent) = (path.geometry, path.hops(), message(&path.geometry));
+        let destination = Destination::Inbox { recipient: [1; 16], id: [2; 16] };
+        let orders: Vec<Order<'_>> = empty.iter().map(|empty| {
+            Order { epoch: EPOCH, path: &hops, destination, payload: (!empty).then_some(&sent) }
+        }).collect();
+        let mut packets = vec![vec![0; geometry.packet_len()]; orders.len()];
+        let mut places: Vec<&mut [u8]> = packets.iter_mut().map(Vec::as_mut_slice).collect();
+        build_batch(&geometry, &orders, &mut rng(seed), &mut places).unwrap();
+        let mut seen = HashSet::new();
+        for hop in 0..5 {
+            for (packet, empty) in packets.iter_mut().zip(&empty) {
+                prop_assert!(seen.insert(payload(&geometry, packet).to_vec()), "no payload twice");
+                let (next, tag, micros, action) =
+                    model::unwrap(5, *path.nodes[hop].secret.as_bytes(), packet).expect("the model takes it");
+                let found = one(&path.unwrapper(hop), packet).unwrap();
+                prop_assert_eq!((&*packet, found.tag, found.action), (&next, tag, action));
+                prop_assert_eq!(micros, path.nodes[hop].micros);
+                let own = payload(&geometry, packet);
+                // As many ones as zeros, but for six standard deviations of coins.
+                let (ones, bits) = (own.iter().map(|byte| byte.count_ones()).sum::<u32>(), own.len() as u32 * 8);
+                let random = f64::from(ones.abs_diff(bits / 2)) < 3.0 * f64::from(bits).sqrt();
+                prop_assert!(if hop == 4 && !empty { own == sent } else { random }, "{ones} ones of {bits}");
+            }
+        }
     }
 
     /// What is found in a packet does not depend on the others of its batch.

@@ -168,7 +168,7 @@ fn what_cannot_be_built_spoils_its_batch() {
     let path = Path::new(Geometry::default(), 5, 1);
     let (geometry, hops) = (path.geometry, path.hops());
     let sent = message(&geometry);
-    let good = Order { epoch: EPOCH, path: &hops, destination: inbox(), payload: &sent };
+    let good = Order { epoch: EPOCH, path: &hops, destination: inbox(), payload: Some(&sent) };
     let mut slow = hops.clone();
     slow[4].delay = Duration::from_secs(5000);
     let long = [&hops[..], &hops[..1]].concat();
@@ -176,7 +176,7 @@ fn what_cannot_be_built_spoils_its_batch() {
         (Order { path: &[], ..good }, BuildError::Path { hops: 0, most: 5 }),
         (Order { path: &long, ..good }, BuildError::Path { hops: 6, most: 5 }),
         (Order { path: &slow, ..good }, BuildError::Delay(Duration::from_secs(5000))),
-        (Order { payload: &sent[1..], ..good }, BuildError::Payload { length: 900, wanted: 901 }),
+        (Order { payload: Some(&sent[1..]), ..good }, BuildError::Payload { length: 900, wanted: 901 }),
     ] {
         let mut orders = [good; 5];
         orders[3] = bad;
