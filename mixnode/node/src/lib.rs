@@ -16,6 +16,7 @@ mod departure;
 mod epochs;
 mod intake;
 mod loops;
+mod mailbox;
 mod neighbours;
 mod node;
 mod priority;

@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::iter;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -24,6 +22,7 @@ use crate::departure::Departure;
 use crate::epochs::{EpochError, Epochs};
 use crate::intake::{self, Intake};
 use crate::loops::Loops;
+use crate::mailbox::Mailbox;
 use crate::priority::Priority;
 use crate::receiver::Receiver;
 use crate::rounds::Rounds;
@@ -99,7 +98,7 @@ pub struct Node {
     update: tokio::task::JoinHandle<Epochs>,
     loops: tokio::task::JoinHandle<()>,
     published: watch::Receiver<Vec<KeyOf>>,
-    clients: Option<SyncSender<(Vec<u8>, u64)>>,
+    clients: Option<Arc<Mailbox>>,
     counters: Arc<Counters>,
 }
 
@@ -158,13 +157,13 @@ impl Node {
         let end = receiving.clone();
         threads.push(spawn("intake", Priority::Intake, move || receiver.run(udp(socket)?, &end))?);
         let clients = if is_provider {
-            let (sender, packets) = mpsc::sync_channel(CLIENTS_PACKETS);
-            let (intake, counters) = (intake(), counters.clone());
+            let mailbox = Arc::new(Mailbox::new(CLIENTS_PACKETS));
+            let (packets, intake, counters) = (mailbox.clone(), intake(), counters.clone());
             threads.push(spawn("clients", Priority::Intake, move || {
                 from_clients(&packets, intake, &geometry, &counters);
                 Ok(())
             })?);
-            Some(sender)
+            Some(mailbox)
         } else {
             None
         };
@@ -222,22 +221,23 @@ impl Node {
     pub fn from_clients(&self) -> impl Fn(&[u8]) -> bool + Send + Sync + 'static {
         let (clients, clock, counters) = (self.clients.clone(), self.delays.clock(), self.counters.clone());
         move |packet| {
-            let taken =
-                clients.as_ref().is_some_and(|clients| clients.try_send((packet.to_vec(), clock.now())).is_ok());
+            let taken = clients.as_ref().is_some_and(|clients| clients.put(packet, clock.now()));
             counters.from_clients.increment(1);
             counters.dropped("from_client_overload", u64::from(!taken));
             taken
         }
     }
 
-    /// Stops taking packets, and drops those that wait. All functions of [`Self::from_clients`] must be gone. The replay logs are closed.
+    /// Stops taking packets, and drops those that wait. The replay logs are closed.
     ///
     /// # Errors
     /// If a log cannot be written.
     pub async fn stop(self) -> Result<(), EpochError> {
         self.receiving.store(true, Ordering::Relaxed);
         self.delays.stop();
-        drop(self.clients);
+        if let Some(clients) = &self.clients {
+            clients.close();
+        }
         self.loops.abort();
         self.stop.send_replace(true);
         let threads = self.threads;
@@ -258,20 +258,15 @@ impl Node {
     }
 }
 
-fn from_clients(
-    packets: &mpsc::Receiver<(Vec<u8>, u64)>,
-    mut intake: Intake,
-    geometry: &Geometry,
-    counters: &Counters,
-) {
-    let (mut batch, mut rounds) = (intake::batch(geometry), Rounds::default());
-    while let Ok(first) = packets.recv() {
+fn from_clients(packets: &Mailbox, mut intake: Intake, geometry: &Geometry, counters: &Counters) {
+    let (mut batch, mut rounds, mut waiting) = (intake::batch(geometry), Rounds::default(), Vec::new());
+    while packets.wait() {
         rounds.begin();
         // All that wait belong to the round: full batches follow each other.
-        let mut waiting = iter::once(first).chain(packets.try_iter()).peekable();
-        while waiting.peek().is_some() {
-            for (packet, arrived) in waiting.by_ref().take(batch.room()) {
-                counters.dropped("length", u64::from(!batch.push(&packet, arrived)));
+        packets.take(&mut waiting);
+        for together in waiting.chunks(batch.room()) {
+            for (packet, arrived) in together {
+                counters.dropped("length", u64::from(!batch.push(packet, *arrived)));
             }
             intake.process(&mut batch);
         }

@@ -33,7 +33,6 @@ async fn a_lone_packet_arrives() {
             }
         }
     }
-    drop(send);
     network.stop().await;
 }
 
@@ -62,7 +61,6 @@ async fn packets_arrive_once_and_whole_and_nothing_else_does() {
     // The same packet again, also after the provider was started anew.
     assert!(send(&one));
     reaches(|| dropped("replayed"), 1.0).await;
-    drop(send);
     network.restart(3).await;
     let send = network.nodes[3].node.from_clients();
     assert!(send(&one));
@@ -99,6 +97,5 @@ async fn packets_arrive_once_and_whole_and_nothing_else_does() {
     assert!(send(&packet));
     assert_eq!(next(&mut network.nodes[4].delivered).await, ([7; 16], [8; 16], payload));
     assert!(network.nodes[4].delivered.try_recv().is_err());
-    drop(send);
     network.stop().await;
 }

@@ -43,6 +43,5 @@ async fn nothing_is_lost_when_keys_change() {
         .filter(|name| name.ends_with(".tags"))
         .collect();
     assert!(files.len() <= 3, "logs of epochs that are over: {files:?}");
-    drop(send);
     network.stop().await;
 }
