@@ -66,6 +66,18 @@ enum Failure {
     Provider(#[from] ClientError),
 }
 
+impl Failure {
+    /// What it says of the provider. One that cannot look at the moment may serve the client soon.
+    fn reached(&self) -> Reached {
+        match self {
+            Self::Provider(ClientError::Refused(refusal)) if *refusal != Refusal::Unavailable => {
+                Reached::Refused(*refusal)
+            }
+            _ => Reached::NotYet,
+        }
+    }
+}
+
 enum State {
     Waiting { until: Instant },
     Connecting,
@@ -298,12 +310,7 @@ impl Session {
             }
             Happened::Connected(Err(error)) => {
                 tracing::warn!(%error, again_in = ?self.wait, "the provider cannot be reached");
-                self.again(match error {
-                    // Its disk may be slow for a moment.
-                    Failure::Provider(ClientError::Refused(Refusal::Unavailable)) => Reached::NotYet,
-                    Failure::Provider(ClientError::Refused(refusal)) => Reached::Refused(refusal),
-                    _ => Reached::NotYet,
-                });
+                self.again(error.reached());
             }
             Happened::Lost(error) => {
                 tracing::info!(%error, "the connection to the provider is lost");
@@ -428,4 +435,18 @@ async fn ask(
 
 fn seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_will_not_be_served_is_refused() {
+        let refused = |refusal| Failure::Provider(ClientError::Refused(refusal)).reached();
+        assert_eq!(refused(Refusal::Token), Reached::Refused(Refusal::Token));
+        assert_eq!(refused(Refusal::Blocked), Reached::Refused(Refusal::Blocked));
+        assert_eq!(refused(Refusal::Unavailable), Reached::NotYet);
+        assert_eq!(Failure::Slow.reached(), Reached::NotYet);
+    }
 }
