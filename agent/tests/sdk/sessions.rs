@@ -86,9 +86,10 @@ async fn packets_count_where_the_server_forbids_migration() {
         run(&identity, quinn_server(&identity, false), "random_packets: {min: 30, max: 60}", 200, Duration::ZERO).await;
     let packets = run.usage.counts.as_ref().unwrap().packets;
     assert!(run.rollovers() <= packets / 30 && run.rollovers() >= packets / 80, "{} in {packets}", run.rollovers());
-    // A request that is under way ends where it began.
+    // A request that is under way ends where it began. The session's packets count: the last ones of a connection that was left, such as its close, are some
+    // of the thirty after it, and go to its own address.
     let flows = run.flows();
-    assert!(flows.iter().all(|packets| (30..100).contains(packets)), "{flows:?}");
+    assert!(flows.iter().all(|packets| (25..100).contains(packets)), "{flows:?}");
     assert_eq!(run.report.summary.class, "forbidding");
 }
 
