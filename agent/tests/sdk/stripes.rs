@@ -116,7 +116,7 @@ async fn datagrams_are_lost_and_late() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_die_are_replaced() {
     let (agent, identity) = (TestAgent::start(Duration::from_secs(600)), Identity::new());
-    let files = Files::start(&identity, content(), Ways { dies_after: Some(4), ..Ways::default() });
+    let files = Files::start(&identity, content(), Ways { dies_after: Some(2), ..Ways::default() });
     let (through, _) = relay::start(files.address, Duration::from_millis(5), nothing_lost).await;
     let stripes = stripes(&agent, &identity, through, Some(POLICY)).await;
     assert!(body(begin(&stripes).await.unwrap()).await.unwrap() == content());
