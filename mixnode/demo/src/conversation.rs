@@ -102,8 +102,9 @@ impl<'a> Conversation<'a> {
     }
 
     fn shown(&mut self) -> anyhow::Result<Vec<(&'static str, String)>> {
-        let alice = self.alice.shown()?.into_iter().map(|line| ("Alice", line));
-        let bob = self.bob.as_ref().map_or(Ok(Vec::new()), Chat::shown)?.into_iter().map(|line| ("Bob", line));
+        let alice = self.alice.shown().context("Alice")?.into_iter().map(|line| ("Alice", line));
+        let bob = self.bob.as_ref().map_or(Ok(Vec::new()), Chat::shown).context("Bob")?;
+        let bob = bob.into_iter().map(|line| ("Bob", line));
         Ok(alice.chain(bob).collect())
     }
 
