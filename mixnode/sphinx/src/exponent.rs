@@ -4,17 +4,20 @@
 //! multiplications for n hops). Each exponent hangs on the secret before it, so the hops of a packet are one after the other; but packets
 //! are independent, and eight of them share one call of the lanes for each hop.
 
+use std::sync::OnceLock;
+
+use curve25519_dalek::constants::ED25519_BASEPOINT_POINT;
 use curve25519_dalek::edwards::EdwardsPoint;
 use curve25519_dalek::scalar::Scalar;
 use rand::CryptoRng;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::Hop;
-use crate::dh::{BASE, Ifma, LANES, Pair};
+use crate::dh::{Ifma, LANES, Table};
 use crate::schedule::Schedule;
 
 /// Packets for which a call of the lanes takes less time than a multiplication from a table for each.
-const ENOUGH: usize = 4;
+const ENOUGH: usize = 2;
 
 /// A secret number below the order of the group.
 #[derive(Zeroize, ZeroizeOnDrop)]
@@ -52,24 +55,24 @@ pub(crate) fn derive(mut exponent: Exponent, path: &[Hop<'_>]) -> Derived {
 }
 
 /// Of up to eight packets.
-pub(crate) fn derive_group(mut exponents: Vec<Exponent>, paths: &[&[Hop<'_>]]) -> Vec<Derived> {
-    let Some(lanes) = Ifma::detect().filter(|_| exponents.len() >= ENOUGH) else {
+pub(crate) fn derive_group<'a>(mut exponents: Vec<Exponent>, paths: &[&[Hop<'a>]]) -> Vec<Derived> {
+    let Some((lanes, base)) = lanes().filter(|_| exponents.len() >= ENOUGH) else {
         return exponents.into_iter().zip(paths).map(|(exponent, path)| derive(exponent, path)).collect();
     };
-    let multiply = |exponents: &[Exponent], point: &dyn Fn(usize) -> [u8; 32]| {
-        let mut pairs = [Pair { scalar: [0; 32], point: BASE }; LANES];
-        for (at, (pair, exponent)) in pairs.iter_mut().zip(exponents).enumerate() {
-            *pair = Pair { scalar: exponent.0.to_bytes(), point: point(at) };
+    // A lane that nothing is wanted of multiplies the base point.
+    let multiply = |exponents: &[Exponent], table: &dyn Fn(usize) -> Option<&'a Table>| {
+        let mut pairs = [(base, [0; 32]); LANES];
+        for (at, ((to, scalar), exponent)) in pairs.iter_mut().zip(exponents).enumerate() {
+            (*to, *scalar) = (table(at).unwrap_or(base), exponent.0.to_bytes());
         }
-        let products = lanes.multiply(&pairs);
-        pairs.zeroize();
+        let products = lanes.multiply_tables(&pairs);
+        pairs.iter_mut().for_each(|(_, scalar)| scalar.zeroize());
         products
     };
-    let alphas = multiply(&exponents, &|_| BASE);
+    let alphas = multiply(&exponents, &|_| None);
     let mut schedules: Vec<_> = paths.iter().map(|path| Vec::with_capacity(path.len())).collect();
     for hop in 0..paths.iter().map(|path| path.len()).max().unwrap_or_default() {
-        let key = |at: usize| paths[at].get(hop).map_or(BASE, |hop| *hop.key.public_key().as_bytes());
-        let mut secrets = multiply(&exponents, &key);
+        let mut secrets = multiply(&exponents, &|at| paths[at].get(hop)?.key.lanes());
         for ((exponent, path), (schedules, secret)) in
             exponents.iter_mut().zip(paths).zip(schedules.iter_mut().zip(&secrets))
         {
@@ -83,4 +86,11 @@ pub(crate) fn derive_group(mut exponents: Vec<Exponent>, paths: &[&[Hop<'_>]]) -
         secrets.zeroize();
     }
     alphas.into_iter().zip(schedules).collect()
+}
+
+/// The lanes, if the CPU has them, and the base point's multiples.
+fn lanes() -> Option<(Ifma, &'static Table)> {
+    static BASE: OnceLock<Table> = OnceLock::new();
+    let lanes = Ifma::detect()?;
+    Some((lanes, BASE.get_or_init(|| lanes.table(&ED25519_BASEPOINT_POINT))))
 }

@@ -1,13 +1,20 @@
 //! The lanes in AVX-512 registers, with the IFMA extension's multiplications.
 
 use std::arch::x86_64::{
-    __m512i, _mm512_add_epi64, _mm512_and_si512, _mm512_loadu_si512, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64,
-    _mm512_set1_epi64, _mm512_srai_epi64, _mm512_srli_epi64, _mm512_storeu_si512, _mm512_sub_epi64,
-    _mm512_ternarylogic_epi64,
+    __m512i, _mm512_add_epi64, _mm512_and_si512, _mm512_cmpeq_epi64_mask, _mm512_loadu_si512, _mm512_madd52hi_epu64,
+    _mm512_madd52lo_epu64, _mm512_mask_mov_epi64, _mm512_set1_epi64, _mm512_shuffle_i64x2, _mm512_srai_epi64,
+    _mm512_srli_epi64, _mm512_storeu_si512, _mm512_sub_epi64, _mm512_ternarylogic_epi64, _mm512_unpackhi_epi64,
+    _mm512_unpacklo_epi64,
 };
 
-use super::ladder::{self, Lanes};
-use super::{LANES, Pair};
+use curve25519_dalek::constants::ED25519_BASEPOINT_POINT;
+use curve25519_dalek::edwards::EdwardsPoint;
+
+use super::lanes::Lanes;
+use super::{LANES, Pair, ladder, table};
+
+/// Multiples of a point.
+pub(crate) type Table = table::Table;
 
 /// Is made only on a CPU that can.
 #[derive(Clone, Copy)]
@@ -30,6 +37,25 @@ impl Ifma {
             multiply_with_ifma(pairs)
         }
     }
+
+    /// Of a point's multiples.
+    pub(crate) fn table(self, point: &EdwardsPoint) -> Table {
+        let (y, with_base) = (point.compress(), (point + ED25519_BASEPOINT_POINT).compress());
+        #[allow(unsafe_code)] // SIMD: as above
+        // SAFETY: the CPU has all of these features.
+        unsafe {
+            table_with_ifma(y.as_bytes(), with_base.as_bytes())
+        }
+    }
+
+    /// The u-coordinates of all tables' points times their scalars, in constant time. Scalars are below 2^255.
+    pub(crate) fn multiply_tables(self, pairs: &[(&Table, [u8; 32]); LANES]) -> [[u8; 32]; LANES] {
+        #[allow(unsafe_code)] // SIMD: as above
+        // SAFETY: the CPU has all of these features.
+        unsafe {
+            multiply_tables_with_ifma(pairs)
+        }
+    }
 }
 
 #[target_feature(enable = "avx512f,avx512dq,avx512ifma,bmi2")]
@@ -37,7 +63,17 @@ fn multiply_with_ifma(pairs: &[Pair; LANES]) -> [[u8; 32]; LANES] {
     ladder::multiply::<Vector>(pairs)
 }
 
-/// Is made only in `multiply_with_ifma`, and in tests after the same check: so all of these methods run on a CPU that has the features.
+#[target_feature(enable = "avx512f,avx512dq,avx512ifma,bmi2")]
+fn table_with_ifma(y: &[u8; 32], with_base: &[u8; 32]) -> Table {
+    Table::new::<Vector>(y, with_base)
+}
+
+#[target_feature(enable = "avx512f,avx512dq,avx512ifma,bmi2")]
+fn multiply_tables_with_ifma(pairs: &[(&Table, [u8; 32]); LANES]) -> [[u8; 32]; LANES] {
+    table::multiply::<Vector>(pairs)
+}
+
+/// Is made only in these three functions, and in tests after the same check: so all of these methods run on a CPU that has the features.
 #[derive(Clone, Copy)]
 pub(super) struct Vector(__m512i);
 
@@ -89,6 +125,27 @@ impl Lanes for Vector {
     }
 
     #[inline(always)]
+    fn replace(self, other: Self, a: Self, b: Self) -> Self {
+        // SAFETY: see the type.
+        Self(unsafe { _mm512_mask_mov_epi64(self.0, _mm512_cmpeq_epi64_mask(a.0, b.0), other.0) })
+    }
+
+    #[inline(always)]
+    fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
+        let [a, b, c, d, e, f, g, h] = rows.map(|row| row.0);
+        // SAFETY: see the type.
+        unsafe {
+            // Pairs of rows, number by number.
+            let (ab, ab2) = (_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+            let (cd, cd2) = (_mm512_unpacklo_epi64(c, d), _mm512_unpackhi_epi64(c, d));
+            let (ef, ef2) = (_mm512_unpacklo_epi64(e, f), _mm512_unpackhi_epi64(e, f));
+            let (gh, gh2) = (_mm512_unpacklo_epi64(g, h), _mm512_unpackhi_epi64(g, h));
+            let ([a, c, e, g], [b, d, f, h]) = (fourths([ab, cd, ef, gh]), fourths([ab2, cd2, ef2, gh2]));
+            [a, b, c, d, e, f, g, h].map(Self)
+        }
+    }
+
+    #[inline(always)]
     fn highest(self) -> Self {
         // SAFETY: see the type.
         Self(unsafe { _mm512_srai_epi64::<63>(self.0) })
@@ -115,5 +172,23 @@ impl Lanes for Vector {
     fn add_high(self, a: Self, b: Self) -> Self {
         // SAFETY: see the type.
         Self(unsafe { _mm512_madd52hi_epu64(self.0, a.0, b.0) })
+    }
+}
+
+/// Of each vector's four pairs one: the first, second, third and fourth of all four vectors.
+#[inline(always)]
+#[allow(unsafe_code)] // SIMD: as above
+fn fourths([ab, cd, ef, gh]: [__m512i; 4]) -> [__m512i; 4] {
+    // SAFETY: see `Vector`, of which alone this is a part.
+    unsafe {
+        // Of both halves' vectors the first and third, or the second and fourth.
+        let (even, odd) = (_mm512_shuffle_i64x2::<0x88>(ab, cd), _mm512_shuffle_i64x2::<0xdd>(ab, cd));
+        let (even2, odd2) = (_mm512_shuffle_i64x2::<0x88>(ef, gh), _mm512_shuffle_i64x2::<0xdd>(ef, gh));
+        [
+            _mm512_shuffle_i64x2::<0x88>(even, even2),
+            _mm512_shuffle_i64x2::<0x88>(odd, odd2),
+            _mm512_shuffle_i64x2::<0xdd>(even, even2),
+            _mm512_shuffle_i64x2::<0xdd>(odd, odd2),
+        ]
     }
 }

@@ -1,6 +1,8 @@
 //! X25519 (RFC 7748 §5) of several pairs at once: eight lanes of AVX-512 IFMA where the CPU has it, otherwise one after the
 //! other in aws-lc, the fastest maintained library.
 
+#[cfg(any(test, target_arch = "x86_64"))]
+mod field;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
 #[cfg(not(target_arch = "x86_64"))]
@@ -10,13 +12,19 @@ mod ifma;
 mod inverse;
 #[cfg(any(test, target_arch = "x86_64"))]
 mod ladder;
+#[cfg(any(test, target_arch = "x86_64"))]
+mod lanes;
+#[cfg(any(test, target_arch = "x86_64"))]
+mod point;
 mod single;
+#[cfg(any(test, target_arch = "x86_64"))]
+mod table;
 #[cfg(test)]
 mod tests;
 
 use zeroize::Zeroize;
 
-pub(crate) use ifma::Ifma;
+pub(crate) use ifma::{Ifma, Table};
 
 use crate::SecretKey;
 

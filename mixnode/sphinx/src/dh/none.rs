@@ -1,6 +1,11 @@
 //! CPUs whose lanes nobody has written.
 
+use curve25519_dalek::edwards::EdwardsPoint;
+
 use crate::dh::{LANES, Pair};
+
+/// Is never made either.
+pub(crate) enum Table {}
 
 /// Is never made.
 #[derive(Clone, Copy)]
@@ -12,6 +17,14 @@ impl Ifma {
     }
 
     pub(crate) fn multiply(self, _: &[Pair; LANES]) -> [[u8; 32]; LANES] {
+        match self {}
+    }
+
+    pub(crate) fn table(self, _: &EdwardsPoint) -> Table {
+        match self {}
+    }
+
+    pub(crate) fn multiply_tables(self, _: &[(&Table, [u8; 32]); LANES]) -> [[u8; 32]; LANES] {
         match self {}
     }
 }

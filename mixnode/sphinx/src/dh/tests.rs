@@ -1,12 +1,17 @@
 //! The eight lanes against curve25519-dalek and RFC 7748, on every machine with plain integers.
 
+use curve25519_dalek::constants::ED25519_BASEPOINT_POINT;
+use curve25519_dalek::edwards::EdwardsPoint;
 use curve25519_dalek::montgomery::MontgomeryPoint;
 use curve25519_dalek::scalar::Scalar;
 use proptest::prelude::*;
 
+use super::field::{Field, Wide};
 use super::inverse::{Number, inverses};
-use super::ladder::{self, Field, Lanes, Wide};
-use super::{Ifma, LANES, Pair, Secret, clamp, is_canonical, multiply, single};
+use super::ladder;
+use super::lanes::Lanes;
+use super::point::{Addend, Point};
+use super::{Ifma, LANES, Pair, Secret, clamp, is_canonical, multiply, single, table};
 use crate::SecretKey;
 
 /// What other CPUs have in the lanes' place.
@@ -16,6 +21,8 @@ mod none;
 #[test]
 fn other_cpus_have_no_lanes() {
     let _: fn(none::Ifma, &[Pair; LANES]) -> [[u8; 32]; LANES] = none::Ifma::multiply;
+    let _: fn(none::Ifma, &_) -> [[u8; 32]; LANES] = none::Ifma::multiply_tables;
+    let _: fn(none::Ifma, &EdwardsPoint) -> none::Table = none::Ifma::table;
     assert!(none::Ifma::detect().is_none());
 }
 
@@ -65,6 +72,12 @@ impl Lanes for Plain {
     fn select(self, other: Self, mask: Self) -> Self {
         let own = self.with(mask, |a, mask| a & !mask);
         own.with(other.and(mask), |a, b| a | b)
+    }
+    fn replace(self, other: Self, a: Self, b: Self) -> Self {
+        Self(std::array::from_fn(|at| if a.0[at] == b.0[at] { other.0[at] } else { self.0[at] }))
+    }
+    fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
+        std::array::from_fn(|column| Self(rows.map(|row| row.0[column])))
     }
     fn highest(self) -> Self {
         self.with(self, |a, _| (a >> 63).wrapping_neg())
@@ -122,9 +135,9 @@ proptest! {
         }
     }
 
-    /// Exponents of packets are below the order of the group and not clamped.
+    /// The ladder itself does not clamp.
     #[test]
-    fn exponents_are_not_clamped(seeds: [[u8; 32]; LANES], points: [[u8; 32]; LANES], small in 0..3u64) {
+    fn scalars_are_taken_as_they_are(seeds: [[u8; 32]; LANES], points: [[u8; 32]; LANES], small in 0..3u64) {
         let mut scalars = seeds.map(Scalar::from_bytes_mod_order);
         (scalars[0], scalars[1]) = (Scalar::from(small), -Scalar::from(small));
         let pairs = std::array::from_fn(|at| Pair { scalar: scalars[at].to_bytes(), point: points[at] });
@@ -132,6 +145,47 @@ proptest! {
         prop_assert_eq!(ladder::multiply::<Plain>(&pairs), expected);
         if let Some(lanes) = Ifma::detect() {
             prop_assert_eq!(lanes.multiply(&pairs), expected);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    /// Points are those of keys, scalars those of packets' exponents, and the smallest and largest there are.
+    #[test]
+    fn tables_agree_with_dalek(keys: [[u8; 32]; LANES], seeds: [[u8; 32]; LANES], small in 0..3u64) {
+        let points = keys.map(EdwardsPoint::mul_base_clamped);
+        let mut scalars = seeds.map(|seed| Scalar::from_bytes_mod_order(seed).to_bytes());
+        (scalars[0], scalars[1]) = (Scalar::from(small).to_bytes(), (-Scalar::from(small)).to_bytes());
+        scalars[2] = [0xff; 32];
+        scalars[2][31] = 0x7f;
+        // Reduced by the library: the point has the group's order.
+        let multiply = |at: usize| points[at] * Scalar::from_bytes_mod_order(scalars[at]);
+        let expected: [_; LANES] = std::array::from_fn(|at| multiply(at).to_montgomery().to_bytes());
+        let tables = points.map(|point| plain_table(&point));
+        prop_assert_eq!(table::multiply::<Plain>(&std::array::from_fn(|at| (&tables[at], scalars[at]))), expected);
+        if let Some(lanes) = Ifma::detect() {
+            let tables = points.map(|point| lanes.table(&point));
+            prop_assert_eq!(lanes.multiply_tables(&std::array::from_fn(|at| (&tables[at], scalars[at]))), expected);
+        }
+    }
+}
+
+fn plain_table(point: &EdwardsPoint) -> table::Table {
+    let with_base = point + ED25519_BASEPOINT_POINT;
+    table::Table::new::<Plain>(point.compress().as_bytes(), with_base.compress().as_bytes())
+}
+
+/// The base point itself, its opposite, whose sum with it is neutral, and the neutral element.
+#[test]
+fn odd_points_have_tables_too() {
+    let base = ED25519_BASEPOINT_POINT;
+    for point in [base, -base, base - base] {
+        let table = plain_table(&point);
+        for scalar in [0_u64, 1, 8, 9, u64::MAX].map(Scalar::from) {
+            let expected = (point * scalar).to_montgomery().to_bytes();
+            assert_eq!(table::multiply::<Plain>(&[(&table, scalar.to_bytes()); LANES]), [expected; LANES]);
         }
     }
 }
@@ -185,6 +239,29 @@ fn the_largest_limbs_fit() {
     assert_eq!(raised[1].carry().store(), product.carry().store());
     assert_eq!(fits(none.raised().sub(product)).store(), fits(none.raised().sub(largest.square())).store());
     assert_eq!(fits(raised[0].sub(product)).store(), [[0; 32]; LANES]);
+}
+
+/// The same for points: the coordinates of sums are products with the limbs above, at most.
+#[test]
+fn the_largest_limbs_of_points_fit() {
+    let wide = Wide([Plain([MANY; LANES]); 5]);
+    let field = Field([LOW as u64, LOW as u64, LOW as u64, LOW as u64, TOP].map(|limb| Plain([limb; LANES])));
+    let largest = Point { x: wide, y: wide.raised(), z: wide.raised(), t: wide };
+    let addend = Addend { sum: field, difference: field, product: field };
+    for negative in [0, u64::MAX] {
+        let sums = [largest.add(&addend, Plain([negative; LANES])), largest.add_point(largest), largest.double()];
+        for Point { x, y, z, t } in sums {
+            assert!([x, t].iter().flat_map(|wide| wide.0).all(|limb| limb.0[0] <= MANY));
+            assert!([y, z].iter().flat_map(|wide| wide.0).all(|limb| limb.0[0] < 1 << 62));
+        }
+    }
+    let zero = Wide::splat(0);
+    for point in [largest, Point { x: zero, y: zero.raised(), z: zero.raised(), t: zero }] {
+        for field in [point.z.raised().sub(point.y), point.z.add(point.y), point.y.sub(wide), point.y.add(wide)] {
+            assert!(field.0[4].0[0] <= TOP);
+        }
+        let _ = (point.double(), point.add_point(largest), largest.add_point(point));
+    }
 }
 
 /// In a build with overflow checks; the largest limb that a carry leaves has 2^51 + 2^10 at most.
@@ -287,14 +364,17 @@ fn compare<L: Lanes>(x: [u64; LANES], y: [u64; LANES], z: [u64; LANES]) -> Resul
             x.add(large).sub(y),
             x.and(y),
             x.select(y, z),
+            x.replace(y, z, L::load(&std::array::from_fn(|at| if at % 3 == 0 { 0 } else { z.store()[at] }))),
             x.add(large).shift_right::<52>(),
             x.add(large).shift_left_once(),
             L::load(&ALTERNATING).highest(),
             x.add_low(y, z),
             x.add_high(y, z),
         ]
+        .into_iter()
+        .chain(L::transpose([x, y, z, x.add(y), y.add(z), z.add(x), y, x]))
         .map(L::store)
-        .to_vec()
+        .collect()
     }
     prop_assert_eq!(all::<L>(&x, &y, &z), all::<Plain>(&x, &y, &z));
     Ok(())
