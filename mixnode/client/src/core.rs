@@ -376,13 +376,12 @@ impl Core {
     /// What the loops say, and what follows from it.
     fn look(&mut self, now: u64, routes: &Routes, rng: &mut impl Rng) {
         let alarmed = self.ledger.is_alarmed();
-        let report = self.ledger.report();
         if let Some(traffic) = &mut self.traffic {
-            traffic.set(&routes.directory().state().rates, report.cover, now, rng);
+            traffic.set(&routes.directory().state().rates, self.ledger.cover(), now, rng);
         }
         if alarmed != self.alarmed {
             self.alarmed = alarmed;
-            self.events.push_back(Event::Attack(Box::new(report)));
+            self.events.push_back(Event::Attack(Box::new(self.ledger.report())));
         }
     }
 }

@@ -199,13 +199,25 @@ impl Ledger {
         self.due.peek().map(|Reverse((due, _))| *due)
     }
 
-    /// Whether there is an attack: cheaper than the whole report.
+    /// Whether there is an attack.
     #[must_use]
     pub fn is_alarmed(&self) -> bool {
         self.alarm.is_some()
     }
 
-    /// How the network is.
+    /// Whether there were too few loops for an alarm, even if none had come back.
+    #[must_use]
+    pub fn is_untested(&self) -> bool {
+        self.alarm.is_none() && !self.watch.can_tell()
+    }
+
+    /// How many loops did not come back in time.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.counts[FAILED]
+    }
+
+    /// How the network is. Under attack this looks through all that is remembered, to find out who is to blame: not to be asked for with each packet.
     #[must_use]
     pub fn report(&self) -> Report {
         let [sent, in_time, late, failed] = self.counts;
@@ -215,11 +227,16 @@ impl Ledger {
                 let (kind, alarmed) = (self.kind(suspects.first()), self.watch.alarmed());
                 (State::Attacked { kind, since, alarmed }, suspects)
             }
-            None if self.watch.can_tell() => (State::Healthy, Vec::new()),
-            None => (State::Untested, Vec::new()),
+            None if self.is_untested() => (State::Untested, Vec::new()),
+            None => (State::Healthy, Vec::new()),
         };
-        let cover = 1.0 + (self.config.most_cover - 1.0) * self.watch.suspicion();
-        Report { sent, in_time, late, failed, state, suspects, cover }
+        Report { sent, in_time, late, failed, state, suspects, cover: self.cover() }
+    }
+
+    /// What the report says of cover traffic.
+    #[must_use]
+    pub fn cover(&self) -> f64 {
+        1.0 + (self.config.most_cover - 1.0) * self.watch.suspicion()
     }
 
     /// The outcomes since what raised the alarm began, as far as they are remembered.

@@ -8,7 +8,7 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use mimiq_directory::{Directory, Routes};
 use mimiq_loops::{Attack, Config, ConfigError, Element, Ledger, Outcome, Report, State};
 use mimiq_mixing::PoissonClock;
-use mimiq_sphinx::{Destination, NodeId, build};
+use mimiq_sphinx::{Destination, NodeId, Order, build_batch};
 use rand::rngs::ThreadRng;
 use rand::{CryptoRng, Rng as _};
 use tokio::sync::mpsc::Receiver;
@@ -65,15 +65,15 @@ impl Loops {
         loop {
             let routes = self.routes.borrow_and_update().clone();
             let now = self.delays.clock().now();
-            let report = self.ledger.report();
-            let wanted = routes.as_ref().map_or(0.0, |routes| routes.directory().state().rates.lambda_m * report.cover);
+            let cover = self.ledger.cover();
+            let wanted = routes.as_ref().map_or(0.0, |routes| routes.directory().state().rates.lambda_m * cover);
             if wanted != rate && clock.set_rate(wanted, now, &mut rand::rng()).is_ok() {
                 rate = wanted;
             }
-            gauges.show(&report);
+            gauges.show(&self.ledger);
             if self.ledger.is_alarmed() != alarmed {
                 alarmed = self.ledger.is_alarmed();
-                tell(&report, routes.as_ref().map(|routes| routes.directory()));
+                tell(&self.ledger.report(), routes.as_ref().map(|routes| routes.directory()));
             }
             let next_loop = clock.next().saturating_sub(AHEAD.as_nanos() as u64);
             let given_up = self.ledger.next().map_or(u64::MAX, |next| next.as_nanos() as u64 + 1);
@@ -140,10 +140,9 @@ fn packet(routes: &Routes, own: &NodeId, id: [u8; 16], rng: &mut (impl CryptoRng
     // Back at its sender it has no one to hide from: as in the paper, it is delayed at the other nodes (§5, Figure 11).
     hops.last_mut()?.delay = Duration::ZERO;
     let geometry = directory.geometry();
-    let mut payload = vec![0; geometry.payload_len()];
-    rng.fill_bytes(&mut payload);
     let mut packet = vec![0; geometry.packet_len()];
-    build(&geometry, routes.epoch_byte(), &hops, &Destination::Loop { id }, &payload, rng, &mut packet).ok()?;
+    let order = Order { epoch: routes.epoch_byte(), path: &hops, destination: Destination::Loop { id }, payload: None };
+    build_batch(&geometry, &[order], rng, &mut [&mut packet]).ok()?;
     let path = [*own].into_iter().chain(hops.iter().map(|hop| hop.node)).collect();
     Some((hops.first()?.node, path, hops.iter().map(|hop| hop.delay).sum(), packet))
 }
@@ -206,10 +205,10 @@ impl Gauges {
         .increment(1);
     }
 
-    fn show(&self, report: &Report) {
-        self.failed.set(report.failed as f64);
-        self.attacked.set(f64::from(u8::from(matches!(report.state, State::Attacked { .. }))));
-        self.untested.set(f64::from(u8::from(report.state == State::Untested)));
-        self.cover.set(report.cover);
+    fn show(&self, ledger: &Ledger) {
+        self.failed.set(ledger.failed() as f64);
+        self.attacked.set(f64::from(u8::from(ledger.is_alarmed())));
+        self.untested.set(f64::from(u8::from(ledger.is_untested())));
+        self.cover.set(ledger.cover());
     }
 }

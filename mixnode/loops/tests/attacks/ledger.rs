@@ -49,7 +49,7 @@ fn nobody_waits_for_what_is_back() {
     assert_eq!(ledger.next(), Some(Duration::from_millis(4500)));
     ledger.returned(id(4), 3 * SECOND);
     assert_eq!(ledger.next(), None);
-    assert_eq!(ledger.report().failed, 1);
+    assert_eq!(ledger.failed(), 1);
 }
 
 /// What its own machine did is not blamed on the network, but no loop is waited for much longer.
@@ -245,22 +245,25 @@ proptest! {
                     away += 1;
                 }
                 1 => {
-                    let failed = ledger.report().failed;
+                    let failed = ledger.failed();
                     let outcome = ledger.returned(id(number), now);
-                    away -= ledger.report().failed - failed + u64::from(outcome == Outcome::InTime);
+                    away -= ledger.failed() - failed + u64::from(outcome == Outcome::InTime);
                 }
                 _ => {
                     now += Duration::from_millis(wait);
-                    let failed = ledger.report().failed;
+                    let failed = ledger.failed();
                     ledger.advance(now);
-                    away -= ledger.report().failed - failed;
+                    away -= ledger.failed() - failed;
                 }
             }
             let report = ledger.report();
             prop_assert_eq!(report.sent, report.in_time + report.failed + away);
             prop_assert!(report.late <= report.failed);
             prop_assert!((1.0..=most_cover).contains(&report.cover));
+            // What is asked for with each packet says the same.
             prop_assert_eq!(matches!(report.state, State::Attacked { .. }), ledger.is_alarmed());
+            prop_assert_eq!(report.state == State::Untested, ledger.is_untested());
+            prop_assert_eq!((report.failed, report.cover), (ledger.failed(), ledger.cover()));
         }
     }
 }
