@@ -56,7 +56,10 @@ impl Mailbox {
 
     /// It takes no more, and what waits is dropped.
     pub(crate) fn close(&self) {
-        self.lock().closed = true;
+        let mut letters = self.lock();
+        letters.closed = true;
+        letters.waiting = Vec::new();
+        drop(letters);
         self.filled.notify_all();
     }
 
@@ -81,6 +84,16 @@ mod tests {
         assert!(mailbox.put(&[3], 8));
         mailbox.take(&mut taken);
         assert_eq!(taken, [(vec![3], 8)]);
+    }
+
+    #[test]
+    fn a_closed_one_drops_what_waits() {
+        let (mailbox, mut taken) = (Mailbox::new(3), Vec::new());
+        assert!(mailbox.put(&[1], 0));
+        mailbox.close();
+        assert!(!mailbox.wait());
+        mailbox.take(&mut taken);
+        assert_eq!((taken, mailbox.put(&[2], 0)), (vec![], false));
     }
 
     #[test]
