@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use mimiq_access::Pull;
-use mimiq_directory::Routes;
+use mimiq_directory::{MOST_COVER, Routes};
 use mimiq_loops::{Config, ConfigError, Ledger, Report};
 use mimiq_messages::{
     Acknowledgement, Address, Fragment, Identity, Inbox, InboxConfig, InboxError, MOST_BODY, MessageId, Outbox,
@@ -105,7 +105,7 @@ impl Core {
             outbox: Outbox::new(outbox, &geometry)?,
             inbox,
             traffic: None,
-            ledger: Ledger::new(Config { slack: slack(1.0), ..Config::default() })?,
+            ledger: Ledger::new(Config { slack: slack(1.0), most_cover: MOST_COVER, ..Config::default() })?,
             alarmed: false,
             payload: None,
             answered: false,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use mimiq_sphinx::{Geometry, GeometryError, KeyError, PublicKey};
 
-use crate::{Hex32, Node, Role, State};
+use crate::{Hex32, Node, Packet, Rates, Role, State};
 
 /// The most nodes.
 const MOST_NODES: usize = 10_000;
@@ -95,6 +95,9 @@ fn ensure(holds: bool, field: &'static str, value: impl ToString, wanted: &'stat
     if holds { Ok(()) } else { Err(Inconsistent::Value { field, value: value.to_string(), wanted }) }
 }
 
+/// By what clients multiply their loops at most, under attack.
+pub const MOST_COVER: f64 = 4.0;
+
 /// The packets' sizes and the number of layers, if all is well.
 pub(crate) fn check(state: &State) -> Result<(Geometry, usize), Inconsistent> {
     let State { network, valid_after, valid_until, epochs, packet, nodes, .. } = state;
@@ -105,8 +108,7 @@ pub(crate) fn check(state: &State) -> Result<(Geometry, usize), Inconsistent> {
     // At valid_until it counts no more, so that an epoch which begins then needs no keys.
     let (first, last) = (epochs.at(*valid_after).unwrap_or(0), epochs.at(*valid_until - 1).unwrap_or(0));
     ensure(last - first < MOST_EPOCHS, "valid_until", valid_until, "within 16 epochs of valid_after")?;
-    let geometry = Geometry::new(packet.hops, packet.payload)?;
-    rates(state)?;
+    let geometry = traffic(packet, &state.rates)?;
     ensure(nodes.len() <= MOST_NODES, "nodes", nodes.len(), "at most 10000")?;
     let layers = layers(nodes)?;
     ensure(layers + 2 <= packet.hops, "packet.hops", packet.hops, "enough for all layers and two providers")?;
@@ -123,8 +125,9 @@ pub(crate) fn check(state: &State) -> Result<(Geometry, usize), Inconsistent> {
     Ok((geometry, layers))
 }
 
-fn rates(state: &State) -> Result<(), Inconsistent> {
-    let rates = &state.rates;
+/// What all packets have in common: their sizes, if these and the rates can be.
+pub(crate) fn traffic(packet: &Packet, rates: &Rates) -> Result<Geometry, Inconsistent> {
+    let geometry = Geometry::new(packet.hops, packet.payload)?;
     for (field, rate) in [
         ("rates.mu", rates.mu),
         ("rates.lambda_p", rates.lambda_p),
@@ -140,7 +143,15 @@ fn rates(state: &State) -> Result<(), Inconsistent> {
         "rates.messages_per_pull",
         rates.messages_per_pull,
         "1 to 1024",
-    )
+    )?;
+    // Else clients would take the loops that wait at their providers for lost, raise the alarm, and send still more of them.
+    ensure(
+        rates.pull * f64::from(rates.messages_per_pull) >= MOST_COVER * rates.lambda_l,
+        "rates.pull",
+        rates.pull,
+        "enough: pull × messages_per_pull must be at least 4 × lambda_l, a client's loops under attack",
+    )?;
+    Ok(geometry)
 }
 
 /// How many there are.

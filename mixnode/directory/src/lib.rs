@@ -24,7 +24,7 @@ mod state;
 mod trust;
 mod unfit;
 
-pub use check::{BadLink, Inconsistent};
+pub use check::{BadLink, Inconsistent, MOST_COVER};
 pub use compose::{ComposeError, Composition, compose};
 pub use descriptor::{Descriptor, DescriptorError, Statement};
 pub use directory::Directory;

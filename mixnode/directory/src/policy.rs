@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use crate::check::{self, Inconsistent};
 use crate::{Descriptor, Epochs, Hex32, Packet, Rates, Role, Statement, Trust, TrustError, Unfit};
 
 /// Each authority's file (YAML): states are the same only if these are.
@@ -65,19 +66,23 @@ pub enum PolicyError {
     /// Nobody could believe what these authorities sign.
     #[error("policy: {0}")]
     Trust(#[from] TrustError),
+    /// No packets can be like that, or sent like that.
+    #[error("policy: {0}")]
+    Traffic(#[from] Inconsistent),
     /// Rounds take time, and end.
     #[error("policy: round: {0} is not 1 to 86400 seconds")]
     Round(u64),
 }
 
 impl Policy {
-    /// Reads a policy. Whether a network can be like that shows when a state is composed.
+    /// Reads a policy. Whether there are nodes for a network like that shows when a state is composed.
     ///
     /// # Errors
-    /// If it is not YAML of this form, admits one identity or one name twice, or its authorities or rounds make no sense.
+    /// If it is not YAML of this form, admits one identity or one name twice, or its authorities, rounds, packets or rates make no sense.
     pub fn from_yaml(text: &str) -> Result<Self, PolicyError> {
         let policy: Self = serde_yaml::from_str(text)?;
         Trust::new(policy.authorities.clone(), policy.threshold)?;
+        check::traffic(&policy.packet, &policy.rates)?;
         if !(1..=86_400).contains(&policy.round) {
             return Err(PolicyError::Round(policy.round));
         }

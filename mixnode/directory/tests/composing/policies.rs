@@ -29,6 +29,19 @@ fn authorities_and_rounds_make_sense() {
     }
 }
 
+/// Not only when a state is composed: an operator learns it from `config check`.
+#[test]
+fn packets_and_rates_make_sense() {
+    let refused = |from: &str, to: &str| {
+        assert!(yaml().contains(from), "{from}");
+        Policy::from_yaml(&yaml().replace(from, to)).unwrap_err().to_string()
+    };
+    assert_eq!(refused("hops: 5", "hops: 11"), "policy: packet: hops: 11 is not between 1 and 10");
+    assert_eq!(refused("mu: 2.5", "mu: 0"), "policy: rates.mu: 0 is not between 0.000001 and 1000000 per second");
+    let loops = "policy: rates.pull: 2 is not enough: pull × messages_per_pull must be at least 4 × lambda_l, a client's loops under attack";
+    assert_eq!(refused("lambda_l: 1,", "lambda_l: 5,"), loops);
+}
+
 #[test]
 fn nobody_has_two_places_and_no_name_two_owners() {
     let twice = |from: u8, to: u8| yaml().replacen(&identity(from).to_string(), &identity(to).to_string(), 1);

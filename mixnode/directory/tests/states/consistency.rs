@@ -1,6 +1,6 @@
 //! Signed, and still not a network's.
 
-use mimiq_directory::{Refused, Role, State};
+use mimiq_directory::{MOST_COVER, Refused, Role, State};
 
 use crate::setup::{NETWORK, NOW, bytes, hex, signed, state, trust};
 
@@ -16,7 +16,7 @@ fn refusal(change: impl FnOnce(&mut State)) -> String {
 #[test]
 fn values_out_of_range_are_named() {
     type Change<'a> = &'a dyn Fn(&mut State);
-    let cases: [(&str, Change<'_>); 16] = [
+    let cases: [(&str, Change<'_>); 17] = [
         ("network: \"\" is not 1 to 64 characters", &|state| state.network.clear()),
         ("valid_until: 1036400 is not later than valid_after", &|state| state.valid_until = state.valid_after),
         ("epochs.length: 0 is not at least a second", &|state| state.epochs.length = 0),
@@ -29,6 +29,10 @@ fn values_out_of_range_are_named() {
         ("rates.lambda_p: -1 is not between 0.000001 and 1000000 per second", &|state| state.rates.lambda_p = -1.0),
         ("rates.pull: 10000000 is not between 0.000001 and 1000000 per second", &|state| state.rates.pull = 1e7),
         ("rates.messages_per_pull: 0 is not 1 to 1024", &|state| state.rates.messages_per_pull = 0),
+        (
+            "rates.pull: 2 is not enough: pull × messages_per_pull must be at least 4 × lambda_l, a client's loops under attack",
+            &|state| state.rates.lambda_l = 4.1,
+        ),
         ("nodes.role.layer: 0 is not 1 or more", &|state| state.nodes[0].role = Role::Mix { layer: 0 }),
         ("nodes: 11 is not 1 to 10 layers", &|state| state.nodes[0].role = Role::Mix { layer: 11 }),
         ("nodes: 0 is not 1 to 10 layers", &|state| state.nodes.clear()),
@@ -50,6 +54,14 @@ fn values_out_of_range_are_named() {
     endless.rates.mu = f64::INFINITY;
     let refused = trust(1).open(&bytes(&signed(&endless, &[1])), NETWORK, NOW, None);
     assert!(matches!(refused, Err(Refused::State(_))));
+}
+
+/// Pulls may bring back no more than the loops under attack.
+#[test]
+fn pulls_that_just_suffice_are_enough() {
+    let mut state = state();
+    state.rates.lambda_l = 2.0 * 8.0 / MOST_COVER;
+    assert!(trust(1).open(&bytes(&signed(&state, &[1])), NETWORK, NOW, None).is_ok());
 }
 
 #[test]
