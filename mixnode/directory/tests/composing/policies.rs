@@ -4,6 +4,12 @@ use mimiq_directory::{Policy, PolicyError};
 
 use crate::setup::{identity, policy, yaml};
 
+/// What is said of the policy with something else in it.
+fn refused(from: &str, to: &str) -> String {
+    assert!(yaml().contains(from), "{from}");
+    Policy::from_yaml(&yaml().replace(from, to)).unwrap_err().to_string()
+}
+
 #[test]
 fn a_policy_is_read() {
     let policy = policy();
@@ -15,10 +21,6 @@ fn a_policy_is_read() {
 
 #[test]
 fn authorities_and_rounds_make_sense() {
-    let refused = |from: &str, to: &str| {
-        assert!(yaml().contains(from), "{from}");
-        Policy::from_yaml(&yaml().replace(from, to)).unwrap_err().to_string()
-    };
     assert_eq!(refused("threshold: 2", "threshold: 0"), "policy: threshold: 0 of 3 authorities");
     assert_eq!(refused("threshold: 2", "threshold: 4"), "policy: threshold: 4 of 3 authorities");
     let twice = refused(&identity(102).to_string(), &identity(101).to_string());
@@ -32,10 +34,6 @@ fn authorities_and_rounds_make_sense() {
 /// Not only when a state is composed: an operator learns it from `config check`.
 #[test]
 fn packets_and_rates_make_sense() {
-    let refused = |from: &str, to: &str| {
-        assert!(yaml().contains(from), "{from}");
-        Policy::from_yaml(&yaml().replace(from, to)).unwrap_err().to_string()
-    };
     assert_eq!(refused("hops: 5", "hops: 11"), "policy: packet: hops: 11 is not between 1 and 10");
     assert_eq!(refused("mu: 2.5", "mu: 0"), "policy: rates.mu: 0 is not between 0.000001 and 1000000 per second");
     let loops = "policy: rates.pull: 2 is not enough: pull × messages_per_pull must be at least 4 × lambda_l, a client's loops under attack";
