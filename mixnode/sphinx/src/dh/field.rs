@@ -65,7 +65,7 @@ impl<L: Lanes> Wide<L> {
         self.plus(other).carry()
     }
 
-    /// self − other, of which the first is raised and the second is not.
+    /// self − other, of which the first has been raised once more than the second.
     #[inline(always)]
     pub(super) fn sub(self, other: Self) -> Field<L> {
         let mut difference = self.0;

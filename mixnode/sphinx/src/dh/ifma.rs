@@ -29,7 +29,7 @@ impl Ifma {
         all.then_some(Self(()))
     }
 
-    /// The products of all pairs, in constant time. Scalars are below 2^255 and taken as they are.
+    /// The products of all pairs, whose scalars are clamped, in constant time.
     pub(crate) fn multiply(self, pairs: &[Pair; LANES]) -> [[u8; 32]; LANES] {
         #[allow(unsafe_code)] // SIMD: the one call that the features of the CPU decide
         // SAFETY: the CPU has all of these features.

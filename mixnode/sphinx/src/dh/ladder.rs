@@ -8,7 +8,7 @@ use super::lanes::Lanes;
 use super::{LANES, Pair};
 
 /// Where the ladder's two points change places, from the highest bit on: where a bit differs from the one above it.
-/// Word by word, the most significant first; the last bit of all says whether they end exchanged.
+/// Word by word, the most significant first. The lowest bit of a clamped scalar is 0, so they do not end exchanged.
 fn exchanges(scalar: &[u8; 32]) -> [u64; 4] {
     let word = |at: usize| u64::from_le_bytes(crate::wire::array(&scalar[8 * at..]));
     // Bit 255 does not count.
@@ -21,7 +21,7 @@ fn exchanges(scalar: &[u8; 32]) -> [u64; 4] {
     })
 }
 
-/// The products of eight pairs, in constant time. Scalars are taken as they are; bit 255 does not count.
+/// The products of eight pairs, whose scalars are clamped, in constant time.
 #[inline(always)]
 pub(super) fn multiply<L: Lanes>(pairs: &[Pair; LANES]) -> [[u8; 32]; LANES] {
     let x1 = Field::<L>::load(pairs.each_ref().map(|pair| &pair.point));
@@ -48,7 +48,6 @@ pub(super) fn multiply<L: Lanes>(pairs: &[Pair; LANES]) -> [[u8; 32]; LANES] {
         }
     }
     exchanges.zeroize();
-    let mask = L::load(&pairs.each_ref().map(|pair| u64::from(pair.scalar[0] & 1).wrapping_neg()));
-    let (x, z) = (x2.carry().select(x3.carry(), mask), z2.carry().select(z3.carry(), mask));
-    x.mul(Field::load(inverses(&z.store()).each_ref())).carry().store()
+    let inverse = Field::load(inverses(&z2.carry().store()).each_ref());
+    x2.carry().mul(inverse).carry().store()
 }

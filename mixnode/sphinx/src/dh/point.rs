@@ -75,7 +75,7 @@ impl<L: Lanes> Point<L> {
         // The signs of h and f are the opposite of the paper's, and so are those of all four coordinates: the point is the same.
         let (e, h) = (xy.add(xy), yy.add(xx));
         let (g, f) = (yy.sub(xx), zz.plus(zz).plus(xx).sub(yy));
-        Self { x: e.mul(f), y: g.mul_raised(h), z: f.mul_raised(g), t: e.mul(h) }
+        Self::product(e, f, g, h)
     }
 
     /// self + other; self − other where the mask has ones.

@@ -100,7 +100,7 @@ fn reference(pair: &Pair) -> [u8; 32] {
     MontgomeryPoint(pair.point).mul_clamped(pair.scalar).to_bytes()
 }
 
-/// What all callers of the ladder that want X25519 do.
+/// What all callers of the ladder do.
 fn plain(pairs: &[Pair; LANES]) -> [[u8; 32]; LANES] {
     let mut pairs = *pairs;
     pairs.iter_mut().for_each(|pair| clamp(&mut pair.scalar));
@@ -132,19 +132,6 @@ proptest! {
             let points = pairs.map(|pair| pair.point);
             let expected = points.map(|point| reference(&Pair { scalar: pairs[0].scalar, point }));
             prop_assert_eq!(&secret.multiply(&points, used)[..used], &expected[..used]);
-        }
-    }
-
-    /// The ladder itself does not clamp.
-    #[test]
-    fn scalars_are_taken_as_they_are(seeds: [[u8; 32]; LANES], points: [[u8; 32]; LANES], small in 0..3u64) {
-        let mut scalars = seeds.map(Scalar::from_bytes_mod_order);
-        (scalars[0], scalars[1]) = (Scalar::from(small), -Scalar::from(small));
-        let pairs = std::array::from_fn(|at| Pair { scalar: scalars[at].to_bytes(), point: points[at] });
-        let expected: [_; LANES] = std::array::from_fn(|at| (MontgomeryPoint(points[at]) * scalars[at]).to_bytes());
-        prop_assert_eq!(ladder::multiply::<Plain>(&pairs), expected);
-        if let Some(lanes) = Ifma::detect() {
-            prop_assert_eq!(lanes.multiply(&pairs), expected);
         }
     }
 }
