@@ -82,7 +82,15 @@ pub(crate) async fn read_store<T: Send + 'static>(
     let store = shared.store.clone();
     // It fails only when the runtime ends.
     let found = tokio::task::spawn_blocking(move || read(&store)).await.ok()?;
-    found.inspect_err(|error| tracing::error!(%error, "the store cannot be read")).ok()
+    match found {
+        Ok(found) => Some(found),
+        // Said already, by who met the error before this.
+        Err(redb::Error::PreviousIo) => None,
+        Err(error) => {
+            tracing::error!(%error, "the store cannot be read");
+            None
+        }
+    }
 }
 
 /// Sphinx packets: what comes as a datagram.

@@ -3,33 +3,28 @@
 //! One thread writes, and commits all that waits in one transaction (group commit), so that the disk's latency is paid once for many packets. Who
 //! hands in a message does not wait for it, and who pulls does not either: readers see what was committed last.
 
+mod file;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-use std::fs::{self, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use mimiq_directory::{Hex32, sync_folder_of};
-use redb::Database;
-use redb::backends::FileBackend;
+use mimiq_directory::Hex32;
 use tokio::sync::oneshot;
 
 use crate::AccountId;
 use crate::config::InboxLimits;
 use crate::frames::Pull;
+use file::File;
 use writer::{Command, Writer};
 
 /// Commands that wait for the writer: some megabytes of messages.
 const QUEUE: usize = 8192;
-
-/// Of the file in memory, bytes: the system has the rest.
-const CACHE: usize = 64 << 20;
 
 /// A message in an inbox.
 #[derive(Clone, PartialEq, Eq)]
@@ -81,10 +76,11 @@ pub enum DeliverError {
 #[error("the store cannot be written at the moment")]
 pub struct Unavailable;
 
-/// A provider's accounts and inboxes, in one file. When it is dropped, what was handed in is written.
+/// A provider's accounts and inboxes, in one file. When it is dropped, what was handed in is written. After an error of the disk the file is opened again,
+/// once a second until that succeeds; meanwhile nothing is read or stored.
 #[derive(Debug)]
 pub struct Store {
-    database: Arc<Database>,
+    file: Arc<File>,
     payload_len: usize,
     // Dropped before the thread is waited for, which ends when nobody is left to send.
     commands: SyncSender<Command>,
@@ -109,12 +105,11 @@ impl Store {
     /// # Errors
     /// If it is not accessible, in use, or no such file.
     pub fn open(path: &Path, limits: InboxLimits, payload_len: usize) -> Result<Self, redb::Error> {
-        let database = if path.try_exists()? { database(&mut OpenOptions::new(), path)? } else { create(path)? };
-        let database = Arc::new(database);
+        let file = Arc::new(File::open(path)?);
         let (commands, queue) = sync_channel(QUEUE);
-        let writer = Writer::new(database.clone(), limits)?;
+        let writer = Writer::new(file.clone(), limits)?;
         let thread = std::thread::Builder::new().name("inboxes".to_owned()).spawn(move || writer.run(&queue))?;
-        Ok(Self { database, payload_len, commands, _writer: Thread(Some(thread)) })
+        Ok(Self { file, payload_len, commands, _writer: Thread(Some(thread)) })
     }
 
     /// Hands a message in. It counts once it was committed; until then a crash may lose it, as the network may have before.
@@ -138,7 +133,8 @@ impl Store {
     /// # Errors
     /// If the file cannot be read.
     pub fn pull(&self, account: AccountId, pull: Pull, count: usize) -> Result<Vec<Message>, redb::Error> {
-        let (messages, done) = tables::pull(&self.database, account, pull, count, self.payload_len)?;
+        let (messages, done) =
+            self.file.with(|database| tables::pull(database, account, pull, count, self.payload_len))?;
         if let Some(after) = done {
             // If there is no room for it, the next pull says so again.
             let _ = self.commands.try_send(Command::Acknowledge { account, after });
@@ -163,23 +159,6 @@ impl Store {
     /// # Errors
     /// If the file cannot be read.
     pub fn is_registered(&self, account: AccountId) -> Result<bool, redb::Error> {
-        tables::is_registered(&self.database, account)
+        self.file.with(|database| tables::is_registered(database, account))
     }
-}
-
-/// Makes the file: under another name first, as one that a crash has left half made would never open.
-fn create(path: &Path) -> Result<Database, redb::Error> {
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    // Whose messages wait is nobody else's business.
-    let database = database(OpenOptions::new().create(true).truncate(true).mode(0o600), Path::new(&new))?;
-    fs::rename(&new, path)?;
-    // Before an account is acknowledged.
-    sync_folder_of(path)?;
-    Ok(database)
-}
-
-fn database(options: &mut OpenOptions, path: &Path) -> Result<Database, redb::Error> {
-    let file = options.read(true).write(true).open(path)?;
-    Ok(Database::builder().set_cache_size(CACHE).create_with_backend(FileBackend::new(file)?)?)
 }

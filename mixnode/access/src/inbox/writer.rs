@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use redb::{Database, Durability};
 use tokio::sync::oneshot;
 
+use super::file::File;
 use super::tables::{Delivered, Tables};
 use super::{QUEUE, Registered};
 use crate::AccountId;
@@ -17,6 +18,8 @@ const PACE: Duration = Duration::from_millis(10);
 /// How often old messages are looked for, and in how many inboxes each time: so that no commit takes long.
 const SWEEP: Duration = Duration::from_secs(1);
 const SWEPT: usize = 1000;
+/// After a failure, from one attempt to open the file again to the next.
+const REOPEN: Duration = Duration::from_secs(1);
 
 /// What is to be written.
 pub(super) enum Command {
@@ -37,19 +40,23 @@ pub(super) struct Counts {
 }
 
 pub(super) struct Writer {
-    database: Arc<Database>,
+    file: Arc<File>,
     limits: InboxLimits,
     /// The account that was swept last.
     cursor: Option<AccountId>,
+    /// When the file is to be opened again, after a failure.
+    broken: Option<Instant>,
 }
 
 impl Writer {
-    pub(super) fn new(database: Arc<Database>, limits: InboxLimits) -> Result<Self, redb::Error> {
+    pub(super) fn new(file: Arc<File>, limits: InboxLimits) -> Result<Self, redb::Error> {
         // So that readers find the tables.
-        let transaction = database.begin_write()?;
-        Tables::open(&transaction)?;
-        transaction.commit()?;
-        Ok(Self { database, limits, cursor: None })
+        file.with(|database| {
+            let transaction = database.begin_write()?;
+            Tables::open(&transaction)?;
+            Ok(transaction.commit()?)
+        })?;
+        Ok(Self { file, limits, cursor: None, broken: None })
     }
 
     /// Writes until nobody can send any more.
@@ -85,22 +92,52 @@ impl Writer {
     }
 
     fn commit(&mut self, batch: Vec<Command>, sweep: bool) {
+        if self.broken.is_some_and(|at| at <= Instant::now()) {
+            self.reopen();
+        }
         let size = batch.iter().filter(|command| matches!(command, Command::Deliver { .. })).count();
         let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
         match self.write(batch, sweep, seconds) {
             Ok(counts) => report(&counts),
             Err(error) => {
-                tracing::error!(%error, messages = size, "the store cannot be written: messages are lost");
+                if self.broken.is_none() {
+                    tracing::error!(%error, "the store cannot be written: messages are lost until it can be opened again");
+                    self.broken = Some(Instant::now() + REOPEN);
+                }
                 count_dropped("store", size as u64);
+            }
+        }
+    }
+
+    fn reopen(&mut self) {
+        match self.file.reopen() {
+            Ok(()) => {
+                tracing::info!("the store is open again");
+                self.broken = None;
+            }
+            Err(error) => {
+                tracing::error!(%error, again_in = ?REOPEN, "the store cannot be opened again");
+                self.broken = Some(Instant::now() + REOPEN);
             }
         }
     }
 
     /// One transaction. Replies are sent when it is on disk.
     pub(super) fn write(&mut self, batch: Vec<Command>, sweep: bool, now: u64) -> Result<Counts, redb::Error> {
+        let file = self.file.clone();
+        file.with(|database| self.write_to(database, batch, sweep, now))
+    }
+
+    fn write_to(
+        &mut self,
+        database: &Database,
+        batch: Vec<Command>,
+        sweep: bool,
+        now: u64,
+    ) -> Result<Counts, redb::Error> {
         let mut counts = Counts::default();
         let mut replies = Vec::new();
-        let mut transaction = self.database.begin_write()?;
+        let mut transaction = database.begin_write()?;
         transaction.set_durability(Durability::Immediate).map_err(redb::Error::from)?;
         let mut tables = Tables::open(&transaction)?;
         for command in batch {
