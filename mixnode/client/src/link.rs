@@ -1,5 +1,8 @@
 //! How a client reaches its provider.
 
+mod rounds;
+mod socket;
+
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -7,7 +10,8 @@ use std::sync::Arc;
 use mimiq_access::{client_quic, client_tls};
 use mimiq_agent::sdk::{Agent, ConnectError, Connector, Hopping, Padding};
 use mimiq_directory::{Node, Role};
-use quinn::{Connection, Endpoint};
+use quinn::{Connection, Endpoint, EndpointConfig, TokioRuntime};
+use socket::RoundsSocket;
 
 /// Nobody sees the provider's name: its key counts.
 const NAME: &str = "provider";
@@ -64,9 +68,13 @@ impl Link {
     /// # Errors
     /// If no socket can be bound.
     pub fn plain() -> io::Result<Self> {
-        let v4 = Endpoint::client((Ipv4Addr::UNSPECIFIED, 0).into())?;
+        let endpoint = |address| {
+            let socket = Arc::new(RoundsSocket::bind(address)?);
+            Endpoint::new_with_abstract_socket(EndpointConfig::default(), None, socket, Arc::new(TokioRuntime))
+        };
+        let v4 = endpoint((Ipv4Addr::UNSPECIFIED, 0).into())?;
         // Some hosts have no IPv6.
-        let v6 = Endpoint::client((Ipv6Addr::UNSPECIFIED, 0).into()).ok();
+        let v6 = endpoint((Ipv6Addr::UNSPECIFIED, 0).into()).ok();
         Ok(Self::Plain(Arc::new(Endpoints { v4, v6 })))
     }
 
