@@ -1,12 +1,10 @@
 //! Cover traffic that is ready to be sent.
 
+use mimiq_sphinx::best_batch;
 use rand::{CryptoRng, Rng};
 
 use crate::packets::{PacketError, Ready, Sender};
 use crate::traffic::Stream;
-
-/// Packets that are built at once: where the CPU has lanes for X25519, eight cost little more than three.
-const TOGETHER: usize = 8;
 
 /// Fillers of the payload stream and drops are of the same kind, and share a supply; loops have one of their own. Each is filled up when it is empty. As
 /// the payload clock takes a filler each time, whether it is sent or not, it does not depend on the user's messages when packets are built.
@@ -23,8 +21,8 @@ impl Cover {
         for supply in [&mut self.drops, &mut self.loops] {
             supply.retain(|ready| ready.epoch == sender.routes.epoch());
         }
-        build(&mut self.drops, || sender.drops(TOGETHER, rng));
-        build(&mut self.loops, || sender.loops(TOGETHER, rng));
+        build(&mut self.drops, || sender.drops(best_batch(), rng));
+        build(&mut self.loops, || sender.loops(best_batch(), rng));
     }
 
     /// What a stream sends if the user sends nothing. None if none could be built.

@@ -92,7 +92,12 @@ fn clamp(scalar: &mut [u8; 32]) {
 
 /// What [`multiply`] uses here.
 pub(crate) fn backend() -> &'static str {
-    if Ifma::detect().is_some() { "avx512ifma" } else { "aws-lc" }
+    if has_lanes() { "avx512ifma" } else { "aws-lc" }
+}
+
+/// Whether it does [`LANES`] at once.
+pub(crate) fn has_lanes() -> bool {
+    Ifma::detect().is_some()
 }
 
 /// Whether a u-coordinate is encoded as the number below 2^255 − 19 that it is.
