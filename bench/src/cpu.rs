@@ -33,6 +33,29 @@ pub(crate) fn softirq_threads() -> anyhow::Result<u64> {
     Ok(sum)
 }
 
+/// The machine's processors, in ticks since it started.
+pub(crate) struct Host {
+    all: u64,
+    stolen: u64,
+}
+
+impl Host {
+    pub(crate) fn now() -> anyhow::Result<Self> {
+        let path = "/proc/stat";
+        let text = fs::read_to_string(path).context(path)?;
+        // user, nice, system, idle, iowait, irq, softirq, steal
+        let first: Vec<u64> =
+            text.lines().next().unwrap_or_default().split_whitespace().skip(1).take(8).flat_map(str::parse).collect();
+        let stolen = *first.get(7).with_context(|| format!("{path}: {text}"))?;
+        Ok(Self { all: first.iter().sum(), stolen })
+    }
+
+    /// Percent of the time since then in which a virtual machine wanted to run and its host ran others. It counts as CPU time of whom it met.
+    pub(crate) fn stolen_since(&self, then: &Self) -> f64 {
+        (self.stolen - then.stolen) as f64 / (self.all - then.all).max(1) as f64 * 100.0
+    }
+}
+
 fn of(task: &Path) -> anyhow::Result<u64> {
     let path = task.join("schedstat");
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;

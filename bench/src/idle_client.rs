@@ -1,5 +1,7 @@
 //! What a client costs that only sends cover traffic: one process with a fast network, and many clients in one process at the paper's rates.
 
+mod bare;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -12,6 +14,7 @@ use rand::Rng as _;
 
 use crate::result::Measurement;
 use crate::{cpu, lab};
+use bare::Bare;
 
 /// How long is measured.
 const TIME: Duration = Duration::from_secs(20);
@@ -27,8 +30,10 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
     let binary = lab::release_build("mimiq-mix")?;
     // A packet of payload each 20 ms, loops, drops and pulls each 200 ms.
     let plan = Plan { lambda: [50.0, 5.0, 5.0], pull: 5.0, mu: 50.0, ..Plan::default() };
-    let (share, rate) = one(&binary, plan)?;
-    println!("one client: {share:.3} % of a core, {rate:.1} packets/s");
+    let One { share, bare, rate, stolen } = one(&binary, plan)?;
+    println!(
+        "one client: {share:.3} % of a core, {rate:.1} packets/s, while the host took {stolen:.2} % of the machine's time"
+    );
     // Loopix Figure 11: 60 of each kind per minute, a mean delay of 0.5 s, three layers of two mixes, four providers.
     let plan = Plan {
         layers: vec![2, 2, 2],
@@ -42,13 +47,28 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measurement>> {
     let (share_of_many, memory) = many(&binary, plan)?;
     let each = share_of_many / CLIENTS as f64;
     println!("{CLIENTS} clients in a process: {each:.4} % of a core and {memory:.3} MB each");
-    let result = Measurement::with_mark("client: CPU with 60 packets/s", share, "%", MARK);
-    result.print();
-    Ok(vec![result])
+    let name = "client: CPU with 60 packets/s";
+    let results = vec![
+        Measurement::new(name, share, "%", "a thread that sends as many datagrams", bare),
+        Measurement::with_mark(name, share, "%", MARK),
+    ];
+    results.iter().for_each(Measurement::print);
+    Ok(results)
 }
 
-/// Percent of a core of a process of `mimiq-mix client receive`, and how many packets per second its provider had from it.
-fn one(binary: &Path, plan: Plan) -> anyhow::Result<(f64, f64)> {
+/// Of a process of `mimiq-mix client receive`.
+struct One {
+    /// Percent of a core.
+    share: f64,
+    /// The same of a thread that only sends, meanwhile.
+    bare: f64,
+    /// How many packets per second its provider had from it.
+    rate: f64,
+    /// Percent of the machine's time that its host gave to others.
+    stolen: f64,
+}
+
+fn one(binary: &Path, plan: Plan) -> anyhow::Result<One> {
     let network = Network::start(binary, plan)?;
     network.wait_until_ready()?;
     let file = network.client("idle", "p1")?;
@@ -61,13 +81,15 @@ fn one(binary: &Path, plan: Plan) -> anyhow::Result<(f64, f64)> {
     let mut process = Process::start(&mut command, &network.folder().join("idle.log"))?;
     let packets = || network.metrics("p1").map_or(0.0, |metrics| metrics.value("mimiq_provider_packets_total"));
     wait(&process, || packets() > 0.0)?;
-    let before = packets();
-    let (share, time) = share(&mut process)?;
-    let rate = (packets() - before) / time.as_secs_f64();
     let expected: f64 = network.plan().lambda.iter().sum();
+    let bare = Bare::start(expected)?;
+    let (before, host) = (packets(), cpu::Host::now()?);
+    let (share, time) = share(&mut process)?;
+    let (stolen, bare) = (cpu::Host::now()?.stolen_since(&host), bare.stop()?);
+    let rate = (packets() - before) / time.as_secs_f64();
     ensure!((rate / expected - 1.0).abs() < 0.2, "{rate} packets/s instead of {expected}: {}", process.log());
     ensure!(process.terminate()?.success(), "the client failed: {}", process.log());
-    Ok((share, rate))
+    Ok(One { share, bare, rate, stolen })
 }
 
 /// Percent of a core of a process with many clients, and MB of memory for each of them.
