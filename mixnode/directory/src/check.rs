@@ -97,6 +97,8 @@ fn ensure(holds: bool, field: &'static str, value: impl ToString, wanted: &'stat
 
 /// By what clients multiply their loops at most, under attack.
 pub const MOST_COVER: f64 = 4.0;
+// As the message of a refusal says below.
+const _: () = assert!(MOST_COVER == 4.0);
 
 /// The packets' sizes and the number of layers, if all is well.
 pub(crate) fn check(state: &State) -> Result<(Geometry, usize), Inconsistent> {
