@@ -62,6 +62,8 @@ impl Logs {
         let logs = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(io::stderr)
+            // Else a line that cannot be written, to a full disk or to whoever reads no more, is reported there too, and that it cannot be is a panic.
+            .log_internal_errors(false)
             .with_ansi(io::stderr().is_terminal());
         let started = match self.log_format {
             LogFormat::Text => logs.try_init(),
