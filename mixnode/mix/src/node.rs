@@ -76,7 +76,7 @@ pub async fn run(config: NodeConfig, stop: impl Future<Output = ()>) -> anyhow::
         following.directory.clone(),
     ));
     let mut serving = JoinSet::new();
-    if let (Some(provider), Some(store), Some(socket)) = (&config.provider, store, socket) {
+    if let (Some(provider), Some(store), Some(socket)) = (&config.provider, store.clone(), socket) {
         let clients = Clients {
             socket,
             access: provider.access.clone(),
@@ -98,6 +98,9 @@ pub async fn run(config: NodeConfig, stop: impl Future<Output = ()>) -> anyhow::
                 gauge.set(node.queued() as f64);
                 if !node.is_running() {
                     break Some(anyhow::anyhow!("packets are not relayed any more"));
+                }
+                if store.as_ref().is_some_and(|store| !store.is_running()) {
+                    break Some(anyhow::anyhow!("messages are not stored any more"));
                 }
             }
         }

@@ -84,7 +84,7 @@ pub struct Store {
     payload_len: usize,
     // Dropped before the thread is waited for, which ends when nobody is left to send.
     commands: SyncSender<Command>,
-    _writer: Thread,
+    writer: Thread,
 }
 
 #[derive(Debug)]
@@ -109,7 +109,13 @@ impl Store {
         let (commands, queue) = sync_channel(QUEUE);
         let writer = Writer::new(file.clone(), limits)?;
         let thread = std::thread::Builder::new().name("inboxes".to_owned()).spawn(move || writer.run(&queue))?;
-        Ok(Self { file, payload_len, commands, _writer: Thread(Some(thread)) })
+        Ok(Self { file, payload_len, commands, writer: Thread(Some(thread)) })
+    }
+
+    /// Whether messages are still stored: the thread that writes ends early only by a panic.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.writer.0.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
     /// Hands a message in. It counts once it was committed; until then a crash may lose it, as the network may have before.

@@ -138,6 +138,25 @@ async fn readers_do_not_wait_and_nobody_waits_for_the_disk() {
     assert_eq!(store.pull(account, Pull::after(0), 10).unwrap().len(), 3);
 }
 
+#[test]
+fn a_thread_that_has_ended_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(&dir.path().join("inboxes"), LIMITS, 4).unwrap();
+    assert!(store.is_running());
+    let (commands, queue) = sync_channel(QUEUE);
+    store.commands = commands;
+    store.writer.0.take().unwrap().join().unwrap();
+    let panics = std::thread::Builder::new().spawn(move || {
+        let _queue = queue;
+        panic!("on purpose");
+    });
+    store.writer.0 = Some(panics.unwrap());
+    while store.is_running() {
+        std::thread::yield_now();
+    }
+    assert_eq!(store.deliver(ALICE, [1; 16], &[1; 4]), Err(DeliverError::Overloaded));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
     /// Against a model: a queue for each account.

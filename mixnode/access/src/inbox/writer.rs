@@ -39,13 +39,22 @@ pub(super) struct Counts {
     pub(super) registered: u64,
 }
 
+impl Counts {
+    /// Whether something was written.
+    fn changed(&self) -> bool {
+        self.stored + self.acknowledged + self.expired + self.registered > 0
+    }
+}
+
 pub(super) struct Writer {
     file: Arc<File>,
     limits: InboxLimits,
     /// The account that was swept last.
     cursor: Option<AccountId>,
     /// When the file is to be opened again, after a failure.
-    broken: Option<Instant>,
+    reopen: Option<Instant>,
+    /// Nothing has been written since a failure, which has been said.
+    failing: bool,
 }
 
 impl Writer {
@@ -56,7 +65,7 @@ impl Writer {
             Tables::open(&transaction)?;
             Ok(transaction.commit()?)
         })?;
-        Ok(Self { file, limits, cursor: None, broken: None })
+        Ok(Self { file, limits, cursor: None, reopen: None, failing: false })
     }
 
     /// Writes until nobody can send any more.
@@ -92,32 +101,28 @@ impl Writer {
     }
 
     fn commit(&mut self, batch: Vec<Command>, sweep: bool) {
-        if self.broken.is_some_and(|at| at <= Instant::now()) {
-            self.reopen();
+        if self.reopen.is_some_and(|at| at <= Instant::now()) {
+            let opened = self.file.reopen().inspect_err(|error| tracing::debug!(%error, "the store cannot be opened"));
+            self.reopen = opened.is_err().then(|| Instant::now() + REOPEN);
         }
         let size = batch.iter().filter(|command| matches!(command, Command::Deliver { .. })).count();
         let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
         match self.write(batch, sweep, seconds) {
-            Ok(counts) => report(&counts),
-            Err(error) => {
-                if self.broken.is_none() {
-                    tracing::error!(%error, "the store cannot be written: messages are lost until it can be opened again");
-                    self.broken = Some(Instant::now() + REOPEN);
+            Ok(counts) => {
+                // A full disk can be opened and read: only what was written shows that it goes on.
+                if self.failing && counts.changed() {
+                    tracing::info!("the store is written again");
+                    self.failing = false;
                 }
-                count_dropped("store", size as u64);
-            }
-        }
-    }
-
-    fn reopen(&mut self) {
-        match self.file.reopen() {
-            Ok(()) => {
-                tracing::info!("the store is open again");
-                self.broken = None;
+                report(&counts);
             }
             Err(error) => {
-                tracing::error!(%error, again_in = ?REOPEN, "the store cannot be opened again");
-                self.broken = Some(Instant::now() + REOPEN);
+                if !self.failing {
+                    tracing::error!(%error, "the store cannot be written: messages are lost until it can");
+                    self.failing = true;
+                }
+                self.reopen.get_or_insert_with(|| Instant::now() + REOPEN);
+                count_dropped("store", size as u64);
             }
         }
     }
