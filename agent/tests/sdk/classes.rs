@@ -15,6 +15,8 @@ use crate::support::s2n::s2n_server;
 use crate::support::server::{Aioquic, Identity, quinn_server};
 
 const REQUESTS: usize = 1000;
+/// Of these at most, whose report names another address than the observer sees.
+const MISNAMED: usize = 10;
 
 fn nothing_lost(_: bool, _: u64) -> bool {
     false
@@ -41,9 +43,14 @@ async fn thousand_requests(identity: &Identity, server: SocketAddr, timing: Timi
     let failed: Vec<_> = report.requests.iter().filter(|request| !request.ok || request.bytes != 2700).collect();
     assert!(failed.is_empty() && report.requests.len() == REQUESTS, "{failed:?}");
     let addresses: BTreeSet<_> = report.requests.iter().map(|request| request.address.unwrap()).collect();
-    assert_eq!(addresses.len(), REQUESTS, "every request from another address");
+    // On a machine that stands still a hop returns before its first packet has left: the request behind it, which leaves from the new address, then
+    // names the one before.
+    assert!(addresses.len() >= REQUESTS - MISNAMED, "{} addresses", addresses.len());
     assert_eq!(report.summary.links_seen, 0);
-    assert_seen(&seen.lock().unwrap(), &addresses);
+    let seen = seen.lock().unwrap();
+    assert_seen(&seen, &addresses);
+    let sources: BTreeSet<_> = seen.sources.iter().map(SocketAddr::ip).collect();
+    assert!(sources.len() >= REQUESTS, "every request from another address: {} sources", sources.len());
     report
 }
 

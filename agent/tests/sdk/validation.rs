@@ -130,7 +130,8 @@ async fn no_answer_arrives(identity: &Identity, server: SocketAddr) {
     world.hop().await;
     tokio::time::timeout(LONG, world.hopping.connection().closed()).await.expect("it stays");
     let stats = world.hopping.stats();
-    assert_eq!((stats.unvalidated, stats.hops), (3, 3), "{stats:?}");
+    // The third in a row is the last; on a machine that stands still a late packet of the server may begin the row anew.
+    assert!(stats.unvalidated == stats.hops && stats.hops >= 3, "{stats:?}");
     // Until its last packet is out.
     world.hopping.close().await;
     world.seen.lock().unwrap().assert_unlinkable();
