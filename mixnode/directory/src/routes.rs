@@ -8,7 +8,7 @@ use rand::Rng;
 
 use crate::{Directory, Node};
 
-/// A network in an epoch. Made once for each (a millisecond and a half for a node, and 30 KB, with AVX-512 IFMA 62), used for many packets.
+/// A network in an epoch. Made once for each (a millisecond and a half for a node, and 30 KB, with AVX-512 62), used for many packets.
 #[derive(Debug)]
 pub struct Routes {
     directory: Arc<Directory>,

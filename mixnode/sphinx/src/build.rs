@@ -114,7 +114,7 @@ pub fn build(
 }
 
 /// Builds packets, each into the buffer of its number: those with payloads the same as [`build`] makes of one after the other, in less time if they
-/// are several and the CPU has AVX-512 IFMA. Groups of eight are the fastest.
+/// are several and the CPU has AVX-512. Groups of eight are the fastest.
 ///
 /// # Errors
 /// If there are not as many buffers as orders, or as [`build`] of the first order that does not fit; then no packet is to be sent.

@@ -13,11 +13,8 @@ use rand::CryptoRng;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::Hop;
-use crate::dh::{Ifma, LANES, Table};
+use crate::dh::{Avx512, LANES, Table};
 use crate::schedule::Schedule;
-
-/// Packets for which a call of the lanes takes less time than a multiplication from a table for each.
-const ENOUGH: usize = 2;
 
 /// A secret number below the order of the group.
 #[derive(Zeroize, ZeroizeOnDrop)]
@@ -56,7 +53,7 @@ pub(crate) fn derive(mut exponent: Exponent, path: &[Hop<'_>]) -> Derived {
 
 /// Of up to eight packets.
 pub(crate) fn derive_group<'a>(mut exponents: Vec<Exponent>, paths: &[&[Hop<'a>]]) -> Vec<Derived> {
-    let Some((lanes, base)) = lanes().filter(|_| exponents.len() >= ENOUGH) else {
+    let Some((lanes, base)) = lanes().filter(|(lanes, _)| exponents.len() >= lanes.enough_tables()) else {
         return exponents.into_iter().zip(paths).map(|(exponent, path)| derive(exponent, path)).collect();
     };
     // A lane that nothing is wanted of multiplies the base point.
@@ -89,8 +86,8 @@ pub(crate) fn derive_group<'a>(mut exponents: Vec<Exponent>, paths: &[&[Hop<'a>]
 }
 
 /// The lanes, if the CPU has them, and the base point's multiples.
-fn lanes() -> Option<(Ifma, &'static Table)> {
+fn lanes() -> Option<(Avx512, &'static Table)> {
     static BASE: OnceLock<Table> = OnceLock::new();
-    let lanes = Ifma::detect()?;
+    let lanes = Avx512::detect()?;
     Some((lanes, BASE.get_or_init(|| lanes.table(&ED25519_BASEPOINT_POINT))))
 }

@@ -97,7 +97,7 @@ impl From<[u8; 32]> for PublicKey {
     }
 }
 
-/// A public key with tables of its multiples (30 KB, about a millisecond to make; 32 KB more with AVX-512 IFMA): for whoever builds many packets for few nodes.
+/// A public key with tables of its multiples (30 KB, about a millisecond to make; 32 KB more with AVX-512): for whoever builds many packets for few nodes.
 pub struct NodeKey {
     table: Box<EdwardsBasepointTable>,
     /// For eight products at once.
@@ -112,7 +112,7 @@ impl NodeKey {
     /// If the key is not the canonical encoding of a point of prime order.
     pub fn new(public: PublicKey) -> Result<Self, KeyError> {
         let point = public.point()?;
-        let lanes = dh::Ifma::detect().map(|lanes| lanes.table(&point));
+        let lanes = dh::Avx512::detect().map(|lanes| lanes.table(&point));
         Ok(Self { table: Box::new(EdwardsBasepointTable::create(&point)), lanes, public })
     }
 

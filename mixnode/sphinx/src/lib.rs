@@ -37,7 +37,7 @@ pub use unwrap::{Action, Malformed, Unwrapped, Unwrapper, payload};
 /// A node's name: 16 bytes that the directory gives a meaning.
 pub type NodeId = [u8; 16];
 
-/// How the scalar multiplications of [`Unwrapper`] and [`build_batch`] are done on this machine: `avx512ifma` or `aws-lc`.
+/// How the scalar multiplications of [`Unwrapper`] and [`build_batch`] are done on this machine: `avx512ifma`, `avx512` (without IFMA) or `aws-lc`.
 #[must_use]
 pub fn backend() -> &'static str {
     dh::backend()

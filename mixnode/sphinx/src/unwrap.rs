@@ -110,7 +110,7 @@ impl Unwrapper {
     /// The time of a group depends on how many packets are in it, and on how many are refused and why: these do not get as far.
     /// It depends on no key, address, delay or payload; and on whether an accepted packet is to be relayed, delivered or dropped only by the copying of a
     /// header, since all of them are blinded and their payloads decrypted. With AVX-512 IFMA a group of one takes as long for its multiplications
-    /// as a full one, else each packet has its own.
+    /// as a full one, with AVX-512 alone a group of six; else each packet has its own.
     pub fn unwrap_batch(&self, packets: &mut [&mut [u8]], results: &mut Vec<Result<Unwrapped, Malformed>>) {
         for group in packets.chunks_mut(Self::LANES) {
             self.group(group, results);

@@ -1,13 +1,13 @@
-//! X25519 (RFC 7748 §5) of several pairs at once: eight lanes of AVX-512 IFMA where the CPU has it, otherwise one after the
+//! X25519 (RFC 7748 §5) of several pairs at once: eight lanes of AVX-512 where the CPU has it, fastest with IFMA, otherwise one after the
 //! other in aws-lc, the fastest maintained library.
 
-#[cfg(any(test, target_arch = "x86_64"))]
-mod field;
 #[cfg(target_arch = "x86_64")]
-mod ifma;
+mod avx512;
 #[cfg(not(target_arch = "x86_64"))]
 #[path = "none.rs"]
-mod ifma;
+mod avx512;
+#[cfg(any(test, target_arch = "x86_64"))]
+mod field;
 #[cfg(any(test, target_arch = "x86_64"))]
 mod inverse;
 #[cfg(any(test, target_arch = "x86_64"))]
@@ -24,7 +24,7 @@ mod tests;
 
 use zeroize::Zeroize;
 
-pub(crate) use ifma::{Ifma, Table};
+pub(crate) use avx512::{Avx512, Table};
 
 use crate::SecretKey;
 
@@ -48,7 +48,7 @@ pub(crate) struct Pair {
 
 /// The products of the first `used` pairs, whose scalars are clamped; all zero where the point has a small order.
 pub(crate) fn multiply(pairs: &[Pair; LANES], used: usize) -> [[u8; 32]; LANES] {
-    let Some(lanes) = Ifma::detect() else { return first(used, |at| single::multiply(&pairs[at])) };
+    let Some(lanes) = lanes_for(used) else { return first(used, |at| single::multiply(&pairs[at])) };
     let mut clamped = *pairs;
     clamped.iter_mut().for_each(|pair| clamp(&mut pair.scalar));
     let products = lanes.multiply(&clamped);
@@ -70,7 +70,7 @@ impl Secret {
 
     /// What [`multiply`] says of the first `used` points.
     pub(crate) fn multiply(&self, points: &[[u8; 32]; LANES], used: usize) -> [[u8; 32]; LANES] {
-        if Ifma::detect().is_none() {
+        if lanes_for(used).is_none() {
             return first(used, |at| self.single.multiply(&points[at]));
         }
         let mut pairs = points.map(|point| Pair { scalar: *self.scalar.as_bytes(), point });
@@ -78,6 +78,11 @@ impl Secret {
         pairs.zeroize();
         products
     }
+}
+
+/// The lanes, if they take less time for so many.
+fn lanes_for(used: usize) -> Option<Avx512> {
+    Avx512::detect().filter(|lanes| used >= lanes.enough())
 }
 
 fn first(used: usize, product: impl Fn(usize) -> [u8; 32]) -> [[u8; 32]; LANES] {
@@ -92,12 +97,12 @@ fn clamp(scalar: &mut [u8; 32]) {
 
 /// What [`multiply`] uses here.
 pub(crate) fn backend() -> &'static str {
-    if has_lanes() { "avx512ifma" } else { "aws-lc" }
+    Avx512::detect().map_or("aws-lc", Avx512::name)
 }
 
 /// Whether it does [`LANES`] at once.
 pub(crate) fn has_lanes() -> bool {
-    Ifma::detect().is_some()
+    Avx512::detect().is_some()
 }
 
 /// Whether a u-coordinate is encoded as the number below 2^255 − 19 that it is.

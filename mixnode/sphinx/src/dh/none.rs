@@ -9,11 +9,28 @@ pub(crate) enum Table {}
 
 /// Is never made.
 #[derive(Clone, Copy)]
-pub(crate) enum Ifma {}
+pub(crate) enum Avx512 {}
 
-impl Ifma {
+impl Avx512 {
     pub(crate) fn detect() -> Option<Self> {
         None
+    }
+
+    #[cfg(test)]
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        Self::detect().into_iter()
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {}
+    }
+
+    pub(crate) fn enough(self) -> usize {
+        match self {}
+    }
+
+    pub(crate) fn enough_tables(self) -> usize {
+        match self {}
     }
 
     pub(crate) fn multiply(self, _: &[Pair; LANES]) -> [[u8; 32]; LANES] {

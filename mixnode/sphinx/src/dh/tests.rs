@@ -6,12 +6,14 @@ use curve25519_dalek::montgomery::MontgomeryPoint;
 use curve25519_dalek::scalar::Scalar;
 use proptest::prelude::*;
 
+#[cfg(target_arch = "x86_64")]
+use super::avx512::{Fma, Ifma, Vector};
 use super::field::{Field, Wide};
 use super::inverse::{Number, inverses};
 use super::ladder;
 use super::lanes::Lanes;
 use super::point::{Addend, Point};
-use super::{Ifma, LANES, Pair, Secret, clamp, is_canonical, multiply, single, table};
+use super::{Avx512, LANES, Pair, Secret, clamp, is_canonical, multiply, single, table};
 use crate::SecretKey;
 
 /// What other CPUs have in the lanes' place.
@@ -20,10 +22,12 @@ mod none;
 
 #[test]
 fn other_cpus_have_no_lanes() {
-    let _: fn(none::Ifma, &[Pair; LANES]) -> [[u8; 32]; LANES] = none::Ifma::multiply;
-    let _: fn(none::Ifma, &_) -> [[u8; 32]; LANES] = none::Ifma::multiply_tables;
-    let _: fn(none::Ifma, &EdwardsPoint) -> none::Table = none::Ifma::table;
-    assert!(none::Ifma::detect().is_none());
+    let _: [fn(none::Avx512) -> usize; 2] = [none::Avx512::enough, none::Avx512::enough_tables];
+    let _: fn(none::Avx512) -> &'static str = none::Avx512::name;
+    let _: fn(none::Avx512, &[Pair; LANES]) -> [[u8; 32]; LANES] = none::Avx512::multiply;
+    let _: fn(none::Avx512, &_) -> [[u8; 32]; LANES] = none::Avx512::multiply_tables;
+    let _: fn(none::Avx512, &EdwardsPoint) -> none::Table = none::Avx512::table;
+    assert!(none::Avx512::all().next().is_none());
 }
 
 /// The lanes as eight plain integers.
@@ -152,7 +156,7 @@ proptest! {
         let expected: [_; LANES] = std::array::from_fn(|at| multiply(at).to_montgomery().to_bytes());
         let tables = points.map(|point| plain_table(&point));
         prop_assert_eq!(table::multiply::<Plain>(&std::array::from_fn(|at| (&tables[at], scalars[at]))), expected);
-        if let Some(lanes) = Ifma::detect() {
+        for lanes in Avx512::all() {
             let tables = points.map(|point| lanes.table(&point));
             prop_assert_eq!(lanes.multiply_tables(&std::array::from_fn(|at| (&tables[at], scalars[at]))), expected);
         }
@@ -333,11 +337,13 @@ proptest! {
     #[cfg(target_arch = "x86_64")]
     #[test]
     fn instructions_agree_with_plain_lanes(x: [u64; LANES], y: [u64; LANES], z: [u64; LANES]) {
-        if Ifma::detect().is_some() {
-            let limbs = |values: [u64; LANES]| values.map(|value| value >> 12);
-            compare::<super::ifma::Vector>(limbs(x), limbs(y), limbs(z))?;
-        } else {
-            eprintln!("no AVX-512 IFMA on this machine: only the ladder was tested, not the instructions");
+        let limbs = |values: [u64; LANES]| values.map(|value| value >> 12);
+        let [x, y, z] = [x, y, z].map(limbs);
+        if !Avx512::detect().is_some_and(Avx512::has_ifma) {
+            eprintln!("no AVX-512 IFMA on this machine: not all instructions were tested");
+        }
+        for lanes in Avx512::all() {
+            if lanes.has_ifma() { compare::<Vector<Ifma>>(x, y, z)? } else { compare::<Vector<Fma>>(x, y, z)? }
         }
     }
 }
