@@ -66,9 +66,9 @@ impl Attack {
             }
             Ok(mixes.iter().filter(|mix| may_notice(&mix.mix)).all(|mix| mix.after.is_some()))
         });
-        let clients = load.alarmed();
         wire.drop_share(0.0);
         let to = run.now();
+        let clients = load.alarmed(run)?;
         let own = mixes.iter().find(|mix| mix.mix == victim).and_then(|mix| mix.after);
         match (noticed, own) {
             (Ok(_), _) => {}

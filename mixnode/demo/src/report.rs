@@ -99,16 +99,21 @@ fn messages(found: &Findings, text: &mut String) {
     let _ = writeln!(
         text,
         "\n## Messages of the {} clients\n\n| | sent | received | mean | median | 99 % |\n|---|---|---|---|---|---|\n\
-        | measured | {:.0} | {:.0} | {:.2} s | {:.2} s | {:.2} s |\n| by the rates | | | {:.2} s | | |\n\n\
+        | measured | {:.0} | {:.0} | {} | {:.2} s | {:.2} s |\n| by the rates | | | {:.2} s | | |\n\n\
         From handing in to the recipient. By the rates: 1/λ_P until the payload clock ticks, 1/μ at each of five hops, half a pull's period. \
-        The paper: latency of seconds, which the user chooses by μ.",
+        The paper: latency of seconds, which the user chooses by μ.{}",
         found.scale.clients,
         messages.sent,
         messages.received,
-        messages.mean,
+        messages.mean(),
         messages.median,
         messages.p99,
-        found.scale.message_seconds()
+        found.scale.message_seconds(),
+        if messages.are_late(found.scale.message_seconds()) {
+            " **This machine is too slow for so many clients** (`--clients`): their messages waited for it."
+        } else {
+            ""
+        }
     );
 }
 

@@ -63,7 +63,7 @@ fn steps(
     run.say(format_args!("{wanted:.0} clients are connected, and send at their rates"));
     run.pass(run.now() + scale.settle)?;
 
-    let (before, messages_before) = (Moment::now(run.now(), network)?, load.metrics());
+    let (before, messages_before) = (Moment::now(run.now(), network)?, load.metrics(run)?);
     run.say(format_args!("measuring for {:.0} s; meanwhile Alice and Bob talk:", scale.window));
     let mut both = Conversation::start(run, network)?;
     both.say("Alice", "Hello Bob, does anybody know that we talk?")?;
@@ -78,7 +78,7 @@ fn steps(
     run.say("  Bob is back and has read everything, and Alice has the acknowledgements");
     run.pass(before.at() + scale.window)?;
     let after = Moment::now(run.now(), network)?;
-    let messages = load.messages(&messages_before);
+    let messages = load.messages(run, &messages_before)?;
     let loops = Loops {
         took: after.histogram("mimiq_mix_loop_seconds", &before),
         failed: after.sum("mimiq_mix_loops_failed", &before),
@@ -86,13 +86,19 @@ fn steps(
         model: Erlang { hops: 3, mu: scale.plan.mu },
     };
     run.say(format_args!(
-        "measured: {:.0} loops of {:.3} s on average (the model {:.3} s), {:.0} messages of {:.2} s",
+        "measured: {:.0} loops of {:.3} s on average (the model {:.3} s), {:.0} messages of {}",
         loops.took.count(),
         loops.took.mean(),
         loops.model.mean(),
         messages.received,
-        messages.mean
+        messages.mean()
     ));
+    if messages.are_late(scale.message_seconds()) {
+        run.say(format_args!(
+            "by the rates they take {:.1} s: this machine is too slow for {wanted:.0} clients; --clients sets how many",
+            scale.message_seconds()
+        ));
+    }
 
     let attack = Attack::make(run, network, &scale, &load)?;
     let summary = load.finish()?;
