@@ -43,7 +43,7 @@ impl<L: Lanes> Wide<L> {
     #[inline(always)]
     pub(super) fn carry(self) -> Field<L> {
         let [a, b, c, d, e] = self.0;
-        let a = a.add_low(e.shift_right::<47>(), L::splat(19));
+        let a = a.add_short(e.shift_right::<47>(), L::splat(19));
         let b = b.add(a.shift_right::<52>());
         let c = c.add(b.shift_right::<52>());
         let d = d.add(c.shift_right::<52>());
@@ -85,7 +85,7 @@ impl<L: Lanes> Wide<L> {
     pub(super) fn add_small(self, other: Field<L>, factor: u64) -> Field<L> {
         let (mut sum, factor) = (self.0, L::splat(factor));
         let above = L::splat(0).add_high(other.0[4], factor);
-        sum[0] = sum[0].add_low(above, L::splat(608));
+        sum[0] = sum[0].add_short(above, L::splat(608));
         for (sum, limb) in sum.iter_mut().zip(other.0) {
             *sum = sum.add_low(limb, factor);
         }

@@ -23,6 +23,8 @@ pub(super) trait Lanes: Copy {
     fn shift_right<const BITS: u32>(self) -> Self;
     /// self + the low 52 bits of a × b, of whose low 52 bits each
     fn add_low(self, a: Self, b: Self) -> Self;
+    /// self + a × b, which are below 2^32, and their product below 2^52
+    fn add_short(self, a: Self, b: Self) -> Self;
     /// self + the bits of a × b above 52, of whose low 52 bits each
     fn add_high(self, a: Self, b: Self) -> Self;
 }

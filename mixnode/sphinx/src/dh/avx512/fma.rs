@@ -7,8 +7,8 @@
 
 use std::arch::x86_64::{
     __m512d, __m512i, _MM_FROUND_NO_EXC, _MM_FROUND_TO_ZERO, _mm512_add_epi64, _mm512_castpd_si512,
-    _mm512_castsi512_pd, _mm512_fmadd_round_pd, _mm512_set1_epi64, _mm512_set1_pd, _mm512_sub_epi64, _mm512_sub_pd,
-    _mm512_ternarylogic_epi64,
+    _mm512_castsi512_pd, _mm512_fmadd_round_pd, _mm512_mul_epu32, _mm512_set1_epi64, _mm512_set1_pd, _mm512_sub_epi64,
+    _mm512_sub_pd, _mm512_ternarylogic_epi64,
 };
 
 use super::vector::{Multiplier, Vector};
@@ -34,6 +34,15 @@ impl Multiplier for Fma {
             // Both are multiples of 2^52, of few bits: nothing is rounded here.
             let without_high = _mm512_sub_pd(_mm512_set1_pd(TWO_104 + TWO_52), high(a, b));
             add(sum, _mm512_fmadd_round_pd::<TO_ZERO>(a, b, without_high), TWO_52)
+        }
+    }
+
+    #[inline(always)]
+    fn add_short(sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        #[allow(unsafe_code)] // SIMD: as above
+        // SAFETY: see `Vector`.
+        unsafe {
+            _mm512_add_epi64(sum, _mm512_mul_epu32(a, b))
         }
     }
 

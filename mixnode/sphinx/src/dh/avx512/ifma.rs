@@ -19,6 +19,11 @@ impl Multiplier for Ifma {
     }
 
     #[inline(always)]
+    fn add_short(sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        Self::add_low(sum, a, b)
+    }
+
+    #[inline(always)]
     fn add_high(sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
         // SAFETY: see `Vector`.
         unsafe { _mm512_madd52hi_epu64(sum, a, b) }

@@ -10,11 +10,13 @@ use std::marker::PhantomData;
 use crate::dh::LANES;
 use crate::dh::lanes::Lanes;
 
-/// How limbs are multiplied. Both functions are called only by [`Vector`]'s, on a CPU that has what they need.
+/// How limbs are multiplied. These functions are called only by [`Vector`]'s, on a CPU that has what they need.
 pub(super) trait Multiplier: Copy {
     /// sum + the low 52 bits of the product of the low 52 bits of a and b
     fn add_low(sum: __m512i, a: __m512i, b: __m512i) -> __m512i;
-    /// sum + the bits above those
+    /// sum + the product of a and b, which are below 2^32, and it below 2^52
+    fn add_short(sum: __m512i, a: __m512i, b: __m512i) -> __m512i;
+    /// sum + the bits of the first product above its low 52
     fn add_high(sum: __m512i, a: __m512i, b: __m512i) -> __m512i;
 }
 
@@ -117,6 +119,11 @@ impl<M: Multiplier> Lanes for Vector<M> {
     #[inline(always)]
     fn add_low(self, a: Self, b: Self) -> Self {
         Self::new(M::add_low(self.0, a.0, b.0))
+    }
+
+    #[inline(always)]
+    fn add_short(self, a: Self, b: Self) -> Self {
+        Self::new(M::add_short(self.0, a.0, b.0))
     }
 
     #[inline(always)]
