@@ -3,7 +3,7 @@
 //! A fused multiplication and addition rounds once, here towards zero. 2^104 + a b, of which the last bit counts 2^52, has the high half of a b
 //! in its significand, and that number subtracted from 2^104 + 2^52 and added to a b once more leaves 2^52 and the low half. (Emmart, Zheng and Weems,
 //! "Faster Modular Exponentiation Using Double Precision Floating Point Arithmetic on the GPU", ARITH 2018.) The compiler merges what
-//! both halves of a product, and all products of a limb, have in common.
+//! both halves of a product, and all products of a limb, have in common. No operand is ever subnormal, whatever the limbs: the time does not depend on them.
 
 use std::arch::x86_64::{
     __m512d, __m512i, _MM_FROUND_NO_EXC, _MM_FROUND_TO_ZERO, _mm512_add_epi64, _mm512_castpd_si512,
