@@ -24,7 +24,8 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// The other's address. Without it, whoever writes first.
-    #[arg(long, value_name = "ADDRESS")]
+    // As in `send`: it may begin with a hyphen.
+    #[arg(long, value_name = "ADDRESS", allow_hyphen_values = true)]
     with: Option<Address>,
 }
 

@@ -21,7 +21,8 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// To whom: the address that they have printed with `mimiq-mix client address`.
-    #[arg(long, value_name = "ADDRESS")]
+    // One address in 64 begins with a hyphen (base64url).
+    #[arg(long, value_name = "ADDRESS", allow_hyphen_values = true)]
     to: Address,
     /// Do not ask for an acknowledgement: it leaves once, and may get lost.
     #[arg(long)]

@@ -124,6 +124,18 @@ fn of_a_load() {
 }
 
 #[test]
+fn of_an_address() {
+    // One in 64 begins with a hyphen, and is no option. The key is X25519's base point.
+    let address = format!("-AAAAAAAAAAAAAAAAAAAAAk{}@p2", "A".repeat(41));
+    for (command, option) in [("send", "--to"), ("chat", "--with")] {
+        let said = |address: &str| run(&["client", command, option, address, "--config", "/nowhere/file.yaml"]).1;
+        assert!(said(&address).contains("/nowhere/file.yaml: No such file"), "{}", said(&address));
+        let cut = address.trim_end_matches("@p2");
+        assert!(said(cut).contains(cut) && !said(cut).contains("/nowhere"), "{}", said(cut));
+    }
+}
+
+#[test]
 fn of_no_file() {
     for kind in ["node", "client", "authority"] {
         let (valid, said) = run(&[kind, "config", "check", "/nowhere/file.yaml"]);
