@@ -82,7 +82,7 @@ impl Client {
     ///
     /// # Errors
     /// If it has not the right size, or the connection is lost or has no room for it in a datagram.
-    pub fn send_packet(&self, packet: &[u8]) -> Result<(), ClientError> {
+    pub fn send_packet(&self, packet: Bytes) -> Result<(), ClientError> {
         let (length, wanted) = (packet.len(), self.shape.packet_len());
         if length != wanted {
             return Err(ClientError::Length { length, wanted });
@@ -90,7 +90,7 @@ impl Client {
         if self.connection.datagram_send_buffer_space() < length {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
-        Ok(self.connection.send_datagram(Bytes::copy_from_slice(packet))?)
+        Ok(self.connection.send_datagram(packet)?)
     }
 
     /// Packets that were dropped as too many waited.

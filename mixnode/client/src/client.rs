@@ -184,7 +184,7 @@ mod tests {
             keys,
             address: address.clone(),
             token: None,
-            link: Link::plain().unwrap(),
+            link: Link::Plain,
             folder: None,
             outbox,
             states: None,

@@ -74,6 +74,8 @@ pub struct Core {
     payload: Option<Ready>,
     /// Whether the last of the user's was an acknowledgement.
     answered: bool,
+    /// When the last of the user's leaves.
+    last: u64,
     cover: Cover,
     acknowledgements: VecDeque<Answer>,
     replies: Replies,
@@ -109,6 +111,7 @@ impl Core {
             alarmed: false,
             payload: None,
             answered: false,
+            last: 0,
             cover: Cover::default(),
             acknowledgements: VecDeque::new(),
             replies: Replies::default(),
@@ -139,13 +142,13 @@ impl Core {
         self.outbox.submit(to, body, reliable, rng)
     }
 
-    /// The provider is reached: clocks start anew. Loops on their way do not count, as they could not be asked for meanwhile; what earlier ones said does,
+    /// The provider is reached: clocks start anew. Packets may be handed out so long `ahead` of their times as the link waits with them, nanoseconds. Loops on their way do not count, as they could not be asked for meanwhile; what earlier ones said does,
     /// or whoever cuts the connection could end an alarm.
-    pub fn connected(&mut self, now: u64, routes: &Routes, rng: &mut impl Rng) {
+    pub fn connected(&mut self, now: u64, ahead: u64, routes: &Routes, rng: &mut impl Rng) {
         let rates = &routes.directory().state().rates;
         // The provider may have lost its inboxes, and count anew. What comes twice is told by its name.
         self.seen = 0;
-        self.traffic = Traffic::new(rates, now, rng);
+        self.traffic = Traffic::new(rates, ahead, now, rng);
         self.ledger.begin_again(slack(rates.pull));
     }
 
@@ -168,33 +171,50 @@ impl Core {
         self.ledger.woken(late)
     }
 
-    /// Sends what the clocks ask for now, and says whether a pull is due.
+    /// Whether a pull is due. To be asked before [`Self::fire`]: what that hands out leaves later.
+    pub fn pull(&mut self, now: u64) -> bool {
+        self.traffic.as_mut().is_some_and(|traffic| traffic.pull(now))
+    }
+
+    /// Hands out what the clocks ask for, each packet with the time at which it is to leave, one after the other. If that is something now, what they will ask
+    /// for soon as well, as far as the link waits with it. When that happens depends on the clocks alone.
     pub fn fire(
         &mut self,
         now: u64,
         routes: &Routes,
         rng: &mut (impl CryptoRng + Rng),
-        mut send: impl FnMut(Stream, &[u8]),
-    ) -> bool {
+        mut send: impl FnMut(u64, Stream, Vec<u8>),
+    ) {
         self.outbox.advance(now);
         self.outcomes();
-        if self.traffic.is_none() {
-            return false;
-        }
+        let Some(due) = self.traffic.as_mut().map(|traffic| traffic.begin(now)) else { return };
         self.ledger.advance(Duration::from_nanos(now));
         self.look(now, routes, rng);
         for stream in Stream::ALL {
             let times = self.traffic.as_mut().map_or(0, |traffic| traffic.due(stream, now, rng));
             for _ in 0..times {
-                if let Some(Ready { packet, what, .. }) = self.ready(stream) {
-                    send(stream, &packet);
-                    self.sent(now, what, rng);
-                }
-                self.prepare(now, routes, rng);
+                self.hand_out(now, stream, routes, rng, &mut send);
             }
         }
+        while due && let Some((stream, at)) = self.traffic.as_mut().and_then(|traffic| traffic.ahead(now, rng)) {
+            self.hand_out(at, stream, routes, rng, &mut send);
+        }
         self.outcomes();
-        self.traffic.as_mut().is_some_and(|traffic| traffic.pull(now))
+    }
+
+    fn hand_out(
+        &mut self,
+        at: u64,
+        stream: Stream,
+        routes: &Routes,
+        rng: &mut (impl CryptoRng + Rng),
+        send: &mut impl FnMut(u64, Stream, Vec<u8>),
+    ) {
+        if let Some(Ready { packet, what, .. }) = self.ready(stream) {
+            send(at, stream, packet);
+            self.sent(at, what, rng);
+        }
+        self.prepare(at, routes, rng);
     }
 
     /// Builds what is sent next, so that it is there when the clocks ask for it. To be called after something was submitted or received.
@@ -289,10 +309,10 @@ impl Core {
         self.events.pop_front()
     }
 
-    /// Whether nothing waits for being sent.
+    /// Whether all of the user's has left that is to be sent.
     #[must_use]
-    pub fn is_idle(&self) -> bool {
-        self.payload.is_none() && self.acknowledgements.is_empty()
+    pub fn is_idle(&self, now: u64) -> bool {
+        self.payload.is_none() && self.acknowledgements.is_empty() && self.last <= now
     }
 
     /// What its loops say of the network.
@@ -310,6 +330,9 @@ impl Core {
     }
 
     fn sent(&mut self, now: u64, what: What, rng: &mut impl Rng) {
+        if matches!(what, What::Acknowledgement | What::Piece(..)) {
+            self.last = now;
+        }
         match what {
             What::Drop | What::Acknowledgement => {}
             What::Loop { id, path, delay } => self.ledger.sent(id, &path, Duration::from_nanos(now), delay),

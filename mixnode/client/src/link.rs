@@ -1,10 +1,11 @@
 //! How a client reaches its provider.
 
+mod departures;
 mod rounds;
 mod socket;
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use mimiq_access::{client_quic, client_tls};
@@ -12,6 +13,8 @@ use mimiq_agent::sdk::{Agent, ConnectError, Connector, Hopping, Padding};
 use mimiq_directory::{Node, Role};
 use quinn::{Connection, Endpoint, EndpointConfig, TokioRuntime};
 use socket::RoundsSocket;
+
+use self::departures::Departures;
 
 /// Nobody sees the provider's name: its key counts.
 const NAME: &str = "provider";
@@ -24,6 +27,9 @@ pub enum LinkError {
     /// The node takes no clients.
     #[error("the node is no provider")]
     NoProvider,
+    /// No socket can be bound, or no thread started.
+    #[error("socket: {0}")]
+    Socket(#[from] io::Error),
     /// Keys that cannot be.
     #[error("keys: {0}")]
     Tls(#[from] rustls::Error),
@@ -44,8 +50,10 @@ pub enum LinkError {
 /// By which way.
 #[derive(Clone)]
 pub enum Link {
-    /// From the host's own address.
-    Plain(Arc<Endpoints>),
+    /// From the host's own address. Packets are made a few at a time, and each leaves when it should.
+    Plain,
+    /// The same from sockets that other clients of the process have as well. Packets are made when they leave.
+    Shared(Arc<Endpoints>),
     /// Through the agent of MIMIQ: from an address that changes as the agent's policy for `mimiq-mix` says.
     Agent(Agent),
 }
@@ -59,23 +67,21 @@ pub struct Endpoints {
 /// A connection, and what must live as long.
 pub(crate) struct Linked {
     pub(crate) connection: Connection,
+    /// What holds packets back until their time.
+    pub(crate) departures: Option<Arc<Departures>>,
     _hopping: Option<Hopping>,
 }
 
 impl Link {
-    /// From the host's own addresses. Must be called within a tokio runtime.
+    /// For some clients of a process. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// If no socket can be bound.
-    pub fn plain() -> io::Result<Self> {
-        let endpoint = |address| {
-            let socket = Arc::new(RoundsSocket::bind(address)?);
-            Endpoint::new_with_abstract_socket(EndpointConfig::default(), None, socket, Arc::new(TokioRuntime))
-        };
-        let v4 = endpoint((Ipv4Addr::UNSPECIFIED, 0).into())?;
+    pub fn shared() -> io::Result<Self> {
+        let v4 = endpoint(RoundsSocket::bind((Ipv4Addr::UNSPECIFIED, 0).into())?)?;
         // Some hosts have no IPv6.
-        let v6 = endpoint((Ipv6Addr::UNSPECIFIED, 0).into()).ok();
-        Ok(Self::Plain(Arc::new(Endpoints { v4, v6 })))
+        let v6 = RoundsSocket::bind((Ipv6Addr::UNSPECIFIED, 0).into()).and_then(endpoint).ok();
+        Ok(Self::Shared(Arc::new(Endpoints { v4, v6 })))
     }
 
     /// Connects a client to its provider, by the key that the directory has for it.
@@ -83,18 +89,28 @@ impl Link {
         let Role::Provider { access, .. } = provider.role else { return Err(LinkError::NoProvider) };
         let tls = client_tls(account, &provider.identity)?;
         match self {
-            Self::Plain(endpoints) => {
-                let endpoint = endpoints.to(&access);
-                let connection = endpoint.connect_with(client_quic(tls)?, access, NAME)?.await?;
-                Ok(Linked { connection, _hopping: None })
+            Self::Plain => {
+                let any: IpAddr =
+                    if access.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+                let (socket, departures) = RoundsSocket::with_departures((any, 0).into())?;
+                let connection = endpoint(socket)?.connect_with(client_quic(tls)?, access, NAME)?.await?;
+                Ok(Linked { connection, departures: Some(departures), _hopping: None })
+            }
+            Self::Shared(endpoints) => {
+                let connection = endpoints.to(&access).connect_with(client_quic(tls)?, access, NAME)?.await?;
+                Ok(Linked { connection, departures: None, _hopping: None })
             }
             Self::Agent(agent) => {
                 let connector = Connector::new(agent.clone(), tls, Padding::None)?.application(APPLICATION);
                 let hopping = connector.connect(access, NAME).await?;
-                Ok(Linked { connection: hopping.connection().clone(), _hopping: Some(hopping) })
+                Ok(Linked { connection: hopping.connection().clone(), departures: None, _hopping: Some(hopping) })
             }
         }
     }
+}
+
+fn endpoint(socket: RoundsSocket) -> io::Result<Endpoint> {
+    Endpoint::new_with_abstract_socket(EndpointConfig::default(), None, Arc::new(socket), Arc::new(TokioRuntime))
 }
 
 impl Endpoints {

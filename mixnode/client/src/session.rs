@@ -20,6 +20,8 @@ use crate::link::{LinkError, Linked};
 /// Between attempts to connect: at first, and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Packets are built and encrypted at most so long before they leave, where the link waits with them; nanoseconds.
+const AHEAD: u64 = 120_000_000;
 /// For a connection to be made and the client to be admitted.
 const LONGEST_CONNECT: Duration = Duration::from_secs(30);
 /// The provider is asked for a newer state of the network in every epoch so often, but not more often than that.
@@ -81,7 +83,7 @@ impl Failure {
 enum State {
     Waiting { until: Instant },
     Connecting,
-    Connected { provider: Arc<Provider>, _link: Linked },
+    Connected { provider: Arc<Provider>, link: Linked },
 }
 
 pub(crate) struct Session {
@@ -180,18 +182,25 @@ impl Session {
         match &self.state {
             State::Waiting { until } if *until <= Instant::now() => self.connect(routes),
             State::Waiting { .. } | State::Connecting => {
-                self.core.fire(now, routes, rng, |_, _| {});
+                self.core.fire(now, routes, rng, |_, _, _| {});
             }
-            State::Connected { provider, .. } => {
-                let pull = self.core.fire(now, routes, rng, |stream, packet| {
+            State::Connected { provider, link } => {
+                let (provider, departures) = (provider.clone(), link.departures.clone());
+                if self.core.pull(now) {
+                    self.pull(provider.clone(), now);
+                }
+                let mut packets = Vec::new();
+                self.core.fire(now, routes, rng, |at, stream, packet| packets.push((at, stream, packet)));
+                if let Some(departures) = departures {
+                    let time = |at: u64| (self.start + Duration::from_nanos(at)).into_std();
+                    departures.plan(packets.iter().map(|(at, _, packet)| (packet.len(), time(*at))));
+                }
+                for (_, stream, packet) in packets {
                     counter!("mimiq_client_packets_total", "stream" => stream.name()).increment(1);
-                    if let Err(error) = provider.send_packet(packet) {
+                    if let Err(error) = provider.send_packet(packet.into()) {
                         tracing::debug!(%error, "a packet is lost");
                         counter!("mimiq_client_packets_lost_total").increment(1);
                     }
-                });
-                if pull {
-                    self.pull(provider.clone());
                 }
             }
         }
@@ -302,9 +311,10 @@ impl Session {
                 let Some(routes) = routes else { return self.again(Reached::NotYet) };
                 let provider = Arc::new(provider);
                 self.watch(&link, &provider, routes);
-                self.state = State::Connected { provider, _link: link };
+                let ahead = if link.departures.is_some() { AHEAD } else { 0 };
+                self.state = State::Connected { provider, link };
                 self.pulling = None;
-                self.core.connected(self.now(), routes, &mut rand::rng());
+                self.core.connected(self.now(), ahead, routes, &mut rand::rng());
                 self.connected.send_replace(Reached::Connected);
                 tracing::debug!("connected");
             }
@@ -353,13 +363,13 @@ impl Session {
         }
     }
 
-    fn pull(&mut self, provider: Arc<Provider>) {
+    fn pull(&mut self, provider: Arc<Provider>, now: u64) {
         // The answer to the last one has not come: it will say what this one would.
         if self.pulling.is_some() {
             counter!("mimiq_client_pulls_skipped_total").increment(1);
             return;
         }
-        self.pulling = Some(self.core.is_idle());
+        self.pulling = Some(self.core.is_idle(now));
         let (report, generation, wanted) = (self.report.clone(), self.generation, self.core.wanted());
         tokio::spawn(async move {
             let pulled = provider.pull(wanted).await;
@@ -368,7 +378,10 @@ impl Session {
     }
 
     fn close(&self) {
-        if let State::Connected { provider, .. } = &self.state {
+        if let State::Connected { provider, link } = &self.state {
+            if let Some(departures) = &link.departures {
+                departures.clear();
+            }
             provider.connection().close(codes::STOPPED.into(), b"");
         }
     }

@@ -18,7 +18,7 @@ async fn everything_goes_on_from_another_address() {
         let before = endpoint.local_addr().unwrap();
         endpoint.rebind(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).unwrap();
         assert_ne!(endpoint.local_addr().unwrap(), before);
-        client.send_packet(&vec![number; 1136]).unwrap();
+        client.send_packet(vec![number; 1136].into()).unwrap();
         assert_eq!(soon(provider.packets.recv()).await.unwrap(), [number; 1136]);
         let messages = soon(client.pull(Pull::after(u64::from(number) - 1))).await.unwrap();
         assert_eq!(numbers(&messages), [number]);

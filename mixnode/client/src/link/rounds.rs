@@ -18,12 +18,16 @@ pub(super) struct Rounds {
     interval: Duration,
     next: Option<Instant>,
     empty: u32,
+    /// When there was one.
+    last: Option<Instant>,
+    /// Whether what is sent comes in batches.
+    batches: bool,
 }
 
 impl Rounds {
     /// Before anything is sent nothing can come.
     pub(super) fn new() -> Self {
-        Self { interval: SHORTEST, next: None, empty: 0 }
+        Self { interval: SHORTEST, next: None, empty: 0, last: None, batches: false }
     }
 
     /// When to read.
@@ -34,10 +38,22 @@ impl Rounds {
     /// Something is sent, maybe of a handshake, which waits for its answer. Says whether [`Self::next`] has changed.
     pub(super) fn sent(&mut self, now: Instant, handshake: bool) -> bool {
         if handshake {
-            self.interval = SHORTEST;
+            (self.interval, self.batches) = (SHORTEST, false);
         }
         self.empty = 0;
-        let due = now + self.interval;
+        // With the next batch, if there is one.
+        self.by(if self.batches { now + 2 * self.interval } else { now + self.interval })
+    }
+
+    /// Packets are handed over that leave by and by. With them is read what those before have brought, rather than at a time of its own. Says whether
+    /// [`Self::next`] has changed.
+    pub(super) fn batch(&mut self, now: Instant) -> bool {
+        (self.batches, self.empty) = (true, 0);
+        let recently = self.last.is_some_and(|last| now < last + self.interval / 4);
+        self.by(if recently { now + 2 * self.interval } else { now })
+    }
+
+    fn by(&mut self, due: Instant) -> bool {
         let sooner = self.next.is_none_or(|next| due < next);
         if sooner {
             self.next = Some(due);
@@ -50,6 +66,7 @@ impl Rounds {
         self.interval =
             if datagrams >= MANY { (self.interval / 2).max(SHORTEST) } else { (self.interval * 2).min(LONGEST) };
         self.empty = if datagrams == 0 { self.empty + 1 } else { 0 };
+        self.last = Some(now);
         // What came is acknowledged, or was the answer: what follows it is read after the next that is sent.
         self.next = (datagrams == 0 && self.empty < MOST_EMPTY).then(|| now + self.interval);
     }
@@ -83,6 +100,34 @@ mod tests {
         // An acknowledgement for every other packet.
         let count = run(&mut Rounds::new(), |since| since.as_millis() as usize / 32);
         assert!((85..=110).contains(&count), "{count}");
+    }
+
+    /// Six packets every 96 ms are a batch, and sometimes a single one is sent between two.
+    #[test]
+    fn batches_are_read_with_and_with_nothing_else() {
+        let (mut rounds, start) = (Rounds::new(), Instant::now());
+        run(&mut rounds, |_| 1);
+        let start = start + 20_000 * MS;
+        let mut read = Vec::new();
+        for ms in 0..9600 {
+            let now = start + ms * MS;
+            if ms % 96 == 0 {
+                for _ in 0..6 {
+                    rounds.batch(now);
+                }
+            } else if ms % 480 == 40 {
+                rounds.sent(now, false);
+            }
+            if rounds.next().is_some_and(|next| next <= now) {
+                rounds.read(now, 5);
+                read.push(ms % 96);
+            }
+        }
+        // The first may be due since before.
+        assert!(read.len() >= 100 && read[1..].iter().all(|ms| *ms == 0), "{read:?}");
+        // Without another batch, what the last one brought is read nevertheless.
+        rounds.batch(start + 9600 * MS);
+        assert!(rounds.next().is_some_and(|next| next <= start + 9800 * MS));
     }
 
     /// A thousand datagrams a second: no round has more than a socket holds.

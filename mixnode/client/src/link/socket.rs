@@ -13,6 +13,7 @@ use quinn::udp::{RecvMeta, Transmit, UdpSocketState};
 use quinn::{AsyncUdpSocket, UdpPoller};
 use tokio::time::{Sleep, sleep, sleep_until};
 
+use super::departures::Departures;
 use super::rounds::Rounds;
 
 /// When a socket took nothing more, until it is tried again.
@@ -20,10 +21,30 @@ const FULL: Duration = Duration::from_millis(1);
 /// Of the first byte of a QUIC packet: it is one of a handshake (RFC 9000 §17.2).
 const LONG_HEADER: u8 = 0x80;
 
+/// A socket, with what it can do.
 #[derive(Debug)]
-pub(super) struct RoundsSocket {
+pub(super) struct Socket {
     socket: UdpSocket,
     state: UdpSocketState,
+}
+
+impl Socket {
+    pub(super) fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = UdpSocket::bind(address)?;
+        // Makes it non-blocking, too.
+        let state = UdpSocketState::new((&socket).into())?;
+        Ok(Self { socket, state })
+    }
+
+    pub(super) fn send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        self.state.send((&self.socket).into(), transmit)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct RoundsSocket {
+    socket: Arc<Socket>,
+    departures: Option<Arc<Departures>>,
     /// It took nothing more.
     full: AtomicBool,
     reader: Mutex<Reader>,
@@ -41,11 +62,19 @@ struct Reader {
 
 impl RoundsSocket {
     pub(super) fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = UdpSocket::bind(address)?;
-        // Makes it non-blocking, too.
-        let state = UdpSocketState::new((&socket).into())?;
+        Ok(Self::new(Arc::new(Socket::bind(address)?), None))
+    }
+
+    /// One whose packets wait for the times that are planned.
+    pub(super) fn with_departures(address: SocketAddr) -> io::Result<(Self, Arc<Departures>)> {
+        let socket = Arc::new(Socket::bind(address)?);
+        let departures = Arc::new(Departures::new(socket.clone())?);
+        Ok((Self::new(socket, Some(departures.clone())), departures))
+    }
+
+    fn new(socket: Arc<Socket>, departures: Option<Arc<Departures>>) -> Self {
         let reader = Reader { rounds: Rounds::new(), read: 0, timer: None, waker: None };
-        Ok(Self { socket, state, full: AtomicBool::new(false), reader: Mutex::new(reader) })
+        Self { socket, departures, full: AtomicBool::new(false), reader: Mutex::new(reader) }
     }
 
     fn reader(&self) -> MutexGuard<'_, Reader> {
@@ -82,18 +111,25 @@ impl AsyncUdpSocket for RoundsSocket {
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        let sent = self.state.send((&self.socket).into(), transmit);
+        let sent = match &self.departures {
+            Some(departures) => departures.send(transmit),
+            None => self.socket.send(transmit).map(|()| false),
+        };
         if sent.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
             self.full.store(true, Ordering::Relaxed);
         }
-        let handshake = transmit.contents.first().is_some_and(|first| first & LONG_HEADER != 0);
-        let mut reader = self.reader();
-        if reader.rounds.sent(Instant::now(), handshake)
-            && let Some(waker) = reader.waker.take()
-        {
+        let (mut reader, now) = (self.reader(), Instant::now());
+        let sooner = match sent {
+            Ok(true) => reader.rounds.batch(now),
+            _ => {
+                let handshake = transmit.contents.first().is_some_and(|first| first & LONG_HEADER != 0);
+                reader.rounds.sent(now, handshake)
+            }
+        };
+        if sooner && let Some(waker) = reader.waker.take() {
             waker.wake();
         }
-        sent
+        sent.map(|_| ())
     }
 
     fn poll_recv(
@@ -105,7 +141,7 @@ impl AsyncUdpSocket for RoundsSocket {
         let mut reader = self.reader();
         loop {
             ready!(reader.poll_due(cx));
-            let received = self.state.recv((&self.socket).into(), bufs, meta);
+            let received = self.socket.state.recv((&self.socket.socket).into(), bufs, meta);
             let all = match &received {
                 Ok(count) => {
                     let came = meta.iter().take(*count);
@@ -126,19 +162,20 @@ impl AsyncUdpSocket for RoundsSocket {
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+        self.socket.socket.local_addr()
     }
 
     fn max_transmit_segments(&self) -> usize {
-        self.state.max_gso_segments()
+        // What waits for its time is no train of packets.
+        if self.departures.is_some() { 1 } else { self.socket.state.max_gso_segments() }
     }
 
     fn max_receive_segments(&self) -> usize {
-        self.state.gro_segments()
+        self.socket.state.gro_segments()
     }
 
     fn may_fragment(&self) -> bool {
-        self.state.may_fragment()
+        self.socket.state.may_fragment()
     }
 }
 

@@ -11,7 +11,7 @@ use crate::network::{Network, Person, SECOND, rates, submit};
 
 fn connect(network: &mut Network, people: &mut [&mut Person]) {
     let routes = network.routes.clone();
-    people.iter_mut().for_each(|person| person.core.connected(0, &routes, &mut network.rng));
+    people.iter_mut().for_each(|person| person.core.connected(0, network.ahead, &routes, &mut network.rng));
 }
 
 fn delivered(person: &Person) -> HashSet<[u8; 16]> {

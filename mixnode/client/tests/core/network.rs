@@ -29,6 +29,8 @@ pub(crate) struct Network {
     providers: HashMap<String, NodeId>,
     /// Of a million packets, how many get lost.
     pub(crate) losing: u32,
+    /// How long before they leave packets are handed out at most, nanoseconds.
+    pub(crate) ahead: u64,
     on_the_way: BinaryHeap<Reverse<(u64, u64)>>,
     stored: HashMap<u64, Stored>,
     inboxes: HashMap<[u8; 16], Vec<Waiting>>,
@@ -43,6 +45,8 @@ pub(crate) struct Person {
     pub(crate) outcomes: Vec<Outcome>,
     /// When packets of each stream left, nanoseconds.
     pub(crate) sent: HashMap<Stream, Vec<u64>>,
+    /// How many times some were handed out.
+    pub(crate) rounds: usize,
     pub(crate) pulls: Vec<u64>,
     pub(crate) attacks: usize,
     pub(crate) snapshot: Snapshot,
@@ -89,6 +93,7 @@ impl Network {
             unwrappers,
             providers,
             losing: 0,
+            ahead: 0,
             on_the_way: BinaryHeap::new(),
             stored: HashMap::new(),
             inboxes: HashMap::new(),
@@ -116,6 +121,7 @@ impl Network {
             messages: Vec::new(),
             outcomes: Vec::new(),
             sent: HashMap::new(),
+            rounds: 0,
             pulls: Vec::new(),
             attacks: 0,
             snapshot,
@@ -126,7 +132,7 @@ impl Network {
     pub(crate) fn crash(&mut self, person: &mut Person, now: u64) {
         let (keys, address, snapshot) = (person.keys.clone(), person.address.clone(), person.snapshot.clone());
         let mut again = self.with_keys(&keys, address, snapshot);
-        again.core.connected(now, &self.routes, &mut self.rng);
+        again.core.connected(now, self.ahead, &self.routes, &mut self.rng);
         person.core = again.core;
     }
 
@@ -139,12 +145,15 @@ impl Network {
                 let mut packets = Vec::new();
                 let routes = self.routes.clone();
                 person.core.prepare(now, &routes, &mut self.rng);
-                let pull = person.core.fire(now, &routes, &mut self.rng, |stream, packet| {
-                    packets.push((stream, packet.to_vec()));
+                let pull = person.core.pull(now);
+                person.core.fire(now, &routes, &mut self.rng, |at, stream, packet| {
+                    packets.push((at, stream, packet));
                 });
-                for (stream, packet) in packets {
-                    person.sent.entry(stream).or_default().push(now);
-                    self.carry(now, person.address.provider(), packet);
+                assert!(packets.is_sorted_by_key(|(at, ..)| *at) && packets.first().is_none_or(|(at, ..)| *at >= now));
+                person.rounds += usize::from(!packets.is_empty());
+                for (at, stream, packet) in packets {
+                    person.sent.entry(stream).or_default().push(at);
+                    self.carry(at, person.address.provider(), packet);
                 }
                 if pull {
                     person.pulls.push(now);

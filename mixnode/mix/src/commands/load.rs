@@ -86,11 +86,11 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             .collect();
         (directory.geometry(), providers)
     };
-    let mut link = Link::plain().context("socket")?;
+    let mut link = Link::shared().context("socket")?;
     let mut clients = Vec::new();
     for number in 0..arguments.clients {
         if number % CLIENTS_OF_A_SOCKET == 0 {
-            link = Link::plain().context("socket")?;
+            link = Link::shared().context("socket")?;
         }
         let keys = Keys::generate(&mut rand::rng());
         let address = keys.address(&providers[number % providers.len()])?;

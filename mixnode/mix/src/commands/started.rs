@@ -27,7 +27,7 @@ impl Started {
         let address = keys.address(&config.provider)?;
         let link = match &config.agent {
             Some(socket) => Link::Agent(Agent::connect(socket).await.with_context(|| socket.display().to_string())?),
-            None => Link::plain().context("socket")?,
+            None => Link::Plain,
         };
         let mut following = follow(&config.network, folder.state(), true)?;
         tracing::info!("waiting for the network's state");
