@@ -7,19 +7,7 @@ use mimiq_directory::Routes;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
-use crate::network::{Network, SECOND, rates, submit};
-
-/// Kolmogorov and Smirnov's distance between the gaps of a stream and an exponential distribution, times the root of their number.
-fn distance(times: &[u64], rate: f64) -> f64 {
-    let mut gaps: Vec<f64> = times.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / 1e9).collect();
-    gaps.sort_by(f64::total_cmp);
-    let count = gaps.len() as f64;
-    let at = |(place, gap): (usize, &f64)| {
-        let model = 1.0 - (-rate * gap).exp();
-        (model - place as f64 / count).abs().max((model - (place as f64 + 1.0) / count).abs())
-    };
-    gaps.iter().enumerate().map(at).fold(0.0, f64::max) * count.sqrt()
-}
+use crate::network::{Network, SECOND, distance, rates, submit};
 
 #[test]
 fn each_stream_is_poisson_whether_the_user_sends_much_or_nothing() {

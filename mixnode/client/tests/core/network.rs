@@ -56,37 +56,44 @@ fn secret(node: usize) -> SecretKey {
     SecretKey::from_bytes([node as u8 + 1; 32])
 }
 
+/// Three mixes and two providers, as changed.
+pub(crate) fn directory(rates: Rates, change: impl FnOnce(&mut State)) -> Directory {
+    let role = |number: usize| match number {
+        0..=2 => Role::Mix { layer: number + 1 },
+        _ => Role::Provider { name: format!("p{number}"), access: ([192, 0, 2, number as u8], 443).into() },
+    };
+    let node = |number: usize| Node {
+        identity: [number as u8 + 1; 32].into(),
+        address: ([192, 0, 2, number as u8], 1700).into(),
+        link: (*SecretKey::from_bytes([number as u8 + 101; 32]).public_key().as_bytes()).into(),
+        role: role(number),
+        keys: (0..3).map(|epoch| KeyOf { epoch, key: (*secret(number).public_key().as_bytes()).into() }).collect(),
+    };
+    let mut state = State {
+        network: "test".to_owned(),
+        serial: 1,
+        valid_after: NOW - 100,
+        valid_until: NOW + 7000,
+        epochs: Epochs { genesis: NOW - 100, length: 3600 },
+        packet: Packet { hops: 5, payload: 901 },
+        rates,
+        nodes: (0..5).map(node).collect(),
+    };
+    change(&mut state);
+    let authority = SigningKey::from_seed(&[99; 32]).unwrap();
+    let mut envelope = Envelope::new(&state).unwrap();
+    envelope.sign(&authority);
+    let trust = Trust::new(vec![authority.public_key()], 1).unwrap();
+    trust.open(&serde_json::to_vec(&envelope).unwrap(), "test", NOW, None).unwrap()
+}
+
 impl Network {
     pub(crate) fn new(seed: u64, rates: Rates) -> Self {
-        let role = |number: usize| match number {
-            0..=2 => Role::Mix { layer: number + 1 },
-            _ => Role::Provider { name: format!("p{number}"), access: ([192, 0, 2, number as u8], 443).into() },
-        };
-        let node = |number: usize| Node {
-            identity: [number as u8 + 1; 32].into(),
-            address: ([192, 0, 2, number as u8], 1700).into(),
-            link: (*SecretKey::from_bytes([number as u8 + 101; 32]).public_key().as_bytes()).into(),
-            role: role(number),
-            keys: (0..3).map(|epoch| KeyOf { epoch, key: (*secret(number).public_key().as_bytes()).into() }).collect(),
-        };
-        let state = State {
-            network: "test".to_owned(),
-            serial: 1,
-            valid_after: NOW - 100,
-            valid_until: NOW + 7000,
-            epochs: Epochs { genesis: NOW - 100, length: 3600 },
-            packet: Packet { hops: 5, payload: 901 },
-            rates,
-            nodes: (0..5).map(node).collect(),
-        };
-        let authority = SigningKey::from_seed(&[99; 32]).unwrap();
-        let mut envelope = Envelope::new(&state).unwrap();
-        envelope.sign(&authority);
-        let trust = Trust::new(vec![authority.public_key()], 1).unwrap();
-        let directory: Directory = trust.open(&serde_json::to_vec(&envelope).unwrap(), "test", NOW, None).unwrap();
+        let directory = directory(rates, |_| {});
         let geometry = directory.geometry();
-        let unwrappers = (0..5).map(|number| (node(number).id(), Unwrapper::new(geometry, secret(number)))).collect();
-        let providers = (3..5).map(|number| (format!("p{number}"), node(number).id())).collect();
+        let id = |number: usize| directory.state().nodes[number].id();
+        let unwrappers = (0..5).map(|number| (id(number), Unwrapper::new(geometry, secret(number)))).collect();
+        let providers = (3..5).map(|number| (format!("p{number}"), id(number))).collect();
         Self {
             rng: ChaCha8Rng::seed_from_u64(seed),
             routes: Arc::new(Routes::new(Arc::new(directory), 0).unwrap()),
@@ -232,4 +239,16 @@ pub(crate) fn rates() -> Rates {
 
 pub(crate) fn submit(person: &mut Person, to: &Person, text: &[u8], rng: &mut ChaCha8Rng) -> MessageId {
     person.core.submit(to.address.clone(), text, true, rng).unwrap()
+}
+
+/// Kolmogorov and Smirnov's distance between the gaps of a stream and an exponential distribution, times the root of their number.
+pub(crate) fn distance(times: &[u64], rate: f64) -> f64 {
+    let mut gaps: Vec<f64> = times.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / 1e9).collect();
+    gaps.sort_by(f64::total_cmp);
+    let count = gaps.len() as f64;
+    let at = |(place, gap): (usize, &f64)| {
+        let model = 1.0 - (-rate * gap).exp();
+        (model - place as f64 / count).abs().max((model - (place as f64 + 1.0) / count).abs())
+    };
+    gaps.iter().enumerate().map(at).fold(0.0, f64::max) * count.sqrt()
 }
