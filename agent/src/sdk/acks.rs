@@ -1,11 +1,14 @@
 //! What has certainly arrived at the server. quinn tells nobody but its congestion controller of acknowledgements, so this
-//! listens there; the control itself is left to CUBIC.
+//! listens there; the control itself is left to another.
 
 use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use quinn::congestion::{Controller, ControllerFactory, ControllerMetrics, CubicConfig};
+use quinn::congestion::{Controller, ControllerFactory, ControllerMetrics};
+
+/// How congestion is controlled.
+pub(crate) type Congestion = Arc<dyn ControllerFactory + Send + Sync>;
 
 /// Up to when what a connection wanted to send has arrived.
 #[derive(Clone, Debug, Default)]
@@ -58,41 +61,40 @@ impl Horizon {
 }
 
 /// Makes controllers that tell of acknowledgements.
-#[derive(Debug)]
 pub(crate) struct Listening {
-    cubic: Arc<CubicConfig>,
+    control: Congestion,
     acks: Acks,
 }
 
 impl Listening {
-    pub(crate) fn new(acks: Acks) -> Self {
-        Self { cubic: Arc::default(), acks }
+    pub(crate) fn new(control: Congestion, acks: Acks) -> Self {
+        Self { control, acks }
     }
 }
 
 impl ControllerFactory for Listening {
     fn build(self: Arc<Self>, now: Instant, current_mtu: u16) -> Box<dyn Controller> {
-        Box::new(Listener { cubic: self.cubic.clone().build(now, current_mtu), acks: self.acks.clone() })
+        Box::new(Listener { control: self.control.clone().build(now, current_mtu), acks: self.acks.clone() })
     }
 }
 
 struct Listener {
-    cubic: Box<dyn Controller>,
+    control: Box<dyn Controller>,
     acks: Acks,
 }
 
 impl Controller for Listener {
     fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
-        self.cubic.on_sent(now, bytes, last_packet_number);
+        self.control.on_sent(now, bytes, last_packet_number);
     }
 
     fn on_ack(&mut self, now: Instant, sent: Instant, bytes: u64, app_limited: bool, rtt: &quinn_proto::RttEstimator) {
         self.acks.lock().acknowledged(sent);
-        self.cubic.on_ack(now, sent, bytes, app_limited, rtt);
+        self.control.on_ack(now, sent, bytes, app_limited, rtt);
     }
 
     fn on_end_acks(&mut self, now: Instant, in_flight: u64, app_limited: bool, largest_packet_num_acked: Option<u64>) {
-        self.cubic.on_end_acks(now, in_flight, app_limited, largest_packet_num_acked);
+        self.control.on_end_acks(now, in_flight, app_limited, largest_packet_num_acked);
     }
 
     fn on_congestion_event(&mut self, now: Instant, sent: Instant, is_persistent_congestion: bool, lost_bytes: u64) {
@@ -100,27 +102,27 @@ impl Controller for Listener {
         if lost_bytes > 0 {
             self.acks.lock().lost(now);
         }
-        self.cubic.on_congestion_event(now, sent, is_persistent_congestion, lost_bytes);
+        self.control.on_congestion_event(now, sent, is_persistent_congestion, lost_bytes);
     }
 
     fn on_mtu_update(&mut self, new_mtu: u16) {
-        self.cubic.on_mtu_update(new_mtu);
+        self.control.on_mtu_update(new_mtu);
     }
 
     fn window(&self) -> u64 {
-        self.cubic.window()
+        self.control.window()
     }
 
     fn metrics(&self) -> ControllerMetrics {
-        self.cubic.metrics()
+        self.control.metrics()
     }
 
     fn clone_box(&self) -> Box<dyn Controller> {
-        Box::new(Self { cubic: self.cubic.clone_box(), acks: self.acks.clone() })
+        Box::new(Self { control: self.control.clone_box(), acks: self.acks.clone() })
     }
 
     fn initial_window(&self) -> u64 {
-        self.cubic.initial_window()
+        self.control.initial_window()
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {

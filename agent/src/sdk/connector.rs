@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use quinn::congestion::{ControllerFactory, CubicConfig};
 use quinn::crypto::rustls::{NoInitialCipherSuite, QuicClientConfig};
 use tokio::sync::Notify;
 
-use super::acks::{Acks, Listening};
+use super::acks::{Acks, Congestion, Listening};
 use super::agent::{Agent, AgentError};
 use super::answers::Answers;
 use super::choice::{self, Homes};
@@ -62,6 +63,7 @@ pub struct Connector {
     policy: Option<Policy>,
     /// UDP payload of the first packets, bytes.
     first_packets: u16,
+    congestion: Congestion,
     /// Who owns the connections makes their hops.
     by_hand: bool,
     homes: Homes,
@@ -87,6 +89,7 @@ impl Connector {
             application,
             policy: None,
             first_packets: SMALLEST,
+            congestion: Arc::new(CubicConfig::default()),
             by_hand,
             homes,
             ports,
@@ -119,6 +122,13 @@ impl Connector {
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = Some(policy);
+        self
+    }
+
+    /// Congestion will be controlled in this way. Without this it is by CUBIC (RFC 9438).
+    #[must_use]
+    pub fn congestion(mut self, control: Arc<dyn ControllerFactory + Send + Sync>) -> Self {
+        self.congestion = control;
         self
     }
 
@@ -186,7 +196,7 @@ impl Connector {
         transport
             .mtu_discovery_config(Some(discovery))
             .initial_mtu(self.first_packets.min(largest))
-            .congestion_controller_factory(Arc::new(Listening::new(acks.clone())));
+            .congestion_controller_factory(Arc::new(Listening::new(self.congestion.clone(), acks.clone())));
 
         let (issued, resets) = (Issued::default(), ResetTokens::default());
         let mut endpoint_config = quinn::EndpointConfig::new(Arc::new(resets.clone()));

@@ -8,6 +8,8 @@ use quinn::{ClientConfig, EndpointConfig, IdleTimeout, ServerConfig, TransportCo
 use quinn_proto::HashedConnectionIdGenerator;
 use ring::hmac;
 
+use crate::ConstantRate;
+
 /// A connection without a packet for that long is dead.
 const IDLE: Duration = Duration::from_secs(30);
 /// So that one that lives is not taken for dead.
@@ -30,7 +32,10 @@ const DATAGRAMS: usize = 64 * 1024;
 pub fn client_quic(tls: rustls::ClientConfig) -> Result<ClientConfig, NoInitialCipherSuite> {
     let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls)?));
     let mut transport = common();
-    transport.max_concurrent_bidi_streams(0u8.into()).datagram_send_buffer_size(DATAGRAMS);
+    transport
+        .max_concurrent_bidi_streams(0u8.into())
+        .datagram_send_buffer_size(DATAGRAMS)
+        .congestion_controller_factory(Arc::new(ConstantRate));
     config.transport_config(Arc::new(transport));
     Ok(config)
 }

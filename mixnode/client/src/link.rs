@@ -8,7 +8,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use mimiq_access::{client_quic, client_tls};
+use mimiq_access::{ConstantRate, client_quic, client_tls};
 use mimiq_agent::sdk::{Agent, ConnectError, Connector, Hopping, Padding};
 use mimiq_directory::{Node, Role};
 use quinn::{Connection, Endpoint, EndpointConfig, TokioRuntime};
@@ -101,7 +101,9 @@ impl Link {
                 Ok(Linked { connection, departures: None, _hopping: None })
             }
             Self::Agent(agent) => {
-                let connector = Connector::new(agent.clone(), tls, Padding::None)?.application(APPLICATION);
+                let connector = Connector::new(agent.clone(), tls, Padding::None)?
+                    .application(APPLICATION)
+                    .congestion(Arc::new(ConstantRate));
                 let hopping = connector.connect(access, NAME).await?;
                 Ok(Linked { connection: hopping.connection().clone(), departures: None, _hopping: Some(hopping) })
             }
