@@ -6,7 +6,7 @@ use rand::Rng;
 
 /// After a pause of the machine, so many packets of a stream are sent for what was missed.
 const MOST_AT_ONCE: u32 = 4;
-/// Packets that are handed out ahead of their times, at once and on average: fewer than QUIC's pacing lets through (RFC 9002 §7.7).
+/// Packets that are handed out ahead of their times, at once and on average: more at a time save little, and wait longer.
 const AHEAD: f64 = 8.0;
 /// For what they take to be made, a part of the time for which they are handed out.
 const LEAD: u64 = 5;

@@ -6,14 +6,11 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use quinn::udp::{EcnCodepoint, Transmit};
 
-use super::socket::Socket;
-
-/// When a socket took nothing more, until it is tried again.
-const FULL: Duration = Duration::from_millis(1);
+use super::socket::{FULL, Socket};
 
 /// A datagram that waits.
 #[derive(Debug)]
@@ -155,6 +152,7 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, UdpSocket};
+    use std::time::Duration;
 
     use super::*;
 

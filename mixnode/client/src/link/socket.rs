@@ -17,7 +17,7 @@ use super::departures::Departures;
 use super::rounds::Rounds;
 
 /// When a socket took nothing more, until it is tried again.
-const FULL: Duration = Duration::from_millis(1);
+pub(super) const FULL: Duration = Duration::from_millis(1);
 /// Of the first byte of a QUIC packet: it is one of a handshake (RFC 9000 §17.2).
 const LONG_HEADER: u8 = 0x80;
 
